@@ -1,0 +1,1 @@
+"""pydantic models of tidegate's resources: the single source of crds/*.yaml."""

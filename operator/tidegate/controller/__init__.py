@@ -1,0 +1,1 @@
+"""The operator's edge: watch, reconcile, scale, label nodes, answer admission webhooks."""

@@ -1,0 +1,1 @@
+"""Decisions and state machines: pure, standard library only; time and chance are arguments."""

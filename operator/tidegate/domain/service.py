@@ -1,0 +1,72 @@
+"""What a gateway must know of an InferenceService and of its workers, on any substrate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ServiceKey:
+    """The identity of an InferenceService: namespace and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> ServiceKey:
+        """The key written as ``namespace/name``; ValueError for any other form."""
+        namespace, slash, name = text.partition("/")
+        if not (namespace and slash and name) or "/" in name:
+            raise ValueError(f"{text!r} is not of the form namespace/name")
+        return cls(namespace, name)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """The part of a service's spec that its data path obeys, every default filled in.
+
+    Durations are seconds, sizes bytes. ``retry_after_seconds`` None means computed.
+    """
+
+    key: ServiceKey
+    created: float  # Unix time; the oldest holder of a bare served name gets it
+    served_names: tuple[str, ...]
+    max_concurrency: int = 32
+    readiness_path: str = "/v1/models"
+    max_depth: int = 128
+    max_bytes: int = 64 * 1024 * 1024
+    wait_timeout_seconds: float = 120
+    cold_start_timeout_seconds: float = 300
+    execution_timeout_seconds: float = 300
+    retry_after_seconds: int | None = None
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker as its substrate sees it.
+
+    ``incarnation`` changes when the process behind the address was replaced (a container's
+    restart), so that a probe's result is never credited to its successor. ``ready`` is the
+    substrate's own verdict; the gateway probes those that are not ready by itself.
+    ``stage`` is how far the start has come: ``created``, ``scheduled``, ``started``.
+    """
+
+    uid: str
+    incarnation: int
+    host: str  # empty while it has no address
+    port: int
+    ready: bool
+    terminating: bool
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """An immutable snapshot of one service: swapped whole, never edited."""
+
+    config: ServiceConfig
+    workers: tuple[Worker, ...] = ()

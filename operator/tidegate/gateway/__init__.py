@@ -1,0 +1,1 @@
+"""The data plane's edge: route, admit, hold, dispatch, stream, account."""

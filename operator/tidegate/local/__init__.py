@@ -1,0 +1,1 @@
+"""The gateway's substrate over files of one machine: no Kubernetes."""

@@ -1,0 +1,39 @@
+"""Every name that tidegate gives to an object, a label, an annotation or a port, and nothing else."""
+
+from __future__ import annotations
+
+GROUP = "tidegate.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "InferenceService"
+PLURAL = "inferenceservices"
+
+FIELD_MANAGER = "tidegate-operator"
+
+SERVICE_LABEL = f"{GROUP}/inferenceservice"  # on every object of a service; the value is its name
+COMPONENT_LABEL = "app.kubernetes.io/component"  # worker | gateway | operator
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "tidegate"
+CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
+
+ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
+QUEUE_DEFAULT_ANNOTATION = f"{GROUP}/queue-default"  # "<value> from <source>" of a defaulted maxDepth
+SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied last
+
+WORKER_PORT = 8000
+WORKER_CONTAINER = "engine"
+GATEWAY_PORT = 8080  # clients
+GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand
+OPERATOR_WEBHOOK_PORT = 9443
+OPERATOR_METRICS_PORT = 9090
+OPERATOR_HEALTH_PORT = 8081
+
+
+def worker_deployment(service: str) -> str:
+    """The name of the Deployment that runs a service's workers."""
+    return f"{service}-worker"
+
+
+def client_service(service: str) -> str:
+    """The name of the Service by which clients in the cluster reach a service's gateway."""
+    return service
