@@ -6,7 +6,7 @@ watches that end in a named error instead of silence, and a time budget on every
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -122,7 +122,7 @@ class KubeClient:
         return await self._call(_Request("PATCH", path, {"fieldManager": field_manager}, body, _MERGE_PATCH))
 
     async def json_patch(self, path: str, operations: list[Json], *, field_manager: str) -> Json:
-        """JSON patch (RFC 6902); a ``test`` that fails is an InvalidError and changes nothing."""
+        """JSON patch (RFC 6902); a ``test`` that fails is a PatchTestError and changes nothing."""
         return await self._call(
             _Request("PATCH", path, {"fieldManager": field_manager}, operations, _JSON_PATCH)
         )
@@ -145,7 +145,7 @@ class KubeClient:
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """Events after ``resource_version``, bookmarks included, until the server ends it in good order.
 
         GoneError: list anew. UnreachableError: cut, or silent for too long. Leave it through

@@ -9,6 +9,7 @@ KubeError                 anything below; carries status, reason and message
 │   └── AlreadyExistsError
 ├── GoneError             410: a watch or a listing is too old to go on; list anew
 ├── InvalidError          400 or 422: the object is refused by the schema or by a rule
+│   └── PatchTestError    a JSON patch's ``test`` did not hold; nothing was changed
 ├── ThrottledError        429: come back later
 └── ServerError           5xx
 
@@ -18,6 +19,9 @@ KubeConfigError           there is no usable way to reach a cluster (not a KubeE
 from __future__ import annotations
 
 from typing import Any
+
+# The whole answer to a failed test; a refusal by schema, policy or webhook says which object and why.
+_PATCH_REFUSED = "the server rejected our request"
 
 
 class KubeConfigError(Exception):
@@ -76,6 +80,10 @@ class InvalidError(KubeError):
     """400 or 422."""
 
 
+class PatchTestError(InvalidError):
+    """422 of a JSON patch whose ``test`` did not hold."""
+
+
 class ThrottledError(KubeError):
     """429; ``retry_after_seconds`` is what the server asked for, None where it did not say."""
 
@@ -90,15 +98,17 @@ def error_from_status(status: int, body: dict[str, Any], retry_after: str | None
     """The error for an HTTP status and the Status object that came with it (or an empty dict)."""
     reason = str(body.get("reason") or "")
     message = str(body.get("message") or f"the API server answered {status} without a message")
-    error = _class_of(status, reason)(status, reason or "Unknown", message)
+    error = _class_of(status, body)(status, reason or "Unknown", message)
     if isinstance(error, ThrottledError) and retry_after and retry_after.isdigit():
         error.retry_after_seconds = float(retry_after)
     return error
 
 
-def _class_of(status: int, reason: str) -> type[KubeError]:
-    if status == 409 and reason == "AlreadyExists":
+def _class_of(status: int, body: dict[str, Any]) -> type[KubeError]:
+    if status == 409 and body.get("reason") == "AlreadyExists":
         return AlreadyExistsError
+    if status == 422 and not body.get("details") and str(body.get("message")).startswith(_PATCH_REFUSED):
+        return PatchTestError
     if status >= 500:
         return ServerError
     by_status: dict[int, type[KubeError]] = {
