@@ -29,13 +29,13 @@ class GatewaySubstrate:
     def __init__(
         self,
         client: KubeClient,
-        parse: ParseService,
         *,
+        default_max_depth: int = DEFAULT_MAX_DEPTH,
         pace: Pace | None = None,
         chance: Chance | None = None,
     ) -> None:
         self._client = client
-        self._parse = parse
+        self._parse = partial(parse_service_config, default_max_depth=default_max_depth)
         self._pace = pace
         self._chance = chance
 
