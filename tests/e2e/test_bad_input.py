@@ -105,9 +105,8 @@ def test_a_malformed_body_and_one_over_the_limit_get_a_status_and_an_openai_shap
     services.wait_phase("strict", "Idle", seconds=20)
     url = f"{gateway.url}/{services.namespace}/strict/v1/chat/completions"
     eventually(lambda: httpx.get(f"{gateway.url}/readyz", timeout=5).status_code == 200, "ready", seconds=10)
-    malformed = httpx.post(
-        url, content=b'{"model": ', headers={"content-type": "application/json"}, timeout=10
-    )
+    json_type = {"content-type": "application/json"}
+    malformed = httpx.post(url, content=b'{"model": ', headers=json_type, timeout=10)
     assert malformed.status_code == 400
     assert malformed.json()["error"]["code"]
     large = httpx.post(url, content=b" " * 100_000, headers=json_type, timeout=10)
