@@ -46,7 +46,7 @@ class WebhookSettings:
 
 
 def webhook_app(default_max_depth: int) -> web.Application:
-    """``POST /mutate`` answers AdmissionReviews; 400 with a sentence for anything else."""
+    """``POST /mutate`` answers AdmissionReviews, 400 with a sentence for anything else; ``GET /healthz``."""
 
     async def mutate(request: web.Request) -> web.Response:
         try:
@@ -61,8 +61,12 @@ def webhook_app(default_max_depth: int) -> web.Application:
             return web.Response(status=408, text="the body did not arrive in time\n")
         return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
 
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
     app = web.Application(client_max_size=_MAX_REVIEW_BYTES)
     app.router.add_post("/mutate", mutate)
+    app.router.add_get("/healthz", healthz)
     return app
 
 
