@@ -61,6 +61,8 @@ class _Request:
     query: Mapping[str, str] | None = None
     body: Json | list[Json] | None = None
     content_type: str = _JSON
+    elsewhere: bool = False  # the path is a whole URL of another server
+    verify: bool = True
 
     @property
     def data(self) -> bytes | None:
@@ -93,6 +95,14 @@ class KubeClient:
     async def get(self, path: str) -> Json:
         """The object at a path."""
         return await self._call(_Request("GET", path))
+
+    async def get_elsewhere(self, url: str, *, verify: bool = True) -> Json:
+        """The object at a URL of another server of the cluster (a kubelet), asked with our credentials.
+
+        It is verified against the cluster's CA before they are sent; without ``verify`` they go to
+        whoever answers there.
+        """
+        return await self._call(_Request("GET", url, verify=verify, elsewhere=True))
 
     async def list_all(
         self, path: str, *, label_selector: str | None = None, field_selector: str | None = None
@@ -185,18 +195,25 @@ class KubeClient:
         try:
             async with self._transport.session().request(
                 request.method,
-                self._configuration.host + request.path,
                 params=request.query,
                 data=request.data,
                 headers=await self._headers(request),
                 timeout=budget,
-                server_hostname=self._configuration.tls_server_name,
-                proxy=self._configuration.proxy,
+                **self._target(request),
             ) as response:
                 await _raise_for_status(response)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{request.method} {request.path}: {_why(error, budget)}") from error
+
+    def _target(self, request: _Request) -> Json:
+        if request.elsewhere:
+            return {"url": request.path, "ssl": self._transport.tls(verify=request.verify)}
+        return {
+            "url": self._configuration.host + request.path,
+            "server_hostname": self._configuration.tls_server_name,
+            "proxy": self._configuration.proxy,
+        }
 
     async def _headers(self, request: _Request) -> dict[str, str]:
         headers = {"Accept": _JSON, "User-Agent": "tidegate"}
@@ -253,4 +270,4 @@ def _without_none(query: Mapping[str, str | None]) -> dict[str, str]:
 def _why(error: Exception, budget: aiohttp.ClientTimeout) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {budget.total or budget.sock_read:g} s"
-    return f"the API server cannot be reached ({error or type(error).__name__})"
+    return f"no connection ({error or type(error).__name__})"

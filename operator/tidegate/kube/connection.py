@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from pathlib import Path
 
 import aiohttp
@@ -71,6 +72,17 @@ class Transport(RESTClientObject):
         if self.pool_manager is None:
             self.pool_manager = self._create_pool_manager()
         return self.pool_manager
+
+    def tls(self, *, verify: bool) -> ssl.SSLContext:
+        """TLS with our client certificate, if we have one; unverified only where that is asked for."""
+        if verify:
+            return self.ssl_context
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if self.configuration.cert_file:
+            context.load_cert_chain(self.configuration.cert_file, self.configuration.key_file)
+        return context
 
 
 def _socket_with_keepalive(address: aiohttp.AddrInfoType) -> socket.socket:

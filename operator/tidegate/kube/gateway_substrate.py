@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+from tidegate.api.config import parse_service_config
 from tidegate.domain.errors import WakeError
+from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError, PatchTestError, UnreachableError
 from tidegate.kube.reflector import Chance, Collection, Mirror, Pace, Reflector
-from tidegate.kube.service_board import ParseService, ServiceBoard, Sink
+from tidegate.kube.service_board import ServiceBoard, Sink
 from tidegate.resources.names import SERVICE_LABEL, worker_deployment
 
 FIELD_MANAGER = "tidegate-gateway"
@@ -19,19 +22,20 @@ FIELD_MANAGER = "tidegate-gateway"
 class GatewaySubstrate:
     """What the gateway asks of a substrate, answered by the API server.
 
-    While that is away, watching keeps the last snapshot; only waking fails.
+    While that is away, watching keeps the last snapshot; only waking fails. ``default_max_depth`` is the
+    installation's queue limit for services without one.
     """
 
     def __init__(
         self,
         client: KubeClient,
-        parse: ParseService,
         *,
+        default_max_depth: int = DEFAULT_MAX_DEPTH,
         pace: Pace | None = None,
         chance: Chance | None = None,
     ) -> None:
         self._client = client
-        self._parse = parse
+        self._parse = partial(parse_service_config, default_max_depth=default_max_depth)
         self._pace = pace
         self._chance = chance
 
