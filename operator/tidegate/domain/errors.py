@@ -99,6 +99,12 @@ def no_service_named() -> ApiError:
     return ApiError(404, INVALID, "model_not_found", message, Outcome.REJECTED_UNKNOWN, param="model")
 
 
+def no_such_path(method: str, path: str) -> ApiError:
+    """Nothing of a service, and nothing of the gateway."""
+    message = f"{method} {path}: no such path; ask for /v1/… or /<namespace>/<name>/v1/…"
+    return ApiError(404, INVALID, "not_found", message, Outcome.REJECTED_UNKNOWN)
+
+
 def suspended(key: ServiceKey) -> ApiError:
     """``spec.suspend`` is true."""
     message = f"{key} is suspended: it answers again when spec.suspend is false"
@@ -143,6 +149,14 @@ def bytes_overload(key: ServiceKey, limit: int, retry_after: int) -> ApiError:
     return ApiError(
         429, RATE, "overload", message, Outcome.REJECTED_OVERLOAD, reason="bytes", retry_after=retry_after
     )
+
+
+def gateway_full(limit: int) -> ApiError:
+    """Too many bodies of which the service is not known yet."""
+    message = (
+        f"this gateway reads {limit} bytes of bodies already: try again, or name the service by Host or path"
+    )
+    return ApiError(429, RATE, "overload", message, Outcome.REJECTED_OVERLOAD, reason="bytes", retry_after=1)
 
 
 def queue_timeout(key: ServiceKey, seconds: float, retry_after: int) -> ApiError:

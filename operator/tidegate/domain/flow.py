@@ -120,6 +120,7 @@ class Flow:
 
     def _run(self, ticket: Ticket, endpoint: Endpoint) -> None:
         ticket.stage, ticket.endpoint = Stage.RUNNING, endpoint
+        ticket.cold_wait = self.clock.cold_total - ticket.cold
         endpoint.in_flight += 1
         self.in_flight += 1
 

@@ -33,6 +33,11 @@ class BudgetClock:
         """Seconds without one."""
         return self._cold + (0.0 if self.ready else now - self._since)
 
+    @property
+    def cold_total(self) -> float:
+        """Seconds without a worker up to the latest change; all of them while one is ready."""
+        return self._cold
+
     def cold_since(self, now: float) -> float:
         """Seconds of the present stretch without a worker; 0 while one is ready."""
         return 0.0 if self.ready else now - self._since
