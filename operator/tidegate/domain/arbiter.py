@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tidegate.domain.errors import ApiError
+from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import Ticket, Verdict
 
 

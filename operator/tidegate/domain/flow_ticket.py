@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
 
-from tidegate.domain.errors import ApiError
+from tidegate.domain.api_errors import ApiError
 
 
 class Stage(Enum):

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 from tidegate.gateway import exposition, response
 from tidegate.gateway.answering import Answering
 from tidegate.gateway.connection import ClientConnection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tidegate.domain.errors import ApiError
+from tidegate.domain.api_errors import ApiError
 from tidegate.gateway.request import Request
 from tidegate.gateway.settings import GatewaySettings
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from typing import cast
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 from tidegate.gateway import response
 from tidegate.gateway.answering import Answering, Host
 from tidegate.gateway.request import Refusal, Request

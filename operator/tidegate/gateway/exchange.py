@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
 from tidegate.gateway import account, response

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
-from tidegate.domain.workers import WorkerState
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
+from tidegate.domain.worker_state import WorkerState
 from tidegate.gateway import response
 from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.request import Request

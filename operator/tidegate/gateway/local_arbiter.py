@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import WAIT, EndpointKey, Ticket, Verdict
 from tidegate.domain.service import ServiceConfig

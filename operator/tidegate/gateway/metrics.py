@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
-from tidegate.domain.workers import WorkerState
+from tidegate.domain.worker_state import WorkerState
 
 _SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 2, 3, 5, 8, 10, 15, 30, 60, 120, 300)
 _COLD_SECONDS = (0.1, 0.5, 1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900)

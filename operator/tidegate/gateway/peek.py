@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.domain import errors
+from tidegate.domain import api_errors as errors
 from tidegate.gateway.request import Refusal
 
 

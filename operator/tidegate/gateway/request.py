@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 
 MAX_TARGET = (
     8 * 1024

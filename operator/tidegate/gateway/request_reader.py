@@ -6,8 +6,8 @@ from collections import deque
 
 import httptools
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 from tidegate.gateway.request import MAX_TARGET, SPECIAL_FIELDS, Refusal, Request
 
 MAX_FIELD = 8 * 1024  # bytes of one header line

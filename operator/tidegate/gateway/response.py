@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from tidegate.domain.errors import ApiError
+from tidegate.domain.api_errors import ApiError
 
 JSON = b"application/json"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

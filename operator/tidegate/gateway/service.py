@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tidegate.domain import errors
+from tidegate.domain import api_errors as errors
 from tidegate.domain.coldstart import STAGES, ColdStart
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import EndpointKey
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
-from tidegate.domain.workers import WorkerState, any_coming, candidates, furthest_stage, worker_state
+from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
 from tidegate.gateway import metrics
 from tidegate.gateway.local_arbiter import LocalArbiter
 from tidegate.gateway.metrics import Meters

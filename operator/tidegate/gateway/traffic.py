@@ -8,8 +8,8 @@ import os
 from collections.abc import Coroutine
 from typing import Any
 
-from tidegate.domain import errors
-from tidegate.domain.errors import ApiError
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
 from tidegate.domain.outcome import Outcome
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
