@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey, ServiceView
 
-
-class WakeError(Exception):
-    """A wake was refused; the message says by whom and what to do about it."""
+__all__ = ["Sink", "Substrate", "WakeError"]
 
 
 class Sink(Protocol):
