@@ -76,10 +76,12 @@ class Gateway:
     async def _watch(self) -> None:
         """Keeps the substrate's watch running; while it does not, the last that was seen holds."""
         while True:
+            watch = asyncio.ensure_future(self._substrate.watch(self.fleet))
             try:
-                await self._substrate.watch(self.fleet)
-            except OSError as error:
-                _log.warning("the watch ended, and begins again: %s", error)
+                await asyncio.wait([watch])
+            finally:
+                watch.cancel()
+            _log.error("the watch of the services ended, and begins again: %r", watch.exception())
             await asyncio.sleep(_WATCH_AGAIN_SECONDS)
 
     async def _sweep(self) -> None:

@@ -10,10 +10,6 @@ from typing import Protocol
 from tidegate.domain.service import ServiceKey, ServiceView
 
 
-class WakeError(Exception):
-    """A wake was refused; the message says by whom and what to do about it."""
-
-
 class Sink(Protocol):
     """What the gateway offers to a substrate. Called on the event loop; never blocks, never raises."""
 
@@ -39,5 +35,5 @@ class Substrate(Protocol):
 
     async def wake(self, key: ServiceKey) -> None:
         """Asks for the service's first worker. Idempotent; returns when the request is accepted, not
-        when the worker is there. Raises WakeError where it is refused."""
+        when the worker is there. Raises domain.errors.WakeError where it is refused."""
         ...
