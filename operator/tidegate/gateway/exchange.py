@@ -16,7 +16,8 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway import account, response
+from tidegate.gateway import account, endings
+from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.connection import NEVER, ClientConnection
 from tidegate.gateway.passage import Dechunker, answer_head, request_head
 from tidegate.gateway.peek import NOTHING, peek
@@ -42,6 +43,7 @@ class Exchange:
         "first_byte",
         "head_only",
         "id",
+        "intake",
         "keep_alive",
         "onward",
         "outcome",
@@ -56,7 +58,6 @@ class Exchange:
         "ticket",
         "traffic",
         "tries",
-        "unrouted",
         "upstream",
     )
 
@@ -70,12 +71,13 @@ class Exchange:
         self.target = request.target
         self.service: Service | None = None
         self.ticket: Ticket | None = None
+        self.intake: BodyIntake | None = None
         self.peeked = NOTHING
         self.upstream: Upstream | None = None
         self.outcome: Outcome | None = None
         self.arrived = now
         self.dispatched = self.first_byte = 0.0
-        self.status = self.tries = self.unrouted = 0
+        self.status = self.tries = 0
         self.reading = self.sse = self.answered = False
         self.reason = ""
         self.onward: Callable[[bytes], None] = connection.write
@@ -88,105 +90,48 @@ class Exchange:
         route = self.traffic.router.by_address(request.host, request.target)
         self.target, self.service = route.target, route.service
         if route.missing is not None:
-            self._refuse(self.traffic.unknown(route.missing))
+            self.refuse(self.traffic.unknown(route.missing))
         elif request.complete:
-            self._admit()
+            self.admit()
         else:
-            self._read_on()
-
-    def _read_on(self) -> None:
-        """The body is on its way. A service that is known admits the request before any more is read."""
-        self.reading = True
-        if self.service is not None:
-            self.ticket = Ticket(self, self.request.content_length or self.request.received)
-            self.service.arrived(self.arrived)
-            verdict = self.service.arbiter.ask(self.ticket, body_read=False)
-            if isinstance(verdict, ApiError):
-                self._refuse(verdict)
-                return
-        elif not self._hold_unrouted():
-            return
-        if self.request.expects_continue:
-            self.connection.write(response.CONTINUE)
-        self.connection.deadline = self.arrived + self.traffic.settings.body_timeout
+            self.intake = BodyIntake(self)
+            self.intake.begin()
 
     def body_arrived(self) -> None:
         """See Answering."""
-        if not (self._grow() if self.ticket is not None else self._hold_unrouted()):
+        if self.intake is not None:
+            self.intake.more()
+
+    def admit(self) -> None:
+        """The whole body is there, and nothing was asked for it yet."""
+        if not self.look_into_body():
             return
-        if not self.request.complete:
-            self.connection.deadline = self.traffic.time() + self.traffic.settings.body_timeout
+        service = self.service or self.traffic.by_model(self.peeked.model)
+        if service is None:
+            self.refuse(self.traffic.no_service(self.request, self.target, self.peeked.model))
             return
-        self.reading = False
-        self.connection.deadline = NEVER
-        if self.ticket is None or self.service is None:
-            self._release_unrouted()
-            self._admit()
-        elif self._look_into_body():
-            self._obey(self.service.arbiter.body_read(self.ticket))
+        self.service = service
+        service.arrived(self.arrived)
+        self.ticket = Ticket(self, self.request.received)
+        self.obey(service.arbiter.ask(self.ticket, body_read=True))
 
-    def _grow(self) -> bool:
-        """Counts a chunked body as it comes; False where it became too much."""
-        if self.ticket is None or self.service is None:
-            return False
-        more = self.request.received - self.ticket.bytes
-        error = self.service.arbiter.grow(self.ticket, more) if more > 0 else None
-        if error is not None:
-            self._refuse(error)
-        return error is None
-
-    def _hold_unrouted(self) -> bool:
-        """Counts a body whose service only its ``model`` will tell; False where memory is short."""
-        more = self.request.received - self.unrouted
-        self.unrouted += more
-        if self.traffic.hold_unrouted(more):
-            return True
-        self._refuse(self.traffic.out_of_memory())
-        return False
-
-    def _release_unrouted(self) -> None:
-        self.traffic.hold_unrouted(-self.unrouted)
-        self.unrouted = 0
-
-    def _look_into_body(self) -> bool:
+    def look_into_body(self) -> bool:
         """Reads the fields that matter here; False where the body is refused."""
         if self.request.method != b"POST" or self.request.content_type.startswith(b"multipart/"):
             return True
         try:
             self.peeked = peek(self.request.body())
         except Refusal as refusal:
-            self._refuse(refusal.error)
+            self.refuse(refusal.error)
             return False
         return True
 
-    def _admit(self) -> None:
-        if not self._look_into_body():
-            return
-        service = self.service or self._service_by_model()
-        if service is None:
-            self._refuse(self._unknown_service())
-            return
-        self.service = service
-        service.arrived(self.arrived)
-        self.ticket = Ticket(self, self.request.received)
-        self._obey(service.arbiter.ask(self.ticket, body_read=True))
-
-    def _service_by_model(self) -> Service | None:
-        model = self.peeked.model
-        return None if model is None else self.traffic.router.by_model(model)
-
-    def _unknown_service(self) -> ApiError:
-        if self.peeked.model is not None:
-            return self.traffic.unknown(self.peeked.model)
-        if self.request.method == b"POST":
-            return errors.no_service_named()
-        return errors.no_such_path(self.request.method.decode(), self.target.decode("latin-1"))
-
-    def _obey(self, verdict: Verdict) -> None:
+    def obey(self, verdict: Verdict) -> None:
+        """Does what the arbiter says."""
         if isinstance(verdict, Endpoint):
             self.granted(verdict)
         elif verdict is not WAIT:
-            self._refuse(verdict)
+            self.refuse(verdict)
 
     # -- Waiter
 
@@ -203,7 +148,7 @@ class Exchange:
 
     def evicted(self, error: ApiError) -> None:
         """See Waiter."""
-        self._refuse(error)
+        self.refuse(error)
 
     # -- to a worker
 
@@ -246,7 +191,7 @@ class Exchange:
         transport = self.connection.transport
         decode = head.chunked and self.request.http10
         transport.write(
-            answer_head(head, raw, self._own_fields(), close=not self.keep_alive, whole=not decode)
+            answer_head(head, raw, endings.own_fields(self), close=not self.keep_alive, whole=not decode)
         )
         self.onward = Dechunker(raw, transport.write).feed if decode else transport.write
         if rest:
@@ -287,7 +232,7 @@ class Exchange:
             return
         service.endpoint_failed(ticket.endpoint.key)
         if self.tries >= self.traffic.settings.max_tries:
-            self._refuse(errors.worker_failed(service.key, self.tries, reason))
+            self.refuse(errors.worker_failed(service.key, self.tries, reason))
         else:
             self.connection.deadline = NEVER
             service.arbiter.give_back(ticket)
@@ -296,7 +241,7 @@ class Exchange:
 
     def body_failed(self, error: ApiError) -> None:
         """See Answering."""
-        self._refuse(error)
+        self.refuse(error)
 
     def client_gone(self) -> None:
         """See Answering: the worker stops working for nobody."""
@@ -308,24 +253,22 @@ class Exchange:
         """See Answering: the body did not come, or the worker took too long."""
         self.connection.deadline = NEVER
         if self.reading:
-            self._refuse(errors.body_timeout(self.traffic.settings.body_timeout))
+            self.refuse(errors.body_timeout(self.traffic.settings.body_timeout))
         elif self.service is not None:
             config = self.service.config
-            error = errors.execution_timeout(config.key, config.execution_timeout_seconds)
-            if self.answered:
-                self._cut_short(error)
-            else:
-                self._drop_upstream()
-                self._refuse(error)
+            self._stop(errors.execution_timeout(config.key, config.execution_timeout_seconds))
 
     def abandon(self) -> None:
         """The gateway's time to drain is over."""
-        error = errors.gateway_draining()
+        self._stop(errors.gateway_draining())
+
+    def _stop(self, error: ApiError) -> None:
+        """Ends the request with ``error``, and the engine's work for it."""
         if self.answered:
             self._cut_short(error)
         else:
             self._drop_upstream()
-            self._refuse(error)
+            self.refuse(error)
 
     def pause(self) -> None:
         """See Answering."""
@@ -344,7 +287,7 @@ class Exchange:
 
     def _cut_short(self, error: ApiError) -> None:
         """Ends an answer that has begun: with an error event where the format has a place for one."""
-        event = self._last_event(error)
+        event = endings.last_event(self, error)
         self._drop_upstream()
         self.reason = error.reason or ""
         self._end(error.outcome)
@@ -354,39 +297,19 @@ class Exchange:
         else:
             self.connection.abort()  # the missing end tells the client
 
-    def _last_event(self, error: ApiError) -> bytes:
-        upstream = self.upstream
-        if not self.sse or upstream is None:
-            return b""
-        if not upstream.chunked or self.request.http10:
-            return error.event()
-        return response.chunk(error.event()) + response.LAST_CHUNK if upstream.between_chunks() else b""
-
-    def _refuse(self, error: ApiError) -> None:
+    def refuse(self, error: ApiError) -> None:
         """Answers with ``error``; what was held is free before the client can read it."""
         self.status, self.reason = error.status, error.reason or ""
         self._end(error.outcome)
         keep_alive = self.keep_alive and self.request.complete and not self.traffic.draining
-        fields = (*response.retry_after(error), *self._own_fields())
-        answer = response.whole(error.status, error.body(), fields=fields, close=not keep_alive)
-        self.connection.write(response.without_body(answer) if self.head_only else answer)
+        self.connection.write(endings.refusal(self, error, close=not keep_alive))
         self.connection.finished(self.request, keep_alive=keep_alive)
-
-    # -- the end
-
-    def _own_fields(self) -> tuple[bytes, ...]:
-        waited, cold = account.waited(self)
-        timing = b"server-timing: queue;dur=%.1f, coldstart;dur=%.1f\r\n" % (
-            (waited - cold) * 1e3,
-            cold * 1e3,
-        )
-        return (b"x-request-id: " + self.id + b"\r\n", timing)
 
     def _end(self, outcome: Outcome) -> None:
         if self.outcome is not None:
             return
         self.outcome = outcome
         self.reading = False
-        if self.unrouted:
-            self._release_unrouted()
+        if self.intake is not None:
+            self.intake.release()
         account.ended(self, self.traffic.time())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 from tidegate.domain.service import ServiceKey, ServiceView
 from tidegate.gateway.demand import DemandFeed
@@ -17,7 +17,7 @@ from tidegate.gateway.waker import Waker
 class Fleet:
     """The Sink of the substrate, and the table of the router."""
 
-    def __init__(self, settings: GatewaySettings, substrate: Substrate) -> None:
+    def __init__(self, settings: GatewaySettings, substrate: Substrate, time: Callable[[], float]) -> None:
         self.router: Router[Service] = Router()
         self.services: dict[ServiceKey, Service] = {}
         self.demand = DemandFeed(self.services.values)
@@ -25,9 +25,7 @@ class Fleet:
         self.largest_body = 0  # bytes, over all services
         self._prober = Prober(settings)
         self._waker = Waker(settings, substrate)
-        self._shared = Shared(
-            settings, asyncio.get_running_loop(), self._prober, self._waker, self.demand.changed
-        )
+        self._shared = Shared(settings, time, self._prober, self._waker, self.demand.changed)
 
     # -- Sink
 

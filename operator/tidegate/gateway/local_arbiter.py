@@ -15,12 +15,10 @@ from tidegate.domain.service import ServiceConfig
 class LocalArbiter:
     """Delivers the flow's decisions. ``waiting`` is called whenever a ticket has to wait."""
 
-    def __init__(
-        self, config: ServiceConfig, loop: asyncio.AbstractEventLoop, waiting: Callable[[], None]
-    ) -> None:
-        self._loop = loop
-        self._time = loop.time
-        self.flow = Flow(config, loop.time())
+    def __init__(self, config: ServiceConfig, time: Callable[[], float], waiting: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._time = time
+        self.flow = Flow(config, time())
         self._waiting = waiting
         self._timer: asyncio.TimerHandle | None = None
 

@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import sys
+import time
 from types import TracebackType
 
 from tidegate.gateway.accesslog import AccessLog
@@ -30,9 +31,11 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, substrate: Substrate, log: AccessLog | None = None) -> None:
         self._settings = settings
         self._substrate = substrate
-        self.fleet = Fleet(settings, substrate)
+        # Not the loop's clock: uvloop's stands still within one turn of the loop.
+        self._time = time.monotonic
+        self.fleet = Fleet(settings, substrate, self._time)
         self.log = log or AccessLog(_to_stdout if settings.access_log else None)
-        self.traffic = Traffic(settings, self.fleet, self.log)
+        self.traffic = Traffic(settings, self.fleet, self.log, self._time)
         self.admin = Admin(settings, self.traffic)
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -76,17 +79,19 @@ class Gateway:
     async def _watch(self) -> None:
         """Keeps the substrate's watch running; while it does not, the last that was seen holds."""
         while True:
+            watch = asyncio.ensure_future(self._substrate.watch(self.fleet))
             try:
-                await self._substrate.watch(self.fleet)
-            except OSError as error:
-                _log.warning("the watch ended, and begins again: %s", error)
+                await asyncio.wait([watch])
+            finally:
+                watch.cancel()
+            _log.error("the watch of the services ended, and begins again: %r", watch.exception())
             await asyncio.sleep(_WATCH_AGAIN_SECONDS)
 
     async def _sweep(self) -> None:
-        loop, round_ = asyncio.get_running_loop(), 0
+        round_ = 0
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            now = loop.time()
+            now = self._time()
             self.traffic.sweep(now)
             self.admin.sweep(now)
             self.log.flush()
@@ -98,8 +103,8 @@ class Gateway:
         """Accepts nothing new, lets what runs finish, and ends what is left after ``drain_seconds``."""
         self.traffic.draining = True
         self._servers[0].close()
-        end = asyncio.get_running_loop().time() + self._settings.drain_seconds
-        while self.traffic.connections and asyncio.get_running_loop().time() < end:
+        end = self._time() + self._settings.drain_seconds
+        while self.traffic.connections and self._time() < end:
             for connection in list(self.traffic.connections):
                 connection.drain()
             await asyncio.sleep(0.02)

@@ -29,7 +29,7 @@ class Shared:
     """What the services of one gateway have in common."""
 
     settings: GatewaySettings
-    loop: asyncio.AbstractEventLoop
+    time: Callable[[], float]  # seconds, only ever forward
     prober: Prober
     waker: Waker
     changed: Callable[[ServiceKey], None]  # its demand changed
@@ -45,10 +45,10 @@ class Service:
         self.last_active: float | None = None
         self.cold_start: ColdStart | None = None  # the latest one
         self.hurry = asyncio.Event()
-        self.arbiter = LocalArbiter(view.config, shared.loop, self._someone_waits)
+        self.arbiter = LocalArbiter(view.config, shared.time, self._someone_waits)
         self.meters = Meters(self.key)
         self._shared = shared
-        self._time = shared.loop.time
+        self._time = shared.time
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
         self._suspect: set[EndpointKey] = set()  # failed us; only a probe makes it good again

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey, ServiceView
-
-__all__ = ["Sink", "Substrate", "WakeError"]
 
 
 class Sink(Protocol):
@@ -38,5 +35,5 @@ class Substrate(Protocol):
 
     async def wake(self, key: ServiceKey) -> None:
         """Asks for the service's first worker. Idempotent; returns when the request is accepted, not
-        when the worker is there. Raises WakeError where it is refused."""
+        when the worker is there. Raises domain.errors.WakeError where it is refused."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tidegate.domain import api_errors as errors
@@ -19,6 +19,7 @@ from tidegate.gateway.fleet import Fleet
 from tidegate.gateway.local_answers import answer_locally
 from tidegate.gateway.metrics import Meters
 from tidegate.gateway.request import Request
+from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
 
 _SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
@@ -27,7 +28,9 @@ _SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
 class Traffic:
     """The state of the traffic port."""
 
-    def __init__(self, settings: GatewaySettings, fleet: Fleet, log: AccessLog) -> None:
+    def __init__(
+        self, settings: GatewaySettings, fleet: Fleet, log: AccessLog, time: Callable[[], float]
+    ) -> None:
         self.settings = settings
         self.fleet = fleet
         self.router = fleet.router
@@ -35,7 +38,7 @@ class Traffic:
         self.connections: set[ClientConnection] = set()
         self.draining = False
         self.nowhere = Meters(None)  # requests that never found a service
-        self.time = asyncio.get_running_loop().time
+        self.time = time
         self._unrouted = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count(1)
@@ -69,6 +72,18 @@ class Traffic:
     def next_id(self) -> bytes:
         """A request id that no other request of this process has."""
         return f"{self._id_prefix}-{next(self._ids):x}".encode()
+
+    def by_model(self, model: str | None) -> Service | None:
+        """The service that a body's ``model`` means."""
+        return None if model is None else self.router.by_model(model)
+
+    def no_service(self, request: Request, target: bytes, model: str | None) -> ApiError:
+        """Why a request that names no service we know is refused."""
+        if model is not None:
+            return self.unknown(model)
+        if request.method == b"POST":
+            return errors.no_service_named()
+        return errors.no_such_path(request.method.decode(), target.decode("latin-1"))
 
     def unknown(self, name: str) -> ApiError:
         """No such service; or this gateway cannot know yet."""

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from typing import Protocol
 
+from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.gateway.substrate import Substrate, WakeError
+from tidegate.gateway.substrate import Substrate
 
 _log = logging.getLogger("tidegate.gateway")
 
