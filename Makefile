@@ -31,10 +31,10 @@ test-component: setup ## real sockets and a real API server
 	$(PY) -m pytest tests/component
 
 test-e2e: setup ## a real cluster, a simulated engine
-	$(PY) -m pytest tests/e2e --timeout 900
+	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
-	$(PY) -m pytest tests/vllm --timeout 1800
+	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
 
 check: setup ## linters, types, floors, helm lint, all manifests, freshness of generated files
 	$(PY) -m ruff check .

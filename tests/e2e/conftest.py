@@ -19,11 +19,6 @@ from tests.e2e.services import Services
 TOOL = (sys.executable, "-m", "tidegate.devcluster")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """--worker-image also builds and imports the image with real vLLM."""
-    parser.addoption("--with-vllm", action="store_true", help="import the worker image with real vLLM too")
-
-
 def tool(*arguments: str, timeout: float) -> str:
     """What the development cluster's tool prints; its progress goes to the terminal."""
     done = subprocess.run(

@@ -39,17 +39,16 @@ class ScalingStatus(Model):
 
 
 class ColdStartStatus(Model):
-    """Starts from zero."""
+    """Times that a worker became ready while none was."""
 
-    count: int | None = Field(
-        default=None, description="Starts from zero that became ready, since the object was made."
-    )
+    count: int | None = Field(default=None, description="How often a worker became ready while none was.")
     last_seconds: str | None = Field(
         default=None,
         max_length=16,
-        description=(
-            "Seconds from the creation of the first pod until it was ready, at the last start from zero."
-        ),
+        description="Seconds from the creation of that worker's pod until it was ready, the last time.",
+    )
+    last_worker: str | None = Field(
+        default=None, max_length=253, description="The pod of that worker, the last time."
     )
 
 
@@ -108,10 +107,15 @@ class InferenceServiceStatus(Model):
     scaling: ScalingStatus | None = Field(
         default=None, description="The last decision about the number of workers."
     )
-    cold_starts: ColdStartStatus | None = Field(default=None, description="Starts from zero.")
+    cold_starts: ColdStartStatus | None = Field(
+        default=None, description="Times that a worker became ready while none was."
+    )
     conditions: tuple[Condition, ...] = Field(
         default=(),
         max_length=16,
-        description="Ready, Scheduled, ModelLoaded, CPUIsolated and QueueLimited, each with the cause.",
+        description=(
+            "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded "
+            "and QueueLimited, each with its cause."
+        ),
         json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
     )

@@ -44,21 +44,21 @@ class WebhookTls:
         self._client = client
         self._names = names
         self._hosts = service_names(names.service, names.namespace)
-        self._loaded: bytes | None = None
+        self._loaded: Certificate | None = None
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     async def ensure(self, now: datetime) -> None:
         """Make, renew, publish and load what is missing or due; an unchanged state costs no write.
 
-        The API server trusts a new CA before a certificate of it is served. KubeError where the API
-        server refuses or is away.
+        The API server learns of a new CA before a certificate of it is served, and gets until the next
+        call to take notice of it. KubeError where the API server refuses or is away.
         """
         certificate = await self._stored(now)
-        await self._publish(certificate.authorities)
-        if certificate.certificate != self._loaded:
+        was_known = await self._publish(certificate.authorities)
+        if certificate != self._loaded and (was_known or self._loaded is None):
             load(self.context, certificate)
-            self._loaded = certificate.certificate
+            self._loaded = certificate
 
     async def _stored(self, now: datetime) -> Certificate:
         """The Secret's certificate, made or renewed; where another replica was faster, its one."""
@@ -79,7 +79,7 @@ class WebhookTls:
         return renewed
 
     async def _create(self, now: datetime) -> Certificate:
-        made = make_certificate(self._hosts, now)
+        made = make_certificate(self._hosts, now, previous=self._loaded)
         collection = paths.secrets(self._names.namespace)
         try:
             await self._client.create(collection, await self._secret(made), field_manager=FIELD_MANAGER)
@@ -113,16 +113,18 @@ class WebhookTls:
             "uid": deployment["metadata"]["uid"],
         }
 
-    async def _publish(self, authorities: bytes) -> None:
-        """Write the CA into each webhook of the configuration that does not have it."""
+    async def _publish(self, authorities: bytes) -> bool:
+        """Write the CA into each webhook of the configuration that does not have it; whether all had it."""
         path = paths.mutating_webhook_configuration(self._names.webhook_configuration)
         try:
             configuration = await self._client.get(path)
         except NotFoundError:
             _logger.warning("there is no MutatingWebhookConfiguration %s", self._names.webhook_configuration)
-            return
-        if operations := ca_operations(configuration, authorities):
+            return True
+        operations = ca_operations(configuration, authorities)
+        if operations:
             await self._client.json_patch(path, operations, field_manager=FIELD_MANAGER)
+        return not operations
 
 
 def ca_operations(configuration: Json, authorities: bytes) -> list[Json]:

@@ -32,7 +32,7 @@ class Finder:
 
     def find(self, names: Iterable[str]) -> dict[str, Path]:
         """Name → executable, for each name. ClusterError if one can neither be found nor made."""
-        tools = [tool for tool in all_tools().values() if tool.name in set(names)]
+        tools = [all_tools()[name] for name in names]
         found = self._present(tools)
         missing = [tool for tool in tools if tool.name not in found]
         if not missing:

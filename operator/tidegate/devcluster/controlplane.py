@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tidegate.devcluster.certificates import new_authority, new_key
+from tidegate.devcluster.certificates import Authority, new_authority, new_key
 from tidegate.devcluster.kubeconfigs import write_kubeconfig
 from tidegate.devcluster.layout import State
 
@@ -49,8 +49,8 @@ class ControlPlane:
         """Where the API server reaches etcd: on the loopback of its own network."""
         return f"http://127.0.0.1:{self.etcd_port}"
 
-    def write_files(self) -> None:
-        """Writes fresh certificates, kubeconfigs and the audit policy."""
+    def write_files(self) -> Authority:
+        """Writes fresh certificates, kubeconfigs and the audit policy; the authority that signed them."""
         pki = self.state.pki
         authority = new_authority(pki)
         names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
@@ -61,6 +61,7 @@ class ControlPlane:
             authority.client(name, user, groups)
             write_kubeconfig(self.kubeconfig_of(name), pki, name, self.url, CONTEXT)
         (self.state.root / "audit-policy.yaml").write_text(yaml.safe_dump(audit_policy()))
+        return authority
 
     def kubeconfig_of(self, name: str) -> Path:
         """The kubeconfig of one client certificate."""

@@ -19,6 +19,7 @@ from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.layout import MARK, State
 
 PROC = Path("/proc")
+WRAPPERS = frozenset({"nsenter", "unshare"})
 DEAD_STATES = "ZX"  # zombie, dead: only the entry is left
 
 
@@ -77,8 +78,12 @@ class ProcessTable:
 
     def stop(self, name: str, budget: float = 10.0) -> None:
         """Ends the process `name`: SIGTERM, and SIGKILL after `budget` seconds."""
-        records = [record for record in self.records() if record.name == name and is_alive(record)]
-        end({record.pid: record.started for record in records}, budget)
+        processes = {}
+        for record in self.records():
+            if record.name == name and is_alive(record):
+                pid = program_of(record)
+                processes[pid] = start_ticks(pid) or 0
+        end(processes, budget)
         (self.state.pids / f"{name}.json").unlink(missing_ok=True)
 
     def everything(self) -> dict[int, int]:
@@ -103,6 +108,16 @@ def start_ticks(pid: int) -> int | None:
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold spaces and parentheses
     return None if fields[0] in DEAD_STATES else int(fields[19])
+
+
+def program_of(record: ProcessRecord) -> int:
+    """The pid of the program itself, where the record is of a wrapper that waits for it."""
+    try:
+        wrapper = (PROC / str(record.pid) / "comm").read_text().strip() in WRAPPERS
+        children = (PROC / str(record.pid) / "task" / str(record.pid) / "children").read_text().split()
+    except OSError:  # it has ended
+        return record.pid
+    return int(children[0]) if wrapper and children else record.pid
 
 
 def boot_id() -> str:

@@ -17,7 +17,10 @@ MODEL_LOADED = "ModelLoaded"
 QUEUE_LIMITED = "QueueLimited"
 
 # Reasons of Ready that describe a state; every other reason of a False one is the cause of a failed start.
-_STATES = frozenset({"Idle", "Starting", "Stopping", "Suspended", "Ready", "Blocked"})
+_STATES = frozenset({"Idle", "Starting", "Stopping", "Suspended", "Ready"})
+INVALID_SPEC = "InvalidSpec"  # the operator cannot obey the spec
+NAME_CONFLICT = "NameConflict"  # a foreign object has the name of one of ours
+_BLOCKS = frozenset({INVALID_SPEC, NAME_CONFLICT})  # causes that end as soon as they are looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ def conditions_of(
     )
 
 
+def blocked_condition(cause: Cause) -> Condition:
+    """The one condition of a service for which the operator does nothing."""
+    return Condition(READY, "False", cause.reason, cause.message)
+
+
 def _ready(phase: Phase, facts: PhaseFacts) -> Condition:
     """Ready: a request sent now is answered, at once or after a cold start."""
     match phase:
@@ -63,7 +71,7 @@ def _running_message(facts: PhaseFacts) -> str:
 
 
 def _not_ready(facts: PhaseFacts) -> Condition:
-    cause = facts.blocked or facts.cause or (facts.remembered if facts.wanted == 0 else None)
+    cause = facts.cause or (facts.remembered if facts.wanted == 0 else None)
     if cause is None:
         return Condition(READY, "False", "Starting", "a worker starts; requests are held until it is ready")
     return Condition(READY, "False", cause.reason, cause.message)
@@ -116,4 +124,4 @@ def remembered_cause(previous: Iterable[Mapping[str, Any]], generation: int) -> 
     if ready.get("status") != "False" or ready.get("observedGeneration") != generation:
         return None
     reason = str(ready.get("reason", ""))
-    return None if not reason or reason in _STATES else Cause(reason, str(ready.get("message", "")))
+    return None if not reason or reason in _STATES | _BLOCKS else Cause(reason, str(ready.get("message", "")))

@@ -24,23 +24,20 @@ class Phase(StrEnum):
 class PhaseFacts:
     """What a phase depends on.
 
-    ``blocked``: why the operator does nothing for this object (an impossible spec, a foreign object
-    in the way). ``cause``: why no worker is ready. ``remembered``: the cause that ended the last
-    start, kept while nothing has been tried since.
+    ``cause``: why a worker is not ready. ``remembered``: the cause that ended the last start, kept
+    while nothing has been tried since.
     """
 
     suspended: bool
     wanted: int  # workers that should run
     ready: int  # workers that take requests
     remaining: int  # pods of any kind, those that finish included
-    blocked: Cause | None = None
     cause: Cause | None = None
     remembered: Cause | None = None
 
 
 # First match wins, so each line may rely on those above it not holding.
 TABLE: tuple[tuple[Phase, Callable[[PhaseFacts], bool]], ...] = (
-    (Phase.FAILED, lambda facts: facts.blocked is not None),
     (Phase.STOPPING, lambda facts: facts.suspended and facts.remaining > 0),
     (Phase.SUSPENDED, lambda facts: facts.suspended),
     (Phase.FAILED, lambda facts: facts.wanted == 0 and facts.remembered is not None),

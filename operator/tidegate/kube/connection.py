@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 
 import aiohttp
+import yaml
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -24,6 +25,9 @@ _KEEPALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
 
+# What the Kubernetes client raises for files that are missing, no YAML, empty, or of another shape.
+_UNREADABLE = (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError, KeyError, ValueError)
+
 
 async def load_configuration() -> Configuration:
     """The client's configuration; inside a pod its token is read anew every minute.
@@ -39,7 +43,7 @@ async def load_configuration() -> Configuration:
             await load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=kubeconfig_files(), client_configuration=configuration, persist_config=False
             )
-    except (ConfigException, OSError) as error:
+    except _UNREADABLE as error:
         raise KubeConfigError(f"cannot read how to reach the cluster: {error}") from error
     return configuration
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources.engine import engine_container, volumes
 from tidegate.resources.labels import labels, metadata, selector
@@ -30,13 +31,27 @@ _STRATEGIES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class WorkerDefaults:
-    """What the installation decides for every worker."""
+class WorkerImages:
+    """The installation's images for workers whose spec names none, by device."""
 
-    image: str
+    cpu: str
+    cuda: str
+
+    def image_for(self, spec: InferenceServiceSpec) -> str:
+        """The worker's image; ValueError where neither the spec nor the installation has one."""
+        if spec.engine.image:
+            return spec.engine.image
+        accelerator = spec.resources.accelerator
+        if accelerator is None:
+            return self.cpu
+        if accelerator.resource.startswith("nvidia.com/"):
+            return self.cuda
+        raise ValueError(
+            f"spec.engine.image: must be set, there is no default image for {accelerator.resource}"
+        )
 
 
-def build_deployment(service: InferenceService, defaults: WorkerDefaults) -> dict[str, Any]:
+def build_deployment(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
     """The manifest for server-side apply, without ``spec.replicas``: only the scale subresource writes that.
 
     ValueError names a field that cannot be obeyed.
@@ -47,19 +62,19 @@ def build_deployment(service: InferenceService, defaults: WorkerDefaults) -> dic
         "revisionHistoryLimit": 1,
         "paused": False,
         "progressDeadlineSeconds": service.spec.engine.startup_deadline_seconds + _START_MARGIN,
-        "template": _template(service, defaults),
+        "template": _template(service, images),
     }
     return _hashed({**_head(service), "spec": spec})
 
 
-def build_seed(service: InferenceService, defaults: WorkerDefaults) -> dict[str, Any]:
+def build_seed(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
     """The least Deployment that a POST may create: asleep, and paused until the first apply.
 
     An apply that creates would start one worker, so creation is a POST. Its field manager goes on owning
     what it wrote and what the API server defaulted, so it holds nothing that a later apply would drop:
     Recreate has no rollingUpdate that would be left behind. Paused: a wake before the apply starts nothing.
     """
-    image = service.spec.engine.image or defaults.image
+    image = images.image_for(service.spec)
     pod = {"containers": [{"name": WORKER_CONTAINER, "image": image}]}
     spec = {
         "replicas": 0,
@@ -76,18 +91,18 @@ def _head(service: InferenceService) -> dict[str, Any]:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(service, name)}
 
 
-def _template(service: InferenceService, defaults: WorkerDefaults) -> dict[str, Any]:
+def _template(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
     own = labels(service.metadata.name)
     return {
         "metadata": {
             "labels": {**own, **_NO_INJECTION["labels"]},
             "annotations": dict(_NO_INJECTION["annotations"]),
         },
-        "spec": _pod(service, defaults),
+        "spec": _pod(service, images),
     }
 
 
-def _pod(service: InferenceService, defaults: WorkerDefaults) -> dict[str, Any]:
+def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
     model = model_parts(service.spec.model)
     return {
         "automountServiceAccountToken": False,
@@ -101,7 +116,7 @@ def _pod(service: InferenceService, defaults: WorkerDefaults) -> dict[str, Any]:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [engine_container(service, model, defaults.image)],
+        "containers": [engine_container(service, model, images.image_for(service.spec))],
         "volumes": [*volumes(service.spec.resources), *model.volumes],
         **placement(service.spec),
     }

@@ -18,12 +18,12 @@ _TMP = "/tmp"  # noqa: S108 - the pod's own volume
 _ENV = {"HOME": _TMP, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
-def engine_container(service: InferenceService, model: ModelParts, default_image: str) -> dict[str, Any]:
-    """The one container of a worker's pod; ``default_image`` where the spec names none."""
+def engine_container(service: InferenceService, model: ModelParts, image: str) -> dict[str, Any]:
+    """The one container of a worker's pod."""
     spec = service.spec
     return {
         "name": WORKER_CONTAINER,
-        "image": spec.engine.image or default_image,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": arguments(service, model.path),
         "env": _environment(spec, model),

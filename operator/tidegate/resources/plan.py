@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tidegate.domain.causes import Cause
+from tidegate.domain.conditions import NAME_CONFLICT
 from tidegate.resources.differs import differences
 from tidegate.resources.labels import is_ours
 
@@ -54,7 +55,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     """The writes that are needed; an unchanged service needs none."""
     for existing in (observed.deployment, observed.service):
         if existing is not None and not is_ours(existing, desired.uid):
-            return Plan(conflict=_conflict(existing))
+            return Plan(conflict=conflict(existing))
     creation = (Action("create", desired.seed), Action("apply", desired.deployment, ("created",)))
     deployment = _corrected(desired.deployment, observed.deployment) if observed.deployment else creation
     service = _corrected(desired.service, observed.service) if observed.service else _created(desired.service)
@@ -68,14 +69,16 @@ def _created(manifest: Json) -> tuple[Action, ...]:
 def _corrected(manifest: Json, existing: Json) -> tuple[Action, ...]:
     if "deletionTimestamp" in existing["metadata"]:
         return ()  # its end is an event, and then it is created anew
-    why = differences(manifest, existing)
+    said = {part: manifest[part] for part in ("metadata", "spec")}  # items of a listing have no kind
+    why = differences(said, existing)
     return (Action("apply", manifest, tuple(why)),) if why else ()
 
 
-def _conflict(existing: Json) -> Cause:
+def conflict(existing: Json) -> Cause:
+    """What a foreign object of one of our names is called in the conditions."""
     kind, name = existing.get("kind", "object"), existing["metadata"]["name"]
     return Cause(
-        "NameConflict",
+        NAME_CONFLICT,
         f"a {kind} named {name} exists and does not belong to this InferenceService; it is left alone. "
         "Delete or rename it, or rename the InferenceService",
     )
