@@ -125,9 +125,7 @@ class Log:
 
 
 @contextlib.asynccontextmanager
-async def gateway(
-    substrate: HandSubstrate, log: Log | None = None, **changes: Any
-) -> AsyncIterator[Gateway]:
+async def gateway(substrate: HandSubstrate, log: Log | None = None, **changes: Any) -> AsyncIterator[Gateway]:
     """A gateway on free ports that knows what ``substrate`` knows."""
     settings = GatewaySettings(listen_port=0, admin_port=0, **changes)
     async with Gateway(settings, substrate, AccessLog(log.write if log else None)) as running:

@@ -116,7 +116,13 @@ async def test_a_malformed_body_wakes_nobody() -> None:
 async def test_the_list_of_models_wakes_nobody() -> None:
     substrate = HandSubstrate(ServiceView(config()))
     async with gateway(substrate) as running, httpx.AsyncClient() as client:
-        for path in ("/v1/models", "/team-a/qwen/v1/models", "/v1/models/m", "/health", "/team-a/qwen/health"):
+        for path in (
+            "/v1/models",
+            "/team-a/qwen/v1/models",
+            "/v1/models/m",
+            "/health",
+            "/team-a/qwen/health",
+        ):
             assert (await client.get(f"http://127.0.0.1:{running.port}{path}")).status_code == 200
     assert substrate.wakes == []
 
