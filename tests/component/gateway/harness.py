@@ -136,7 +136,7 @@ async def gateway(substrate: HandSubstrate, log: Log | None = None, **changes: A
 async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     """Returns as soon as ``condition`` holds; a test fails where it does not in time."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions of all kinds, without an event of their own
             await asyncio.sleep(0.005)
 
 
