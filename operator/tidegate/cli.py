@@ -106,7 +106,9 @@ async def _serve_file(settings: GatewaySettings, options: argparse.Namespace) ->
     from tidegate.gateway.server import serve  # noqa: PLC0415
     from tidegate.local.files import FileSubstrate  # noqa: PLC0415
 
-    await serve(settings, FileSubstrate(options.file, default_max_depth=options.default_max_depth))
+    substrate = FileSubstrate(options.file, default_max_depth=options.default_max_depth)
+    substrate.check()
+    await serve(settings, substrate)
 
 
 async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from tidegate.api.config import parse_service_config
 from tidegate.domain.errors import WakeError
+from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey, ServiceView, Worker
 from tidegate.resources.names import ENDPOINTS_ANNOTATION, KIND
 
@@ -36,10 +37,20 @@ class Sink(Protocol):
 
 
 class FileSubstrate:
-    """The services of one YAML file. It is read again when it changes; a broken one changes nothing."""
+    """The services of one YAML file. It is read again when it changes; a broken one changes nothing.
 
-    def __init__(self, path: Path, poll_seconds: float = POLL_SECONDS) -> None:
+    ``default_max_depth`` is the queue limit of services that name none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        default_max_depth: int = DEFAULT_MAX_DEPTH,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._path = path
+        self._default_max_depth = default_max_depth
         self._poll_seconds = poll_seconds
         self._views: dict[ServiceKey, ServiceView] = {}
         self._read_state: tuple[int, int, int] | None = None  # inode, change time, size
@@ -47,7 +58,7 @@ class FileSubstrate:
 
     def check(self) -> None:
         """Reads the file once, so that a start can fail early; ValueError or OSError says what is wrong."""
-        read(self._path)
+        read(self._path, self._default_max_depth)
 
     async def watch(self, sink: Sink) -> None:
         """Tells ``sink`` what the file says, now and after each change, until cancelled."""
@@ -75,7 +86,7 @@ class FileSubstrate:
             if state == self._read_state:
                 return None
             self._read_state = state
-            views = read(self._path)
+            views = read(self._path, self._default_max_depth)
         except (OSError, ValueError) as error:
             self._complain(f"{self._path} cannot be used, the last good state stays: {error}")
             return None
@@ -96,7 +107,7 @@ class FileSubstrate:
         self._views = views
 
 
-def read(path: Path) -> dict[ServiceKey, ServiceView]:
+def read(path: Path, default_max_depth: int = DEFAULT_MAX_DEPTH) -> dict[ServiceKey, ServiceView]:
     """The services of a file of YAML documents. OSError, or ValueError that names document and field."""
     text = path.read_text(encoding="utf-8")
     try:
@@ -107,18 +118,18 @@ def read(path: Path) -> dict[ServiceKey, ServiceView]:
     for number, document in enumerate(documents, 1):
         if document is None:
             continue
-        view = _view(document, number)
+        view = _view(document, number, default_max_depth)
         if view.config.key in views:
             raise ValueError(f"document {number}: {view.config.key} is there twice")
         views[view.config.key] = view
     return views
 
 
-def _view(document: Any, number: int) -> ServiceView:
+def _view(document: Any, number: int, default_max_depth: int) -> ServiceView:
     if not isinstance(document, Mapping) or document.get("kind") != KIND:
         raise ValueError(f"document {number}: kind: must be {KIND}")
     try:
-        config = parse_service_config(document, strict=True)
+        config = parse_service_config(document, default_max_depth, strict=True)
         annotations = (document.get("metadata") or {}).get("annotations") or {}
         return ServiceView(config, tuple(_workers(str(annotations.get(ENDPOINTS_ANNOTATION, "")))))
     except ValueError as error:
