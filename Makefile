@@ -1,7 +1,7 @@
 # The whole interface of this repository; the workflow and the hooks call nothing else.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup demo demo-down test test-unit test-component test-e2e test-vllm check bench manifests lock
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -12,3 +12,50 @@ setup: .venv/.ready ## the Python environment, with the tidegate command in .ven
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+# helm, kubectl and the API server's programs, from the user's cache where PATH has none
+TOOLS = eval "$$($(PY) -m tidegate.devcluster tools)"
+
+demo: setup ## a cluster, helm install, kubectl apply, a wake from zero with real vLLM, sleep
+	$(PY) examples/demo/run.py
+
+demo-down: setup ## removes all that the demo started
+	$(PY) -m tidegate.devcluster down
+
+test: test-unit test-component test-e2e ## all tests but those with real vLLM
+
+test-unit: setup ## the pure floors and the parsers, seconds
+	$(PY) -m pytest tests/unit
+
+test-component: setup ## real sockets and a real API server
+	$(PY) -m pytest tests/component
+
+test-e2e: setup ## a real cluster, a simulated engine
+	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
+
+test-vllm: setup ## real vLLM, as a process and on the cluster
+	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
+
+check: setup ## linters, types, floors, helm lint, all manifests, freshness of generated files
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy operator tests examples/demo worker-image benchmarks
+	.venv/bin/lint-imports
+	$(PY) -m tidegate.cli manifests --check
+	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
+
+bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
+
+bench-gateway: setup ## CPU a request and a streamed chunk, beside nginx
+	$(PY) benchmarks/bench_gateway.py
+
+manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
+	$(PY) -m tidegate.cli manifests
+
+LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --upgrade
+lock: setup ## compiles requirements/*.txt anew, with hashes and without a registry's address
+	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	grep -E '^[a-z].*==' requirements/dev.txt | sed 's/ *\\$$//' > requirements/.pins
+	$(LOCK) -c requirements/.pins pyproject.toml -o requirements/runtime.txt
+	rm requirements/.pins

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-GROUP = "tidegate.io"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
-KIND = "InferenceService"
-PLURAL = "inferenceservices"
+from tidegate.api import identity
+
+GROUP = identity.GROUP
+VERSION = identity.VERSION
+API_VERSION = identity.API_VERSION
+KIND = identity.KIND
+PLURAL = identity.PLURAL
 
 FIELD_MANAGER = "tidegate-operator"
 
@@ -17,7 +19,7 @@ MANAGED_BY = "tidegate"
 CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
-QUEUE_DEFAULT_ANNOTATION = f"{GROUP}/queue-default"  # "<value> from <source>" of a defaulted maxDepth
+QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
 SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied last
 
 WORKER_PORT = 8000

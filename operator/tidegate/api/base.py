@@ -1,0 +1,112 @@
+"""The base of every model, and the field types that carry their own schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from tidegate.domain.quantity import parse_bytes
+
+Rule = Mapping[str, str]  # one entry of x-kubernetes-validations
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+class Model(BaseModel):
+    """A frozen record whose fields are spelled in camelCase on the wire."""
+
+    model_config = ConfigDict(frozen=True, strict=True, alias_generator=_camel, populate_by_name=True)
+
+
+def with_rules(*rules: Rule, **extensions: Any) -> dict[str, Any]:
+    """What a model or a field adds to its schema: CEL rules and other x-kubernetes extensions."""
+    extra: dict[str, Any] = {
+        f"x-kubernetes-{name.replace('_', '-')}": value for name, value in extensions.items()
+    }
+    return {"x-kubernetes-validations": [dict(rule) for rule in rules], **extra} if rules else extra
+
+
+def rule(cel: str, message: str, field_path: str | None = None) -> Rule:
+    """A CEL rule with the sentence that a refused user reads; ``message`` is plain text."""
+    extra = {"fieldPath": field_path} if field_path else {}
+    return {"rule": cel, "message": message, **extra}
+
+
+def require(holds: bool, violated: Rule) -> None:
+    """The same rule where there is no API server: ValueError with its sentence where it does not hold."""
+    if not holds:
+        raise ValueError(violated["message"])
+
+
+def _whole_cores(value: int | str) -> int:
+    if not str(value).isdigit() or not 1 <= int(value) <= 1024:
+        raise ValueError("must be a whole number of cores from 1 to 1024; an exclusive core cannot be halved")
+    return int(value)
+
+
+def _size(value: int | str) -> int | str:
+    if parse_bytes(value) < 1:
+        raise ValueError("must be more than zero bytes")
+    return value
+
+
+def _quantity_schema(cel: str, message: str) -> dict[str, Any]:
+    return {
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "x-kubernetes-int-or-string": True,
+        "maxLength": 24,
+        "x-kubernetes-validations": [rule(cel, message)],
+    }
+
+
+WholeCores = Annotated[
+    int | str,
+    AfterValidator(_whole_cores),
+    WithJsonSchema(
+        _quantity_schema(
+            (
+                "type(self) == int ? self >= 1 && self <= 1024 : self.matches('^[1-9][0-9]{0,3}$') && "
+                "int(self) <= 1024"
+            ),
+            "must be a whole number of cores from 1 to 1024; an exclusive core cannot be halved",
+        )
+    ),
+]
+
+Size = Annotated[
+    int | str,
+    AfterValidator(_size),
+    WithJsonSchema(
+        _quantity_schema(
+            "type(self) == int ? self >= 1 : isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))",
+            "must be a size of more than zero bytes, such as 512Mi or 16Gi",
+        )
+    ),
+]
+
+LABEL_KEY_PATTERN = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY_PATTERN)]
+LabelValue = Annotated[str, Field(max_length=63, pattern="^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+
+
+def error_sentences(errors: Sequence[Mapping[str, Any]], prefix: str = "") -> str:
+    """pydantic's errors as sentences that each start with the field's path."""
+    return "; ".join(f"{_path(error['loc'], prefix)}: {_reason(error)}" for error in errors)
+
+
+def _path(location: Sequence[int | str], prefix: str) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location if part not in _UNIONS]
+    return (prefix + "".join(parts)).lstrip(".")
+
+
+_UNIONS = ("int", "str", "function-after[_whole_cores(), union[int,str]]")
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    text = str(error["msg"]).removeprefix("Value error, ")
+    return text if error["type"] == "missing" else f"{text} (got {error['input']!r})"

@@ -1,0 +1,96 @@
+"""The CustomResourceDefinition, rendered from the models; crds/*.yaml is written here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tidegate.api.identity import GROUP, KIND, PLURAL, VERSION
+from tidegate.api.schema import structural_schema
+from tidegate.api.v1alpha1 import InferenceService
+
+HEADER = "# Generated from the models in operator/tidegate/api; `tidegate crds` writes it.\n"
+
+READY_REASON = '.status.conditions[?(@.type=="Ready")].reason'
+COLUMNS: tuple[tuple[str, str, str, int, str], ...] = (
+    ("Phase", "string", ".status.phase", 0, "A summary of the conditions."),
+    ("Ready", "string", ".status.ready", 0, "Ready and wanted workers."),
+    ("Queue", "string", ".status.queue.summary", 0, "Requests that wait or run, and the limit."),
+    ("Model", "string", ".status.model", 0, "The first name that the model is served under."),
+    ("Reason", "string", READY_REASON, 0, "The reason of the condition Ready."),
+    ("Age", "date", ".metadata.creationTimestamp", 0, "Time since the object was made."),
+    ("URL", "string", ".status.url", 1, "Where clients in the cluster reach the service."),
+    ("Isolation", "string", ".status.isolation", 1, "What the workers' cores are."),
+    ("Cold", "string", ".status.coldStarts.lastSeconds", 1, "Seconds of the last start from zero."),
+)
+
+
+def inference_service_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of InferenceService, as an object for the API server."""
+    names = {
+        "kind": KIND,
+        "listKind": f"{KIND}List",
+        "plural": PLURAL,
+        "singular": KIND.lower(),
+        "shortNames": ["infsvc"],
+        "categories": ["inference"],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [_version()]},
+    }
+
+
+def _version() -> dict[str, Any]:
+    return {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": _root_schema()},
+        "subresources": {
+            "status": {},
+            "scale": {
+                "specReplicasPath": ".spec.replicas",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        },
+        "additionalPrinterColumns": [_column(*column) for column in COLUMNS],
+    }
+
+
+def _root_schema() -> dict[str, Any]:
+    schema = structural_schema(InferenceService)
+    plain = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
+    schema["properties"] = {**schema["properties"], **plain}
+    schema["required"] = ["spec"]
+    return schema
+
+
+def _column(name: str, kind: str, path: str, priority: int, description: str) -> dict[str, Any]:
+    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return {**column, "priority": priority} if priority else column
+
+
+def rendered() -> dict[str, str]:
+    """File name -> text of every CRD."""
+    text = yaml.safe_dump(inference_service_crd(), sort_keys=False, width=110, allow_unicode=True)
+    return {f"{GROUP}_{PLURAL}.yaml": HEADER + text}
+
+
+def write_crds(directory: Path) -> list[Path]:
+    """Write every CRD into the directory; returns the paths."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in rendered().items():
+        (directory / name).write_text(text, encoding="utf-8")
+    return [directory / name for name in rendered()]
+
+
+def stale_crds(directory: Path) -> list[Path]:
+    """The files that differ from what the models say; empty when all are fresh."""
+    paths = {directory / name: text for name, text in rendered().items()}
+    return [path for path, text in paths.items() if not path.is_file() or path.read_text("utf-8") != text]

@@ -1,0 +1,166 @@
+"""spec of an InferenceService. The descriptions are what ``kubectl explain`` prints."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from tidegate.api import rules
+from tidegate.api.base import Model, Size, require, with_rules
+from tidegate.api.compute import Resources
+from tidegate.api.engine import Engine
+from tidegate.api.model_source import ModelSource
+from tidegate.api.placement import Placement
+
+
+class Scaling(Model):
+    """How many workers there are."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(rules.MIN_MAX))
+
+    mode: Literal["Managed", "External"] = Field(
+        default="Managed",
+        description="Managed: tidegate wakes, scales and puts to sleep, between minReplicas and maxReplicas. "
+        "External: spec.replicas is followed, and only that; it is written by kubectl scale, an "
+        "HorizontalPodAutoscaler or KEDA. Default: Managed.",
+    )
+    min_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description=(
+            "Workers that are kept without any request. Zero lets the service sleep, and its next request "
+            "wakes it. Read in mode Managed. Default: 0."
+        ),
+    )
+    max_replicas: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Workers at most, at any load. Read in mode Managed. Default: 1.",
+    )
+    idle_timeout_seconds: int = Field(
+        default=180,
+        ge=0,
+        le=604800,
+        description=(
+            "Seconds without activity after which the workers are put to sleep (down to minReplicas). The "
+            "clock starts at the latest of: the worker became Ready, the last request arrived, the last "
+            "request ended; a request that waits or runs keeps the service awake, and a worker that is still "
+            "loading is never put to sleep. Zero: sleep as soon as nothing waits or runs. Read in mode "
+            "Managed. Default: 180."
+        ),
+    )
+    cold_start_timeout_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        description=(
+            "Seconds that a request is held while no worker is ready; after that it is answered with 503 and "
+            "Retry-After. Default: 300."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        require(self.min_replicas <= self.max_replicas, rules.MIN_MAX)
+        return self
+
+
+class Queue(Model):
+    """What the gateway holds for this service, and for how long."""
+
+    max_depth: int | None = Field(
+        default=None,
+        ge=1,
+        le=100000,
+        description=(
+            "Requests that wait or run at once, the arriving one included; one more is answered with 429. "
+            "Absent: the default of the installation (128 unless set otherwise) is filled in when the object "
+            "is written, and the annotation tidegate.io/queue-default records that; status.queue.limit is "
+            "what holds."
+        ),
+    )
+    max_bytes: Size = Field(
+        default="64Mi",
+        description=(
+            "Bytes of request bodies that are held at once; a request that would exceed it is answered with "
+            "429. Default: 64Mi."
+        ),
+    )
+    wait_timeout_seconds: int = Field(
+        default=120,
+        ge=1,
+        le=86400,
+        description=(
+            "Seconds that a request waits in the queue while workers are ready but busy; after that it is "
+            "answered with 429, code queue_timeout. Default: 120."
+        ),
+    )
+    execution_timeout_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        description="Seconds from the dispatch to a worker until the last byte of the answer; after that the "
+        "engine's work is aborted. A worker that is stopped gets this long to finish. Default: 300.",
+    )
+    retry_after_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=86400,
+        description=(
+            "The Retry-After of a refused request, in seconds. Absent or null: computed from the queue's "
+            "depth and the rate at which it drains."
+        ),
+        json_schema_extra={"nullable": True},
+    )
+
+
+class InferenceServiceSpec(Model):
+    """What should run. Only model and resources must be given."""
+
+    model: ModelSource = Field(description="Which weights are served, and under which names.")
+    engine: Engine = Field(default_factory=Engine, description="How the engine (vLLM) is run.")
+    resources: Resources = Field(
+        description="What one worker gets: requests equal limits, so that its pod is Guaranteed."
+    )
+    cpu_isolation: Literal["Required", "Preferred", "None"] = Field(
+        default="Preferred",
+        description=(
+            "Whether a worker's cores are exclusively its own. Required: only on nodes labelled "
+            "tidegate.io/cpu-manager-policy=static. Preferred: there if possible. None: anywhere, and with "
+            "no CPU limit. Default: Preferred."
+        ),
+    )
+    placement: Placement = Field(default_factory=Placement, description="On which nodes workers may run.")
+    rollout: Literal["Replace", "Surge"] = Field(
+        default="Replace",
+        description=(
+            "How a changed spec reaches running workers. Replace: the old ones stop, then the new ones "
+            "start, and requests are held meanwhile; needs no spare device. Surge: the new ones start first. "
+            "Default: Replace."
+        ),
+    )
+    suspend: bool = Field(
+        default=False,
+        description="True: no worker runs and every request is answered with 503 at once. Default: false.",
+    )
+    replicas: int | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description=(
+            "Workers, in scaling.mode External only, where it must be set; at zero a request does not wake "
+            "the service but is held until somebody raises it. Refused in mode Managed."
+        ),
+    )
+    scaling: Scaling = Field(default_factory=Scaling, description="How many workers there are.")
+    queue: Queue = Field(default_factory=Queue, description="What the gateway holds, and for how long.")
+
+    @model_validator(mode="after")
+    def _replicas_fit_the_mode(self) -> Self:
+        external = self.scaling.mode == "External"
+        require(external or self.replicas is None, rules.REPLICAS_MANAGED)
+        require(not external or self.replicas is not None, rules.REPLICAS_EXTERNAL)
+        return self

@@ -1,0 +1,121 @@
+"""status of an InferenceService, as the operator writes it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tidegate.api.base import Model, with_rules
+
+
+class QueueStatus(Model):
+    """The gateway's queue of this service."""
+
+    limit: int | None = Field(
+        default=None, description="Requests that may wait or run at once; one more gets 429."
+    )
+    source: str | None = Field(
+        default=None, max_length=64, description="Where the limit comes from: Spec, Calibration or Default."
+    )
+    summary: str | None = Field(
+        default=None,
+        max_length=32,
+        description="Requests that wait or run now, and the limit: 12/128. Seconds old at most.",
+    )
+
+
+class ScalingStatus(Model):
+    """The last decision about the number of workers."""
+
+    desired: int | None = Field(default=None, description="Workers that should run.")
+    reason: str | None = Field(default=None, max_length=64, description="Why, in one word.")
+    since: str | None = Field(
+        default=None,
+        max_length=32,
+        description="When this number was decided.",
+        json_schema_extra={"format": "date-time"},
+    )
+
+
+class ColdStartStatus(Model):
+    """Times that a worker became ready while none was."""
+
+    count: int | None = Field(default=None, description="How often a worker became ready while none was.")
+    last_seconds: str | None = Field(
+        default=None,
+        max_length=16,
+        description="Seconds from the creation of that worker's pod until it was ready, the last time.",
+    )
+    last_worker: str | None = Field(
+        default=None, max_length=253, description="The pod of that worker, the last time."
+    )
+
+
+class Condition(Model):
+    """One observation, as the Kubernetes API conventions define it."""
+
+    type: str = Field(min_length=1, max_length=64, description="What is observed: Ready, Scheduled, ...")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    reason: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        description="The cause, in one word.",
+    )
+    message: str = Field(max_length=4096, description="The cause, for a person.")
+    observed_generation: int | None = Field(
+        default=None, description="The metadata.generation that this is about."
+    )
+    last_transition_time: str = Field(
+        max_length=32,
+        description="When status changed last.",
+        json_schema_extra={"format": "date-time"},
+    )
+
+
+class InferenceServiceStatus(Model):
+    """What was observed."""
+
+    observed_generation: int | None = Field(
+        default=None, description="The metadata.generation that this status is about."
+    )
+    phase: str | None = Field(
+        default=None,
+        max_length=16,
+        description="A summary of the conditions: Idle, Starting, Running, Stopping, Suspended or Failed.",
+    )
+    url: str | None = Field(
+        default=None, max_length=256, description="Where clients in the cluster reach the service."
+    )
+    replicas: int | None = Field(default=None, description="Workers that exist.")
+    ready_replicas: int | None = Field(default=None, description="Workers that are ready.")
+    ready: str | None = Field(default=None, max_length=16, description="Ready and wanted workers: 1/2.")
+    selector: str | None = Field(default=None, max_length=256, description="The workers' label selector.")
+    model: str | None = Field(
+        default=None, max_length=128, description="The first name that the model is served under."
+    )
+    isolation: str | None = Field(
+        default=None,
+        max_length=32,
+        description=(
+            "What the workers' cores are: Exclusive, Shared or Unknown. Derived from the pods' QoS class and "
+            "the CPU manager policy of their nodes."
+        ),
+    )
+    queue: QueueStatus | None = Field(default=None, description="The gateway's queue of this service.")
+    scaling: ScalingStatus | None = Field(
+        default=None, description="The last decision about the number of workers."
+    )
+    cold_starts: ColdStartStatus | None = Field(
+        default=None, description="Times that a worker became ready while none was."
+    )
+    conditions: tuple[Condition, ...] = Field(
+        default=(),
+        max_length=16,
+        description=(
+            "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded "
+            "and QueueLimited, each with its cause."
+        ),
+        json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
+    )

@@ -1,0 +1,159 @@
+"""The ``tidegate`` command: it alone puts an edge and a substrate together."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvloop
+
+from tidegate import __version__
+from tidegate.api.generated import generated_files
+from tidegate.domain.limits import DEFAULT_MAX_DEPTH
+from tidegate.gateway.settings import GatewaySettings
+from tidegate.kube.errors import KubeConfigError, KubeError
+from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT
+
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"  # the container's runtime adds the time
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of one command: 0, 1 where it failed (with a sentence on stderr), 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level, format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise a line for each of its requests
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        return 130
+    except (KubeConfigError, KubeError, OSError, ValueError) as error:
+        print(f"tidegate: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tidegate", description="vLLM on your own Kubernetes.")
+    parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
+    levels = ("DEBUG", "INFO", "WARNING", "ERROR")
+    parser.add_argument("--log-level", choices=levels, default="INFO", help="of messages on stderr (INFO)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_operator(commands.add_parser("operator", help="reconcile InferenceServices in a cluster"))
+    _add_gateway(commands.add_parser("gateway", help="route, hold, wake and stream"))
+    _add_manifests(commands.add_parser("manifests", help="write what the models generate"))
+    return parser
+
+
+def _add_operator(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--namespace", required=True, help="the installation's own namespace")
+    _add_default_max_depth(parser)
+    parser.add_argument("--worker-image-cpu", default="", help="of workers on CPU")
+    parser.add_argument("--worker-image-cuda", default="", help="of workers with accelerators")
+    parser.add_argument("--webhook-config", default="tidegate", help="the configuration it serves")
+    parser.add_argument(
+        "--kubelet-insecure-skip-tls-verify",
+        action="store_true",
+        help="believe kubelets whose certificate the cluster's authority did not sign",
+    )
+    parser.set_defaults(command=_operator)
+
+
+def _operator(options: argparse.Namespace) -> int:
+    from tidegate.controller.app import OperatorSettings, run  # noqa: PLC0415  a gateway must not load kopf
+    from tidegate.resources.deployment import WorkerImages  # noqa: PLC0415
+
+    settings = OperatorSettings(
+        namespace=options.namespace,
+        images=WorkerImages(cpu=options.worker_image_cpu, cuda=options.worker_image_cuda),
+        default_max_depth=options.default_max_depth,
+        webhook_config=options.webhook_config,
+        kubelet_insecure=options.kubelet_insecure_skip_tls_verify,
+    )
+    asyncio.run(run(settings))
+    return 0
+
+
+def _add_gateway(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", type=_address, default=("127.0.0.1", GATEWAY_PORT), metavar="HOST:PORT")
+    parser.add_argument(
+        "--admin-listen",
+        type=_address,
+        default=("127.0.0.1", GATEWAY_ADMIN_PORT),
+        metavar="HOST:PORT",
+        help="metrics, status and demand; never for clients",
+    )
+    parser.add_argument("--file", type=Path, help="InferenceServices, without a cluster")
+    _add_default_max_depth(parser)
+    parser.set_defaults(command=_gateway)
+
+
+def _gateway(options: argparse.Namespace) -> int:
+    settings = GatewaySettings(
+        listen_host=options.listen[0],
+        listen_port=options.listen[1],
+        admin_host=options.admin_listen[0],
+        admin_port=options.admin_listen[1],
+    )
+    uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
+    return 0
+
+
+async def _serve_file(settings: GatewaySettings, options: argparse.Namespace) -> None:
+    from tidegate.gateway.server import serve  # noqa: PLC0415
+    from tidegate.local.files import FileSubstrate  # noqa: PLC0415
+
+    substrate = FileSubstrate(options.file, default_max_depth=options.default_max_depth)
+    substrate.check()
+    await serve(settings, substrate)
+
+
+async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace) -> None:
+    from tidegate.gateway.server import serve  # noqa: PLC0415
+    from tidegate.kube.client import KubeClient  # noqa: PLC0415
+    from tidegate.kube.gateway_substrate import GatewaySubstrate  # noqa: PLC0415
+
+    async with await KubeClient.connect() as client:
+        await serve(settings, GatewaySubstrate(client, default_max_depth=options.default_max_depth))
+
+
+def _add_manifests(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
+    parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout (the current folder)")
+    parser.set_defaults(command=_manifests)
+
+
+def _manifests(options: argparse.Namespace) -> int:
+    files = {options.root / name: text for name, text in generated_files().items()}
+    stale = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
+    for path in stale:
+        if not options.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[path], "utf-8")
+        print(f"{path}: {'stale; run make manifests' if options.check else 'written'}")
+    return 1 if options.check and stale else 0
+
+
+def _add_default_max_depth(parser: argparse.ArgumentParser) -> None:
+    text = f"the queue limit of services that set none ({DEFAULT_MAX_DEPTH})"
+    parser.add_argument("--default-max-depth", type=_positive, default=DEFAULT_MAX_DEPTH, help=text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdecimal() and int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 0.0.0.0:8080")
+    return host.strip("[]"), int(port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""The operator, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import kopf
+
+from tidegate.controller.autoscale import Autoscaler
+from tidegate.controller.counters import CounterWatch
+from tidegate.controller.gateways import GatewayPods, gateway_pods
+from tidegate.controller.handlers import register, register_nodes
+from tidegate.controller.http import served
+from tidegate.controller.kopf_edge import kopf_running, new_registry, stop_on_signals
+from tidegate.controller.metrics import OperatorMetrics
+from tidegate.controller.nodes import NodeLabels
+from tidegate.controller.nodes import register as register_node_labels
+from tidegate.controller.objects import ObjectWriter
+from tidegate.controller.queue import Backoff, KeyedQueue
+from tidegate.controller.reconcile import Reconciler, ReconcileSettings
+from tidegate.controller.resync import Resync, ResyncSettings
+from tidegate.controller.runner import Runner
+from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
+from tidegate.controller.webhook import WebhookSettings, run_webhook
+from tidegate.controller.webhook_tls import TlsNames
+from tidegate.controller.world import World
+from tidegate.domain.limits import DEFAULT_MAX_DEPTH
+from tidegate.domain.service import ServiceKey
+from tidegate.kube.cache import Kind
+from tidegate.kube.client import KubeClient
+from tidegate.kube.kubelet import Kubelets
+from tidegate.kube.reflector import Reflector
+from tidegate.resources.deployment import WorkerImages
+from tidegate.resources.names import (
+    GATEWAY_ADMIN_PORT,
+    OPERATOR_HEALTH_PORT,
+    OPERATOR_METRICS_PORT,
+    OPERATOR_WEBHOOK_PORT,
+    WORKER_PORT,
+    worker_deployment,
+)
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OperatorSettings:
+    """What the command line sets.
+
+    ``namespace``: the installation's own. ``webhook_config``: the MutatingWebhookConfiguration whose
+    webhook is served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
+    verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
+    installation's namespace. ``resync_seconds``: between two full listings, 20 % more or less each time.
+    ``workers``: passes at once. ``host``: listened on, empty: every address.
+    """
+
+    namespace: str
+    images: WorkerImages
+    default_max_depth: int = DEFAULT_MAX_DEPTH
+    webhook_config: str | None = "tidegate"
+    kubelet_insecure: bool = False
+    gateway_host: str = ""
+    resync_seconds: float = 180.0
+    workers: int = 4
+    host: str = ""
+    metrics_port: int = OPERATOR_METRICS_PORT
+    health_port: int = OPERATOR_HEALTH_PORT
+    webhook_port: int = OPERATOR_WEBHOOK_PORT
+    gateway_admin_port: int = GATEWAY_ADMIN_PORT
+    worker_port: int = WORKER_PORT
+
+    @property
+    def clients_host(self) -> str:
+        """Where the clients' Services point to."""
+        return self.gateway_host or f"tidegate-gateway.{self.namespace}.svc.cluster.local"
+
+
+async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> None:
+    """Run until SIGTERM, SIGINT or ``stop``. KubeConfigError without a cluster, OSError: a port is taken."""
+    stop = stop or asyncio.Event()
+    stop_on_signals(stop)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(await KubeClient.connect())
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        try:
+            await _Operator(settings, client, http).run(stop)
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
+
+
+class _Operator:
+    """The parts, and the order in which they start and end."""
+
+    def __init__(self, settings: OperatorSettings, client: KubeClient, http: httpx.AsyncClient) -> None:
+        self._settings = settings
+        self._client = client
+        self._metrics = OperatorMetrics()
+        self._world = World(settings.default_max_depth)
+        self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
+        self._listed = False
+        self._subscriptions = self._build_subscriptions(http)
+        self._resync = Resync(
+            client, self._world, self._queue.add, ResyncSettings(settings.resync_seconds, random.uniform)
+        )
+        reconciler = self._build_reconciler(http)
+        self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
+        self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
+        self._metrics.queue_length.set_function(lambda: len(self._queue))
+        self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
+        self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
+
+    def _build_subscriptions(self, http: httpx.AsyncClient) -> Subscriptions:
+        settings = SubscriptionSettings(
+            changed=self._demand_changed,
+            now=time.time,
+            jitter=random.uniform,
+            port=self._settings.gateway_admin_port,
+        )
+        return Subscriptions(self._world.board, http, settings)
+
+    def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
+        writer = ObjectWriter(self._client, self._world.cache, self._metrics)
+        autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
+        settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
+        return Reconciler(self._world, writer, autoscaler, settings)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve health, list everything, then watch and act; what acts ends before what watches."""
+        settings = self._settings
+        ports = settings.metrics_port, settings.health_port
+        async with served(self._metrics, lambda: self._listed, settings.host, *ports):
+            self._listed = await _finished(self._resync.first(), stop)
+            if not self._listed:
+                return
+            async with kopf_running(self._registry(), stop), self._subscriptions.running():
+                await _until(stop, self._parts())
+        self._queue.close()
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = new_registry()
+        register(registry, self._world.cache, self._queue.add)
+        register_nodes(registry, self._world.nodes)
+        register_node_labels(registry, self._node_labels)
+        return registry
+
+    def _parts(self) -> list[Coroutine[Any, Any, None]]:
+        settings = self._settings
+        mirror = GatewayPods(self._subscriptions.follow)
+        parts = [
+            self._runner.run(settings.workers),
+            self._resync.run(),
+            self._node_labels.run(),
+            Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
+        ]
+        if settings.webhook_config is not None:
+            parts.append(run_webhook(self._client, self._webhook_settings(settings.webhook_config)))
+        return parts
+
+    def _webhook_settings(self, configuration: str) -> WebhookSettings:
+        settings = self._settings
+        return WebhookSettings(
+            tls=TlsNames(settings.namespace, webhook_configuration=configuration),
+            default_max_depth=settings.default_max_depth,
+            host=settings.host or None,
+            port=settings.webhook_port,
+        )
+
+    def _demand_changed(self, key: ServiceKey | None) -> None:
+        """Look at a service again; at all that are awake where it is not known which."""
+        for each in self._awake() if key is None else [key]:
+            self._queue.add(each)
+
+    def _awake(self) -> list[ServiceKey]:
+        cache = self._world.cache
+        deployments = (
+            (key, cache.get(Kind.DEPLOYMENT, key.namespace, worker_deployment(key.name)))
+            for key in cache.service_keys()
+        )
+        return [key for key, deployment in deployments if deployment and deployment["spec"].get("replicas")]
+
+
+async def _finished(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Whether the work was done before ``stop`` was set."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(stop.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].done() and not tasks[0].exception()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until(stop: asyncio.Event, parts: list[Coroutine[Any, Any, None]]) -> None:
+    """Run all parts until ``stop``; one that fails ends all of them."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part) for part in parts]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def _first(failure: BaseException) -> BaseException:
+    """The failure that ended the others."""
+    return _first(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure

@@ -1,0 +1,65 @@
+"""From what was observed to a decision about the number of workers; the deciding itself is in the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidegate.api.config import service_key
+from tidegate.api.spec import InferenceServiceSpec
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.controller.counters import CounterWatch
+from tidegate.domain.causes import Cause
+from tidegate.domain.scaling import Bounds, Load, Pool, ScaleDecision, decide_scale
+from tidegate.domain.service import ServiceKey
+from tidegate.domain.workers import WorkerFacts
+
+
+class Autoscaler:
+    """Decides, and asks the workers' counters where the decision wants them."""
+
+    def __init__(self, counters: CounterWatch) -> None:
+        self._counters = counters
+
+    async def decide(
+        self, service: InferenceService, pool: Pool, workers: Sequence[WorkerFacts], load: Load, now: float
+    ) -> ScaleDecision:
+        """The number of workers that a service should have now."""
+        bounds = bounds_of(service.spec)
+        decision = decide_scale(bounds, pool, load, now)
+        if not decision.ask_counters:
+            return decision
+        hosts = {worker.name: worker.host for worker in workers if worker.ready and worker.host}
+        counters = await self._counters.ask(service_key(service), hosts, now)
+        return decide_scale(bounds, pool, load, now, counters)
+
+    def forget(self, key: ServiceKey) -> None:
+        """A service is gone."""
+        self._counters.forget(key)
+
+
+def bounds_of(spec: InferenceServiceSpec) -> Bounds:
+    """What the spec says about the number of workers."""
+    return Bounds(
+        minimum=spec.scaling.min_replicas,
+        maximum=spec.scaling.max_replicas,
+        idle_timeout=spec.scaling.idle_timeout_seconds,
+        target_concurrency=max(1, spec.engine.max_concurrency * 3 // 4),
+        suspended=spec.suspend,
+        external=spec.replicas if spec.scaling.mode == "External" else None,
+    )
+
+
+def pool_of(deployment: dict[str, Any], workers: Sequence[WorkerFacts], refused: Cause | None) -> Pool:
+    """The workers as they are; ``refused``: why the Deployment cannot make its pods, if it cannot."""
+    replicas = int(deployment["spec"].get("replicas", 0))
+    alive = [worker for worker in workers if worker.alive]
+    due = len(alive) < replicas and refused is None  # a pod that is about to be made
+    trying = [worker.created for worker in alive if not worker.ready]
+    return Pool(
+        replicas=replicas,
+        ready=sum(1 for worker in alive if worker.ready),
+        loading=due or any(worker.loading for worker in alive),
+        ready_since=max((worker.ready_since for worker in alive if worker.ready_since), default=None),
+        trying_since=max(trying, default=0.0),
+    )

@@ -1,0 +1,106 @@
+"""What the gateways report: requests that wait and run, and when the last one came or ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.domain.scaling import Load
+from tidegate.domain.service import ServiceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One gateway's numbers for one service; ``last_activity`` in Unix time, None: never a request."""
+
+    waiting: int
+    in_flight: int
+    last_activity: float | None
+
+
+@dataclass
+class _Gateway:
+    reports: dict[ServiceKey, Report] = field(default_factory=dict)
+    synced: bool = False  # it has told all it has since it was connected
+
+
+class DemandBoard:
+    """The latest report of every gateway, by its address.
+
+    A gateway that should be heard and is not makes the board silent: its sums may be too little.
+    """
+
+    def __init__(self) -> None:
+        self._gateways: dict[str, _Gateway] = {}
+        self._expected: frozenset[str] | None = None  # None: the gateways are not known yet
+        self._past: dict[ServiceKey, float] = {}  # the last activity that a lost gateway told of
+
+    @property
+    def silent(self) -> bool:
+        """Whether a gateway that serves is not heard."""
+        if self._expected is None:
+            return True
+        return any(not self._heard(address) for address in self._expected)
+
+    def expect(self, addresses: Iterable[str]) -> None:
+        """These gateways serve requests now."""
+        self._expected = frozenset(addresses)
+
+    def connected(self, address: str) -> None:
+        """A gateway begins to tell everything anew."""
+        self.lost(address)
+        self._gateways[address] = _Gateway()
+
+    def lost(self, address: str) -> set[ServiceKey]:
+        """A gateway is not heard any more; the services that it told of."""
+        gateway = self._gateways.pop(address, _Gateway())
+        for key, report in gateway.reports.items():
+            if report.last_activity is not None:
+                self._past[key] = max(report.last_activity, self._past.get(key, 0.0))
+        return set(gateway.reports)
+
+    def told(self, address: str, line: Mapping[str, Any], now: float) -> ServiceKey | None:
+        """Take one line; the service it is about, None for a heartbeat. ValueError: malformed."""
+        gateway = self._gateways[address]
+        if line.get("synced"):
+            gateway.synced = True
+        if "service" not in line:
+            return None
+        key = ServiceKey.parse(str(line["service"]))
+        if line.get("removed"):
+            gateway.reports.pop(key, None)
+        else:
+            gateway.reports[key] = _report(line, now)
+        return key
+
+    def load(self, key: ServiceKey) -> Load:
+        """The sum over all gateways."""
+        reports = [gateway.reports[key] for gateway in self._gateways.values() if key in gateway.reports]
+        activities = [each.last_activity for each in reports if each.last_activity is not None]
+        activities += [self._past[key]] if key in self._past else []
+        return Load(
+            waiting=sum(each.waiting for each in reports),
+            in_flight=sum(each.in_flight for each in reports),
+            last_activity=max(activities, default=None),
+            silent=self.silent,
+        )
+
+    def forget(self, key: ServiceKey) -> None:
+        """A service is gone."""
+        self._past.pop(key, None)
+
+    def _heard(self, address: str) -> bool:
+        gateway = self._gateways.get(address)
+        return gateway is not None and gateway.synced
+
+
+def _report(line: Mapping[str, Any], now: float) -> Report:
+    waiting, in_flight, idle = line.get("waiting"), line.get("inFlight"), line.get("idleSeconds")
+    if (
+        not isinstance(waiting, int)
+        or not isinstance(in_flight, int)
+        or not isinstance(idle, int | float | None)
+    ):
+        raise ValueError(f"not a line of demand: {dict(line)!r}")
+    return Report(waiting, in_flight, None if idle is None else now - idle)

@@ -1,0 +1,81 @@
+"""kopf's raw events, fed to the cache and the queue. Nothing else of kopf is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from tidegate.controller.world import NodePolicies
+from tidegate.domain.service import ServiceKey
+from tidegate.kube.cache import Kind, ObjectCache, key_of
+from tidegate.resources.names import GROUP, PLURAL, SERVICE_LABEL, VERSION
+
+Json = dict[str, Any]
+
+RESOURCES: dict[Kind, tuple[str, str, str]] = {
+    Kind.INFERENCE_SERVICE: (GROUP, VERSION, PLURAL),
+    Kind.DEPLOYMENT: ("apps", "v1", "deployments"),
+    Kind.SERVICE: ("", "v1", "services"),
+    Kind.POD: ("", "v1", "pods"),
+}
+
+
+def register(
+    registry: kopf.OperatorRegistry, cache: ObjectCache, enqueue: Callable[[ServiceKey], None]
+) -> None:
+    """Have every event of our kinds taken into the cache, and its service looked at where it was news."""
+    for kind, resource in RESOURCES.items():
+        _register(registry, kind, resource, Feed(kind, cache, enqueue))
+
+
+class Feed:
+    """What happens with the events of one kind."""
+
+    def __init__(self, kind: Kind, cache: ObjectCache, enqueue: Callable[[ServiceKey], None]) -> None:
+        self._kind = kind
+        self._cache = cache
+        self._enqueue = enqueue
+
+    def take(self, event_type: str | None, raw: Json) -> None:
+        """``event_type`` as in a watch; None for an object of kopf's own listing."""
+        before = self._cache.get(self._kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
+        news = self._cache.remove if event_type == "DELETED" else self._cache.put
+        if news(self._kind, raw):
+            for key in {key_of(self._kind, each) for each in (before, raw) if each} - {None}:
+                if key is not None:
+                    self._enqueue(key)
+
+
+def register_nodes(registry: kopf.OperatorRegistry, nodes: NodePolicies) -> None:
+    """Keep the nodes' CPU manager policies known."""
+
+    @kopf.on.event("", "v1", "nodes", registry=registry, id="policies")
+    async def node_event(event: kopf.RawEvent, **_: object) -> None:
+        node: Json = dict(event["object"])
+        if event["type"] == "DELETED":
+            nodes.remove(node["metadata"]["name"])
+        else:
+            nodes.put(node)
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """kopf as a mere source of events: no Events posted, nothing scanned, only what has our label."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 30.0
+    settings.watching.server_timeout = 300
+    for kind, resource in RESOURCES.items():
+        if kind is not Kind.INFERENCE_SERVICE:
+            settings.watching.label_selectors[resource] = SERVICE_LABEL
+    return settings
+
+
+def _register(
+    registry: kopf.OperatorRegistry, kind: Kind, resource: tuple[str, str, str], feed: Feed
+) -> None:
+    @kopf.on.event(*resource, registry=registry, id=f"feed-{kind.lower()}")
+    async def handle(event: kopf.RawEvent, **_: object) -> None:
+        feed.take(event["type"], dict(event["object"]))

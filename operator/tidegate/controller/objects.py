@@ -1,0 +1,93 @@
+"""Writes of the objects that a service owns. Every answer goes into the cache, so the next pass knows it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tidegate.controller.metrics import OperatorMetrics
+from tidegate.domain.causes import Cause
+from tidegate.domain.scaling import ScaleDecision
+from tidegate.kube import paths
+from tidegate.kube.cache import Kind, ObjectCache
+from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import AlreadyExistsError, NotFoundError
+from tidegate.kube.scale import write_scale
+from tidegate.resources.labels import is_ours
+from tidegate.resources.names import FIELD_MANAGER
+from tidegate.resources.plan import Action, Desired, conflict
+
+_logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+class ObjectWriter:
+    """Carries out what a plan says."""
+
+    def __init__(self, client: KubeClient, cache: ObjectCache, metrics: OperatorMetrics) -> None:
+        self._client = client
+        self._cache = cache
+        self._metrics = metrics
+
+    async def carry_out(self, action: Action, desired: Desired) -> Cause | None:
+        """Do one action; a cause where a foreign object is in its way. KubeError."""
+        if action.verb == "create":
+            return await self._create(action.manifest, desired.uid)
+        await self._apply(action)
+        return None
+
+    async def scale(self, deployment: Json, decision: ScaleDecision) -> None:
+        """Write the number of workers. ConflictError: the Deployment has changed, look again."""
+        scaled = await write_scale(self._client, deployment, decision.replicas)
+        self._metrics.writes.labels("Scale", "update").inc()
+        self._metrics.scale_decisions.labels(decision.reason).inc()
+        name = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
+        _logger.info("%s: %d workers: %s (%s)", name, decision.replicas, decision.message, decision.reason)
+        self._cache.put(Kind.DEPLOYMENT, scaled)
+
+    async def write_status(self, raw: Json, patch: Json) -> None:
+        """Merge these fields into the status of an InferenceService."""
+        metadata = raw["metadata"]
+        path = paths.inference_service_status(metadata["namespace"], metadata["name"])
+        answer = await self._client.merge_patch(path, {"status": patch}, field_manager=FIELD_MANAGER)
+        self._metrics.writes.labels("Status", "patch").inc()
+        self._cache.put(Kind.INFERENCE_SERVICE, answer)
+
+    async def _create(self, manifest: Json, uid: str) -> Cause | None:
+        kind, metadata = Kind(manifest["kind"]), manifest["metadata"]
+        try:
+            collection = _collection(kind, metadata["namespace"])
+            created = await self._client.create(collection, manifest, field_manager=FIELD_MANAGER)
+        except AlreadyExistsError:
+            existing = await self._client.get(_path(kind, metadata["namespace"], metadata["name"]))
+            if not is_ours(existing, uid):
+                return conflict(existing)
+            created = existing  # ours, without its label; the apply that follows gives it back
+        else:
+            self._metrics.writes.labels(kind, "create").inc()
+            _logger.info("%s %s/%s created", kind, metadata["namespace"], metadata["name"])
+        self._cache.put(kind, created)
+        return None
+
+    async def _apply(self, action: Action) -> None:
+        """Server-side apply with the uid of what was seen, so that it never creates anything."""
+        manifest, metadata = action.manifest, action.manifest["metadata"]
+        kind, namespace, name = Kind(manifest["kind"]), metadata["namespace"], metadata["name"]
+        existing = self._cache.get(kind, namespace, name)
+        if existing is None:
+            raise NotFoundError(404, "NotFound", f"{kind} {namespace}/{name} has gone meanwhile")
+        body = {**manifest, "metadata": {**metadata, "uid": existing["metadata"]["uid"]}}
+        applied = await self._client.apply(_path(kind, namespace, name), body, field_manager=FIELD_MANAGER)
+        self._metrics.writes.labels(kind, "apply").inc()
+        _logger.info("%s %s/%s applied: %s", kind, namespace, name, ", ".join(action.why[:5]))
+        self._cache.put(kind, applied)
+
+
+def _collection(kind: Kind, namespace: str) -> str:
+    return paths.deployments(namespace) if kind is Kind.DEPLOYMENT else paths.services(namespace)
+
+
+def _path(kind: Kind, namespace: str, name: str) -> str:
+    build = paths.deployment if kind is Kind.DEPLOYMENT else paths.service
+    return build(namespace, name)

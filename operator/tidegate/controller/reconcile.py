@@ -1,0 +1,139 @@
+"""One pass over one service: observe → plan → write → scale → status. The same facts write nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.api.config import service_key
+from tidegate.api.v1alpha1 import InferenceService, parse
+from tidegate.controller.autoscale import Autoscaler, pool_of
+from tidegate.controller.objects import ObjectWriter
+from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
+from tidegate.controller.world import World
+from tidegate.domain.causes import Cause, replica_failure
+from tidegate.domain.conditions import INVALID_SPEC
+from tidegate.domain.service import ServiceKey
+from tidegate.domain.workers import first_cause
+from tidegate.kube.cache import Kind
+from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
+from tidegate.resources.names import client_service, worker_deployment
+from tidegate.resources.plan import Desired, Observed, plan
+from tidegate.resources.service import build_service
+
+Json = dict[str, Any]
+
+CONFLICT_RECHECK = 60.0  # seconds; a foreign object has no label of ours, so its end makes no event
+QUEUE_INTERVAL = 5.0  # seconds between two writes of nothing but the queue's depth
+
+
+@dataclass(frozen=True)
+class ReconcileSettings:
+    """What the installation decides for every service; ``now``: Unix time."""
+
+    images: WorkerImages
+    gateway_host: str  # where the clients' Services point to
+    now: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """``result``: ok | conflict | invalid | gone. ``recheck_after``: seconds, None: at the next event."""
+
+    result: str
+    recheck_after: float | None = None
+
+
+class Reconciler:
+    """Makes what exists equal to what should, for one service at a time."""
+
+    def __init__(
+        self, world: World, writer: ObjectWriter, autoscaler: Autoscaler, settings: ReconcileSettings
+    ) -> None:
+        self._world = world
+        self._writer = writer
+        self._autoscaler = autoscaler
+        self._settings = settings
+        self._queue_written: dict[ServiceKey, float] = {}
+
+    async def reconcile(self, key: ServiceKey) -> PassResult:
+        """One pass. KubeError where the API server refuses or is away."""
+        raw = self._world.cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name)
+        if raw is None or "deletionTimestamp" in raw["metadata"]:
+            self._forget(key)
+            return PassResult("gone")  # what it owned goes with it
+        try:
+            service = parse(raw)
+            desired = self._desired(service)
+        except ValueError as error:
+            await self._block(raw, Cause(INVALID_SPEC, str(error)))
+            return PassResult("invalid")
+        if conflict := await self._write_objects(service, desired):
+            await self._block(raw, conflict)
+            return PassResult("conflict", CONFLICT_RECHECK)
+        return PassResult("ok", await self._scale_and_tell(raw, service))
+
+    def _desired(self, service: InferenceService) -> Desired:
+        return Desired(
+            uid=service.metadata.uid,
+            seed=build_seed(service, self._settings.images),
+            deployment=build_deployment(service, self._settings.images),
+            service=build_service(service, self._settings.gateway_host),
+        )
+
+    async def _write_objects(self, service: InferenceService, desired: Desired) -> Cause | None:
+        """A cause where a foreign object is in the way."""
+        namespace, name = service.metadata.namespace, service.metadata.name
+        observed = Observed(
+            deployment=self._world.cache.get(Kind.DEPLOYMENT, namespace, worker_deployment(name)),
+            service=self._world.cache.get(Kind.SERVICE, namespace, client_service(name)),
+        )
+        planned = plan(desired, observed)
+        for action in planned.actions:
+            if conflict := await self._writer.carry_out(action, desired):
+                return conflict
+        return planned.conflict
+
+    async def _scale_and_tell(self, raw: Json, service: InferenceService) -> float | None:
+        """Seconds until the next look, None: at the next event."""
+        key, now = service_key(service), self._settings.now()
+        deployment = self._world.cache.get(Kind.DEPLOYMENT, key.namespace, worker_deployment(key.name))
+        if deployment is None or "deletionTimestamp" in deployment["metadata"]:
+            return None  # on its way out; its end is an event
+        workers, load = self._world.workers(service), self._world.board.load(key)
+        refused = replica_failure(deployment)
+        pool = pool_of(deployment, workers, refused)
+        decision = await self._autoscaler.decide(service, pool, workers, load, now)
+        if decision.replicas != pool.replicas:
+            await self._writer.scale(deployment, decision)
+        seen = self._world.observation(service, workers, load, decision, first_cause(workers) or refused)
+        wanted = status_of(service, seen, raw.get("status") or {}, now)
+        return _earliest(decision.recheck_after, await self._tell(raw, key, wanted))
+
+    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json) -> float | None:
+        """Write the status where it differs; seconds until a depth that was held back may be written."""
+        patch = status_patch(wanted, raw.get("status") or {})
+        now = self._settings.now()
+        wait = self._queue_written.get(key, 0.0) + QUEUE_INTERVAL - now
+        if only_queue(patch) and wait > 0:
+            return wait
+        if patch:
+            await self._writer.write_status(raw, patch)
+        if "queue" in patch:
+            self._queue_written[key] = now
+        return None
+
+    async def _block(self, raw: Json, cause: Cause) -> None:
+        wanted = blocked_status(raw, cause, self._settings.now())
+        if patch := status_patch(wanted, raw.get("status") or {}):
+            await self._writer.write_status(raw, patch)
+
+    def _forget(self, key: ServiceKey) -> None:
+        self._queue_written.pop(key, None)
+        self._world.board.forget(key)
+        self._autoscaler.forget(key)
+
+
+def _earliest(*delays: float | None) -> float | None:
+    return min((delay for delay in delays if delay is not None), default=None)

@@ -1,0 +1,89 @@
+"""Full listings every few minutes: what a watch has lost, for whatever reason, is noticed here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tidegate.controller.world import World
+from tidegate.domain.service import ServiceKey
+from tidegate.kube import paths
+from tidegate.kube.cache import Kind
+from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import KubeError, NotFoundError
+from tidegate.resources.names import SERVICE_LABEL
+
+_logger = logging.getLogger(__name__)
+
+# Children before their services: a service must never be seen without what it already has.
+_LISTINGS: tuple[tuple[Kind, str, str | None], ...] = (
+    (Kind.POD, paths.pods(), SERVICE_LABEL),
+    (Kind.DEPLOYMENT, paths.deployments(), SERVICE_LABEL),
+    (Kind.SERVICE, paths.services(), SERVICE_LABEL),
+    (Kind.INFERENCE_SERVICE, paths.inference_services(), None),
+)
+
+
+@dataclass(frozen=True)
+class ResyncSettings:
+    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``."""
+
+    every: float
+    jitter: Callable[[float, float], float]
+    retry: float = 2.0
+
+
+class Resync:
+    """Compares the cluster with the cache and has looked at what differs."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        world: World,
+        enqueue: Callable[[ServiceKey], None],
+        settings: ResyncSettings,
+    ) -> None:
+        self._client = client
+        self._world = world
+        self._enqueue = enqueue
+        self._settings = settings
+
+    async def first(self) -> None:
+        """The first full listing: returns when it has been made, and has every service looked at."""
+        while True:
+            if await self._attempt():
+                break
+            await asyncio.sleep(self._settings.retry * self._settings.jitter(0.5, 1.0))
+        for key in self._world.cache.service_keys():
+            self._enqueue(key)
+
+    async def run(self) -> None:
+        """List again and again, for ever."""
+        while True:
+            await asyncio.sleep(self._settings.every * self._settings.jitter(0.8, 1.2))
+            await self._attempt()
+
+    async def once(self) -> set[ServiceKey]:
+        """List everything once; the services for which it was news. KubeError."""
+        nodes, _ = await self._client.list_all(paths.NODES)
+        self._world.nodes.replace_all(nodes)
+        news: set[ServiceKey] = set()
+        for kind, path, selector in _LISTINGS:
+            items, version = await self._client.list_all(path, label_selector=selector)
+            news |= self._world.cache.replace_all(kind, items, version)
+        return news
+
+    async def _attempt(self) -> bool:
+        try:
+            news = await self.once()
+        except NotFoundError:
+            _logger.error("the CustomResourceDefinition of InferenceService is missing; install crds/")
+            return False
+        except KubeError as error:
+            _logger.warning("the cluster cannot be listed: %s", error)
+            return False
+        for key in news:
+            self._enqueue(key)
+        return True

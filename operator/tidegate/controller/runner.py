@@ -1,0 +1,65 @@
+"""The workers that take keys from the queue and run one pass for each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from tidegate.controller.metrics import OperatorMetrics
+from tidegate.controller.queue import Backoff, KeyedQueue
+from tidegate.controller.reconcile import PassResult, Reconciler
+from tidegate.domain.service import ServiceKey
+from tidegate.kube.errors import ConflictError, KubeError
+
+_logger = logging.getLogger(__name__)
+
+PASS_BUDGET = 60.0  # seconds; every call within a pass has a budget of its own
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs passes until cancelled; a pass that fails is tried again, later each time."""
+
+    queue: KeyedQueue[ServiceKey]
+    backoff: Backoff[ServiceKey]
+    reconciler: Reconciler
+    metrics: OperatorMetrics
+
+    async def run(self, workers: int) -> None:
+        """So many passes at once, never two for one service."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.take()
+            try:
+                await self._one(key)
+            finally:
+                self.queue.done(key)
+
+    async def _one(self, key: ServiceKey) -> None:
+        started = time.perf_counter()
+        result = await self._pass(key)
+        self.metrics.reconcile_seconds.labels(result.result).observe(time.perf_counter() - started)
+        if result.recheck_after is not None:
+            self.queue.add_after(key, result.recheck_after)
+
+    async def _pass(self, key: ServiceKey) -> PassResult:
+        try:
+            async with asyncio.timeout(PASS_BUDGET):
+                result = await self.reconciler.reconcile(key)
+        except ConflictError as error:
+            _logger.debug("%s: %s", key, error)  # somebody was faster; the next look is at what is now
+            return PassResult("error", self.backoff.failed(key))
+        except (KubeError, TimeoutError) as error:
+            _logger.warning("%s: %s", key, error)
+            return PassResult("error", self.backoff.failed(key))
+        except Exception:
+            _logger.exception("%s: the pass failed for a reason that is not foreseen", key)
+            return PassResult("error", self.backoff.failed(key))
+        self.backoff.succeeded(key)
+        return result

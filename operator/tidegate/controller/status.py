@@ -1,0 +1,114 @@
+"""The status of a service, computed from facts; written elsewhere, and only where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.api.config import served_names
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.domain.causes import Cause
+from tidegate.domain.conditions import blocked_condition, conditions_of, written
+from tidegate.domain.isolation import Isolation
+from tidegate.domain.limits import QueueLimit
+from tidegate.domain.phases import Phase, PhaseFacts, phase_of
+from tidegate.domain.scaling import Load, ScaleDecision
+from tidegate.domain.timestamps import to_timestamp
+from tidegate.domain.workers import WorkerFacts
+from tidegate.resources.labels import selector_text
+from tidegate.resources.service import url
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that a status is made of. ``decision`` None: the operator does nothing for this object."""
+
+    facts: PhaseFacts
+    workers: tuple[WorkerFacts, ...]
+    limit: QueueLimit
+    load: Load
+    decision: ScaleDecision | None
+    isolation: Isolation | None
+
+
+def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
+    """The whole status; a field that does not apply is None, so that a merge patch removes it."""
+    phase = phase_of(seen.facts)
+    present = [worker for worker in seen.workers if not worker.ended]
+    unscheduled = sum(1 for worker in present if worker.alive and not worker.node)
+    conditions = conditions_of(phase, seen.facts, unscheduled, seen.limit)
+    generation = service.metadata.generation
+    return {
+        "observedGeneration": generation,
+        "phase": str(phase),
+        "url": url(service),
+        "replicas": len(present),
+        "readyReplicas": seen.facts.ready,
+        "ready": f"{seen.facts.ready}/{seen.facts.wanted}",
+        "selector": selector_text(service.metadata.name),
+        "model": served_names(service)[0],
+        "isolation": None if seen.isolation is None else str(seen.isolation),
+        "queue": _queue(seen.limit, seen.load),
+        "scaling": _scaling(seen.decision, previous.get("scaling") or {}, now),
+        "coldStarts": _cold_starts(phase, seen.workers, previous),
+        "conditions": written(conditions, previous.get("conditions") or (), generation, now),
+    }
+
+
+def blocked_status(raw: Json, cause: Cause, now: float) -> Json:
+    """What is written of a service for which the operator does nothing; the rest of its status stands."""
+    generation, previous = raw["metadata"].get("generation", 0), raw.get("status") or {}
+    conditions = written([blocked_condition(cause)], previous.get("conditions") or (), generation, now)
+    return {"observedGeneration": generation, "phase": str(Phase.FAILED), "conditions": conditions}
+
+
+def _queue(limit: QueueLimit, load: Load) -> Json:
+    return {"limit": limit.limit, "source": limit.source, "summary": f"{load.depth}/{limit.limit}"}
+
+
+def _scaling(decision: ScaleDecision | None, previous: Mapping[str, Any], now: float) -> Json | None:
+    """The decision that set the number: why it is kept is not news."""
+    if decision is None:
+        return None
+    if previous.get("desired") == decision.replicas and previous.get("since"):
+        return dict(previous)
+    woken = previous.get("desired") == 0 and decision.reason in ("Loading", "Recent", "Asking", "Steady")
+    reason = "Woken" if woken else decision.reason
+    return {"desired": decision.replicas, "reason": reason, "since": to_timestamp(now)}
+
+
+def _cold_starts(phase: Phase, workers: tuple[WorkerFacts, ...], previous: Mapping[str, Any]) -> Json | None:
+    """Counted when a worker becomes ready while none was; one whose readiness flaps is counted once."""
+    before: Json = dict(previous.get("coldStarts") or {})
+    ready = [worker for worker in workers if worker.ready and worker.restarts == 0]
+    if phase is not Phase.RUNNING or previous.get("phase") == Phase.RUNNING or not ready:
+        return before or None
+    first = min(ready, key=lambda worker: (worker.ready_since or 0.0, worker.name))
+    if first.name == before.get("lastWorker"):
+        return before
+    seconds = max(0.0, (first.ready_since or 0.0) - first.created)
+    return {"count": before.get("count", 0) + 1, "lastSeconds": f"{seconds:.0f}", "lastWorker": first.name}
+
+
+def status_patch(wanted: Json, previous: Mapping[str, Any]) -> Json:
+    """The fields that differ, for a merge patch; empty where nothing does."""
+    return {
+        name: _nulled(value, previous.get(name))
+        for name, value in wanted.items()
+        if value != previous.get(name)
+    }
+
+
+def _nulled(value: Any, before: Any) -> Any:
+    """A merge patch keeps what it does not name: name the keys that must go."""
+    if isinstance(value, Mapping) and isinstance(before, Mapping):
+        return {**dict.fromkeys(before.keys() - value.keys()), **value}
+    return value
+
+
+def only_queue(patch: Mapping[str, Any]) -> bool:
+    """Whether only the queue's depth has changed, which is written less often."""
+    return set(patch) == {"queue"}

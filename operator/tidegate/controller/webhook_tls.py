@@ -1,0 +1,171 @@
+"""Keeps the webhook's certificate in a Secret, in the server, and in the API server's trust."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import ssl
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tidegate.controller.certificates import (
+    Certificate,
+    make_certificate,
+    renewal_is_due,
+    service_names,
+)
+from tidegate.kube import paths
+from tidegate.kube.client import Json, KubeClient
+from tidegate.kube.errors import ConflictError, NotFoundError
+from tidegate.resources.names import FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsNames:
+    """Where things are: the webhook's Service and Secret in ``namespace``, the cluster's webhook
+    configuration, and the Deployment that owns the Secret, so that it goes when the chart goes."""
+
+    namespace: str
+    service: str = "tidegate-webhook"
+    secret: str = "tidegate-webhook-tls"  # noqa: S105 (a name, not a secret)
+    webhook_configuration: str = "tidegate"
+    owner_deployment: str = "tidegate-operator"
+
+
+class WebhookTls:
+    """``context`` is the server's; it takes a renewed certificate without a restart."""
+
+    def __init__(self, client: KubeClient, names: TlsNames) -> None:
+        self._client = client
+        self._names = names
+        self._hosts = service_names(names.service, names.namespace)
+        self._loaded: Certificate | None = None
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    async def ensure(self, now: datetime) -> None:
+        """Make, renew, publish and load what is missing or due; an unchanged state costs no write.
+
+        The API server learns of a new CA before a certificate of it is served, and gets until the next
+        call to take notice of it. KubeError where the API server refuses or is away.
+        """
+        certificate = await self._stored(now)
+        was_known = await self._publish(certificate.authorities)
+        if certificate != self._loaded and (was_known or self._loaded is None):
+            load(self.context, certificate)
+            self._loaded = certificate
+
+    async def _stored(self, now: datetime) -> Certificate:
+        """The Secret's certificate, made or renewed; where another replica was faster, its one."""
+        path = paths.secret(self._names.namespace, self._names.secret)
+        try:
+            secret = await self._client.get(path)
+        except NotFoundError:
+            return await self._create(now)
+        found = _from_secret(secret)
+        if not renewal_is_due(found, self._hosts, now):
+            return found
+        renewed = make_certificate(self._hosts, now, previous=found)
+        try:
+            await self._client.replace(path, secret | {"data": _data(renewed)}, field_manager=FIELD_MANAGER)
+        except ConflictError:
+            return _from_secret(await self._client.get(path))
+        _logger.info("the webhook's certificate was renewed")
+        return renewed
+
+    async def _create(self, now: datetime) -> Certificate:
+        made = make_certificate(self._hosts, now, previous=self._loaded)
+        collection = paths.secrets(self._names.namespace)
+        try:
+            await self._client.create(collection, await self._secret(made), field_manager=FIELD_MANAGER)
+        except ConflictError:
+            return _from_secret(await self._client.get(f"{collection}/{self._names.secret}"))
+        _logger.info("the webhook's certificate was made")
+        return made
+
+    async def _secret(self, certificate: Certificate) -> Json:
+        metadata: Json = {"name": self._names.secret, "labels": {MANAGED_BY_LABEL: MANAGED_BY}}
+        if owner := await self._owner():
+            metadata["ownerReferences"] = [owner]
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls",
+            "metadata": metadata,
+            "data": _data(certificate),
+        }
+
+    async def _owner(self) -> Json | None:
+        name = self._names.owner_deployment
+        try:
+            deployment = await self._client.get(paths.deployment(self._names.namespace, name))
+        except NotFoundError:
+            return None  # an operator that runs outside the cluster
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": name,
+            "uid": deployment["metadata"]["uid"],
+        }
+
+    async def _publish(self, authorities: bytes) -> bool:
+        """Write the CA into each webhook of the configuration that does not have it; whether all had it."""
+        path = paths.mutating_webhook_configuration(self._names.webhook_configuration)
+        try:
+            configuration = await self._client.get(path)
+        except NotFoundError:
+            _logger.warning("there is no MutatingWebhookConfiguration %s", self._names.webhook_configuration)
+            return True
+        operations = ca_operations(configuration, authorities)
+        if operations:
+            await self._client.json_patch(path, operations, field_manager=FIELD_MANAGER)
+        return not operations
+
+
+def ca_operations(configuration: Json, authorities: bytes) -> list[Json]:
+    """The JSON patch that makes each webhook trust ``authorities``; empty where all do."""
+    bundle = base64.b64encode(authorities).decode()
+    operations: list[Json] = []
+    for index, webhook in enumerate(configuration.get("webhooks") or []):
+        if webhook["clientConfig"].get("caBundle") != bundle:
+            operations += [
+                {"op": "test", "path": f"/webhooks/{index}/name", "value": webhook["name"]},
+                {"op": "add", "path": f"/webhooks/{index}/clientConfig/caBundle", "value": bundle},
+            ]
+    return operations
+
+
+def load(context: ssl.SSLContext, certificate: Certificate) -> None:
+    """Serve ``certificate`` from the next handshake on. Python reads it from a file only, so it lies in the
+    temporary folder (memory, in a pod) for that moment, for our eyes only."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tls.pem"
+        file.touch(mode=0o600)
+        file.write_bytes(certificate.key + certificate.certificate)
+        context.load_cert_chain(file)
+
+
+def _data(certificate: Certificate) -> Json:
+    entries = {
+        "tls.crt": certificate.certificate,
+        "tls.key": certificate.key,
+        "ca.crt": certificate.authorities,
+    }
+    return {name: base64.b64encode(content).decode() for name, content in entries.items()}
+
+
+def _from_secret(secret: Json) -> Certificate:
+    data = secret.get("data") or {}
+    return Certificate(*(_decoded(data.get(name)) for name in ("tls.crt", "tls.key", "ca.crt")))
+
+
+def _decoded(text: str | None) -> bytes:
+    try:
+        return base64.b64decode(text or "", validate=True)
+    except binascii.Error:
+        return b""

@@ -1,0 +1,95 @@
+"""The images of this project, made of the files that their Dockerfiles use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tidegate.devcluster.errors import ClusterError
+from tidegate.devcluster.images.archive import ImageConfig
+from tidegate.devcluster.images.base import BaseSystem
+from tidegate.devcluster.images.recipe import (
+    Files,
+    Filled,
+    Recipe,
+    pip_command,
+    site_packages,
+)
+from tidegate.devcluster.kindconfig import REPOSITORY
+
+OPERATOR = "tidegate.local/tidegate:dev"
+SIMULATOR = "tidegate.local/engine-sim:dev"
+WORKER = "tidegate.local/worker-cpu:dev"
+PYTHON = BaseSystem(("python3", "ca-certificates"))
+NO_BUFFER = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+NOT_SHIPPED = "devcluster"
+
+
+def catalog(repository: Path = REPOSITORY) -> dict[str, Callable[[], Recipe]]:
+    """Short name → recipe, read only when it is asked for."""
+    return {
+        "operator": lambda: operator_image(repository),
+        "sim": lambda: simulator_image(repository),
+        "worker": lambda: described_image(repository / "worker-image" / "image.yaml"),
+    }
+
+
+def operator_image(repository: Path) -> Recipe:
+    """Operator and gateway: the locked requirements and the package, as in Dockerfile."""
+    requirements, package = repository / "requirements" / "runtime.txt", repository / "operator" / "tidegate"
+    copy = [sys.executable, "-I", str(Path(__file__).with_name("copy_package.py"))]
+    sources = [path for path in sorted(package.iterdir()) if path.name not in (NOT_SHIPPED, "__pycache__")]
+    wheels = Filled(
+        site_packages(), pip_command(requirements), [requirements], "installing the operator's packages"
+    )
+    code = Filled(
+        f"{site_packages()}/tidegate",
+        [*copy, str(package), "{target}", NOT_SHIPPED],
+        sources,
+        "packing the operator",
+    )
+    start = ImageConfig(["python3", "-m", "tidegate.cli"], env=NO_BUFFER, user="65532:65532")
+    return Recipe(OPERATOR, PYTHON, [wheels, code], start)
+
+
+def simulator_image(repository: Path) -> Recipe:
+    """The simulated engine: one file."""
+    files = Files({"engine.py": repository / "tests" / "engine_sim" / "engine.py"})
+    start = ImageConfig(["python3", "/engine.py"], env=NO_BUFFER, user="1000:1000")
+    return Recipe(SIMULATOR, PYTHON, [files], start)
+
+
+def described_image(file: Path) -> Recipe:
+    """The image that a file describes, such as worker-image/image.yaml. Its paths are relative to it."""
+    try:
+        document = yaml.safe_load(file.read_text())
+        parts = [_part(file.parent, entry) for entry in document["layers"]]
+        base = BaseSystem(tuple(document["base"]["packages"]))
+        config = document["config"]
+        start = ImageConfig(
+            config["entrypoint"],
+            config.get("command", ()),
+            config.get("env", {}),
+            str(config.get("user", "")),
+        )
+        return Recipe(document["name"], base, parts, start)
+    except OSError as error:
+        raise ClusterError(f"cannot read {file}: {error.strerror}") from error
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ClusterError(f"{file} does not describe an image: {error!r}") from error
+
+
+def _part(folder: Path, entry: Mapping[str, Any]) -> Filled | Files:
+    if "files" in entry:
+        return Files({place.strip("/"): folder / source for place, source in entry["files"].items()})
+    place = str(entry["place"]).replace("{site-packages}", site_packages()).strip("/")
+    command = [
+        sys.executable if word == "python3" else word.replace("{folder}", str(folder))
+        for word in entry["command"]
+    ]
+    inputs = [folder / name for name in entry["inputs"]]
+    return Filled(place, command, inputs, entry["about"], float(entry.get("gib", 0.5)))

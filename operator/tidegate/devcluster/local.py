@@ -1,0 +1,178 @@
+"""The providers that start programs on this machine: the embedded cluster, and the API server alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate.devcluster.apiclient import admin_client, is_ready
+from tidegate.devcluster.apiserver import launch
+from tidegate.devcluster.binaries import Finder
+from tidegate.devcluster.debian import Debian
+from tidegate.devcluster.disk import need_disk
+from tidegate.devcluster.embedded import Embedded, require_root
+from tidegate.devcluster.errors import ClusterError, LeftoverError
+from tidegate.devcluster.facts import Facts, read_facts
+from tidegate.devcluster.images.catalog import catalog
+from tidegate.devcluster.images.recipe import Kitchen
+from tidegate.devcluster.images.small import busybox_image
+from tidegate.devcluster.layout import State
+from tidegate.devcluster.processes import ProcessTable
+from tidegate.devcluster.progress import Progress
+from tidegate.devcluster.tools import CONTROL_PLANE, NODE
+
+FOR_PEOPLE = ("kubectl", "helm")
+STATE_GIB = 2.0  # etcd, logs, the audit log
+CLUSTER_GIB = 4.0  # and small images
+
+
+@dataclass(frozen=True)
+class EmbeddedProvider:
+    """The embedded cluster with its programs, packages and images."""
+
+    embedded: Embedded
+    finder: Finder
+    debian: Debian
+    kitchen: Kitchen
+    name: str = "embedded"
+
+    def prepare(self) -> dict[str, Path]:
+        """Gets programs and Debian's packages, at once; name → program."""
+        need_disk(self.embedded.state.root, CLUSTER_GIB, "the embedded cluster")
+        with ThreadPoolExecutor(2) as pool:
+            packages = pool.submit(self.debian.install)
+            programs = self.finder.find([*CONTROL_PLANE, *NODE, "coredns", *FOR_PEOPLE])
+            packages.result()
+        return programs
+
+    def prepare_all(self, names: Sequence[str]) -> None:
+        """Gets everything, images included, without starting anything; what can go on at once does."""
+        recipes = [catalog()[name]() for name in names]
+        with ThreadPoolExecutor(2) as pool:
+            programs = pool.submit(self.prepare)
+            for wheels in [pool.submit(self.kitchen.prefetch, recipe) for recipe in recipes]:
+                wheels.result()
+            programs.result()
+        for recipe in recipes:
+            self.kitchen.make(recipe)
+
+    def up(self, mode: str) -> None:
+        """See Provider."""
+        require_root()
+        facts = read_facts(self.embedded.state)
+        if self.embedded.is_healthy() and facts is not None:
+            if facts.mode != mode:
+                raise ClusterError(
+                    f"a cluster in mode {facts.mode} runs already: run `down` before `up --mode {mode}`"
+                )
+            self.embedded.progress.say(f"the embedded cluster is up and healthy ({facts.url})")
+            return
+        programs = self.prepare()
+        self.embedded.up(mode, programs)
+        _link(self.embedded.state, programs)
+        for node in self.embedded.nodes(mode):
+            self.embedded.store(node).add(busybox_image(self.embedded.runner))
+        self.embedded.progress.say(f"the embedded cluster is up: {self.embedded.plane.url}")
+
+    def down(self) -> None:
+        """See Provider."""
+        require_root()
+        self.embedded.down()
+
+    def status(self) -> tuple[bool, list[str]]:
+        """See Provider."""
+        facts = read_facts(self.embedded.state)
+        if facts is None:
+            return False, ["no embedded cluster is up"]
+        table = self.embedded.table
+        lines = [f"{name}: {'runs' if table.alive(name) else 'has ended'}" for name in facts.processes]
+        healthy = self.embedded.is_healthy()
+        return healthy, [f"{facts.mode} at {facts.url}: {'healthy' if healthy else 'not healthy'}", *lines]
+
+    def load(self, names: Sequence[str]) -> None:
+        """See Provider."""
+        require_root()
+        facts = read_facts(self.embedded.state)
+        if facts is None:
+            raise ClusterError("no embedded cluster is up: run `up` first")
+        for name in names:
+            image = self.kitchen.make(catalog()[name]())
+            for node in self.embedded.nodes(facts.mode):
+                with self.embedded.progress.step(f"bringing {image.name} to {node.name}"):
+                    self.embedded.store(node).add(image)
+
+    def environment(self) -> Mapping[str, str]:
+        """See Provider."""
+        return shell_environment(self.embedded.state)
+
+
+@dataclass(frozen=True)
+class ApiServerProvider:
+    """etcd and an API server on the loopback."""
+
+    state: State
+    finder: Finder
+    progress: Progress
+    name: str = "apiserver"
+
+    def prepare(self) -> dict[str, Path]:
+        """Gets the programs; name → program."""
+        need_disk(self.state.root, STATE_GIB, "an API server")
+        return self.finder.find(CONTROL_PLANE)
+
+    def up(self, mode: str) -> None:
+        """See Provider."""
+        facts = read_facts(self.state)
+        if facts is not None and facts.mode != mode:
+            raise ClusterError(
+                f"{self.state.root} belongs to a cluster in mode {facts.mode}: name another folder"
+            )
+        if self.status()[0]:
+            self.progress.say("the API server is up and healthy")
+            return
+        programs = self.prepare()
+        self.down()
+        server = launch(self.state, programs, bound=False)
+        Facts(mode, server.url, [], CONTROL_PLANE).write(self.state)
+        self.progress.say(f"the API server is up: {server.url}")
+
+    def down(self) -> None:
+        """See Provider."""
+        table = ProcessTable(self.state)
+        table.kill_everything()
+        if left := table.everything():
+            raise LeftoverError(f"still there: processes {', '.join(map(str, left))}")
+        shutil.rmtree(self.state.root, ignore_errors=True)
+
+    def status(self) -> tuple[bool, list[str]]:
+        """See Provider."""
+        facts = read_facts(self.state)
+        if facts is None:
+            return False, ["no API server is up"]
+        with admin_client(self.state.pki, facts.url, timeout=1.0) as client:
+            healthy = is_ready(client)
+        return healthy, [f"{facts.mode} at {facts.url}: {'healthy' if healthy else 'does not answer'}"]
+
+    def load(self, names: Sequence[str]) -> None:
+        """Nothing runs here."""
+        raise ClusterError(f"mode apiserver has no nodes, so images ({', '.join(names)}) have nowhere to go")
+
+    def environment(self) -> Mapping[str, str]:
+        """See Provider."""
+        return shell_environment(self.state)
+
+
+def shell_environment(state: State) -> dict[str, str]:
+    """KUBECONFIG, and PATH with this cluster's kubectl and helm before others."""
+    return {"KUBECONFIG": str(state.kubeconfig), "PATH": f"{state.bin}:{os.environ.get('PATH', '')}"}
+
+
+def _link(state: State, programs: Mapping[str, Path]) -> None:
+    for name in FOR_PEOPLE:
+        link = state.bin / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(programs[name])

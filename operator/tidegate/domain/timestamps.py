@@ -1,0 +1,18 @@
+"""Kubernetes' timestamps (RFC 3339, UTC, whole seconds) and Unix time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def to_timestamp(unix: float) -> str:
+    """The timestamp for a Unix time, its fraction cut off."""
+    return datetime.fromtimestamp(int(unix), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_timestamp(text: str | None) -> float | None:
+    """The Unix time of a timestamp; None for an absent or unreadable one."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except ValueError:
+        return None

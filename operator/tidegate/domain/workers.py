@@ -1,0 +1,79 @@
+"""What the operator must know of one worker's pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.domain.causes import Cause, cause_of
+from tidegate.domain.timestamps import from_timestamp
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """One pod, as far as phases, conditions and scaling depend on it. Times are Unix seconds."""
+
+    name: str
+    created: float
+    node: str = ""  # empty while it has none
+    host: str = ""  # its address; empty while it has none
+    started: bool = False  # the engine's container runs
+    restarts: int = 0  # of the engine's container
+    ready_since: float | None = None  # None while it is not ready
+    terminating: bool = False
+    ended: bool = False  # it will never run again (evicted, rejected by its kubelet)
+    guaranteed: bool = False  # its QoS class
+    cause: Cause | None = None  # why it is not ready, where something is wrong
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes requests: a terminating one does not, whatever its pod's condition says."""
+        return self.ready_since is not None and not self.terminating
+
+    @property
+    def alive(self) -> bool:
+        """Whether it counts: neither on its way out nor at its end."""
+        return not (self.terminating or self.ended)
+
+    @property
+    def loading(self) -> bool:
+        """Whether it is on its way to ready, with nothing wrong."""
+        return self.alive and not self.ready and self.cause is None
+
+
+def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:
+    """The facts of one pod; ``startup_deadline`` in seconds."""
+    metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    return WorkerFacts(
+        name=str(metadata.get("name", "")),
+        created=from_timestamp(metadata.get("creationTimestamp")) or 0.0,
+        node=str((pod.get("spec") or {}).get("nodeName") or ""),
+        host=str(status.get("podIP") or ""),
+        started=any("running" in (each.get("state") or {}) for each in containers),
+        restarts=sum(int(each.get("restartCount") or 0) for each in containers),
+        ready_since=_ready_since(status),
+        terminating="deletionTimestamp" in metadata,
+        ended=status.get("phase") in ("Failed", "Succeeded"),
+        guaranteed=status.get("qosClass") == "Guaranteed",
+        cause=cause_of(pod, startup_deadline),
+    )
+
+
+def _ready_since(status: Json) -> float | None:
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return from_timestamp(condition.get("lastTransitionTime")) or 0.0
+    return None
+
+
+def first_cause(workers: Iterable[WorkerFacts]) -> Cause | None:
+    """What is wrong: a failure before a mere wait, the oldest worker's before a younger one's."""
+    troubled = [worker for worker in workers if worker.cause and not worker.terminating and not worker.ready]
+    troubled.sort(
+        key=lambda worker: (not (worker.cause and worker.cause.failure), worker.created, worker.name)
+    )
+    return troubled[0].cause if troubled else None

@@ -1,0 +1,225 @@
+"""One client connection: requests in, answers out in the same order, limits in time, and a close that
+lets the client read its refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import cast
+
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
+from tidegate.gateway import response
+from tidegate.gateway.answering import Answering, Host
+from tidegate.gateway.request import Refusal, Request
+from tidegate.gateway.request_reader import RequestReader
+
+NEVER = math.inf
+PIPELINE_LIMIT = 8  # requests read ahead of the one being answered before reading pauses
+LINGER_SECONDS = 30.0  # the longest lingering close, however busily the client goes on sending
+
+
+class ClientConnection(asyncio.Protocol):
+    """The client's side of the gateway."""
+
+    __slots__ = (
+        "_advancing",
+        "_host",
+        "_linger_end",
+        "_paused",
+        "_refusal",
+        "_time",
+        "current",
+        "deadline",
+        "lingering",
+        "open",
+        "reader",
+        "transport",
+        "write_paused",
+    )
+
+    def __init__(self, host: Host, time: Callable[[], float]) -> None:
+        self._host = host
+        self._time = time
+        self.reader = RequestReader(host.body_limit())
+        self.current: Answering | None = None
+        self.deadline = NEVER  # when the sweep shall look here
+        self.open = self.lingering = self.write_paused = False
+        self._advancing = self._paused = False
+        self._refusal: ApiError | None = None
+        self._linger_end = 0.0
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        self.transport = cast(asyncio.Transport, transport)
+        self.open = True
+        self._host.connections.add(self)
+        self.deadline = self._time() + self._host.settings.header_timeout
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of one request, or of several, or of a part of one."""
+        if self.lingering:
+            self.deadline = min(self._time() + self._host.settings.linger_timeout, self._linger_end)
+            return
+        if self._refusal is not None:
+            return
+        reader = self.reader
+        try:
+            reader.feed(data)
+        except Refusal as refusal:
+            self._refusal = refusal.error
+        if self.current is not None:
+            self._while_answering()
+        else:
+            self._next()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; as with nginx, it has then gone."""
+        self._lost()
+        return False
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The connection is closed, by either side."""
+        self._lost()
+
+    def pause_writing(self) -> None:
+        """Too much of the answer is unread."""
+        self.write_paused = True
+        if self.current is not None:
+            self.current.pause()
+
+    def resume_writing(self) -> None:
+        """The client has read on."""
+        self.write_paused = False
+        if self.current is not None:
+            self.current.resume()
+
+    # -- reading
+
+    def _while_answering(self) -> None:
+        """More bytes, and the request before them is not answered yet."""
+        current = self.current
+        if current is None or not current.reading:
+            pass  # what was read waits its turn
+        elif self._refusal is not None:
+            error, self._refusal = self._refusal, None
+            current.body_failed(error)
+        else:
+            current.body_arrived()
+        if len(self.reader.requests) > PIPELINE_LIMIT and self.open and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _next(self) -> None:
+        """Begins with the next request, as long as answers are there at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        requests = self.reader.requests
+        while self.current is None and self.open and not self.lingering and requests:
+            request = requests.popleft()
+            if self._refusal is not None and not request.complete:
+                break  # it was refused in its own body
+            self.reader.body_limit = self._host.body_limit()
+            self.deadline = NEVER
+            self.current = self._host.answering(self, request)
+            self.current.start()
+        self._advancing = False
+        if self.current is None and self.open and not self.lingering:
+            self._between_requests()
+
+    def _between_requests(self) -> None:
+        settings = self._host.settings
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+        elif self.reader.closed or (self._host.draining and self.reader.reading is None):
+            self.close()
+        elif self.reader.reading is None:
+            self.deadline = self._time() + settings.idle_timeout
+        elif self.deadline is NEVER or self.deadline > self._time() + settings.header_timeout:
+            self.deadline = self._time() + settings.header_timeout
+        if self._paused and self.open:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answers bytes that are no request, and ends the connection."""
+        fields = response.retry_after(error)
+        self.write(response.whole(error.status, error.body(), fields=fields, close=True))
+        self._host.refused(self.reader.reading, error)
+        self.linger()
+
+    # -- for what answers
+
+    def write(self, data: bytes) -> None:
+        """Sends ``data``; nothing happens where the client has gone."""
+        if self.open:
+            self.transport.write(data)
+
+    def finished(self, request: Request, *, keep_alive: bool) -> None:
+        """The answer is written; the next request may begin."""
+        self.current = None
+        if not self.open:
+            return
+        if not request.complete:
+            self.linger()
+        elif keep_alive:
+            self._next()
+        else:
+            self.close()
+
+    def linger(self) -> None:
+        """Ends our side, and reads on until the client has read the answer and closes its own.
+
+        A plain close while the client still sends makes its kernel drop the answer unread.
+        """
+        now = self._time()
+        self.lingering = True
+        self._linger_end = now + LINGER_SECONDS
+        self.deadline = now + self._host.settings.linger_timeout
+        if self._paused:
+            self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def close(self) -> None:
+        """Closes when what was written is sent."""
+        self.deadline = self._time() + self._host.settings.linger_timeout
+        self.lingering = True
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Closes at once; the client sees that the answer is not whole."""
+        if self.open:
+            self.transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """Looks whether the deadline is over; called a few times a second."""
+        if now < self.deadline:
+            return
+        if self.current is not None:
+            self.current.deadline_passed()
+        elif self.lingering or self.reader.reading is None:
+            self.abort()
+        else:
+            self._refuse(
+                errors.invalid("the header did not arrive in time", status=408, code="request_timeout")
+            )
+
+    def drain(self) -> None:
+        """The server stops: an idle connection is closed, a busy one after its answer."""
+        if self.open and self.current is None and self.reader.reading is None and not self.lingering:
+            self.close()
+
+    def _lost(self) -> None:
+        if not self.open:
+            return
+        self.open = False
+        self.deadline = NEVER
+        self._host.connections.discard(self)
+        current, self.current = self.current, None
+        if current is not None:
+            current.client_gone()

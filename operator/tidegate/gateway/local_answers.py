@@ -1,0 +1,124 @@
+"""What the traffic port answers by itself: health and the list of models. No worker is woken for these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
+from tidegate.domain.worker_state import WorkerState
+from tidegate.gateway import response
+from tidegate.gateway.connection import ClientConnection
+from tidegate.gateway.request import Request
+from tidegate.gateway.service import Service
+
+if TYPE_CHECKING:
+    from tidegate.gateway.traffic import Traffic
+
+_PATHS = frozenset({b"/health", b"/healthz", b"/readyz", b"/v1/models"})
+_ONE_MODEL = b"/v1/models/"
+
+
+class LocalAnswer:
+    """An answer that needs no worker and no wait."""
+
+    __slots__ = ("_answer", "_connection", "_keep_alive", "reading", "request")
+
+    def __init__(self, connection: ClientConnection, request: Request, status: int, body: bytes) -> None:
+        self.request = request
+        self.reading = False
+        self._connection = connection
+        self._keep_alive = request.complete and request.keep_alive and not request.http10
+        answer = response.whole(status, body, close=not self._keep_alive)
+        self._answer = response.without_body(answer) if request.method == b"HEAD" else answer
+
+    def start(self) -> None:
+        """See Answering."""
+        self._connection.write(self._answer)
+        self._connection.finished(self.request, keep_alive=self._keep_alive)
+
+    def body_arrived(self) -> None:
+        """See Answering; it has ended before."""
+
+    def body_failed(self, error: ApiError) -> None:
+        """See Answering; it has ended before."""
+
+    def client_gone(self) -> None:
+        """See Answering."""
+
+    def deadline_passed(self) -> None:
+        """See Answering."""
+
+    def pause(self) -> None:
+        """See Answering."""
+
+    def resume(self) -> None:
+        """See Answering."""
+
+
+def answer_locally(traffic: Traffic, connection: ClientConnection, request: Request) -> LocalAnswer | None:
+    """The answer to a GET or HEAD that is for the gateway itself; None for everything else."""
+    if request.method not in (b"GET", b"HEAD"):
+        return None
+    route = traffic.router.by_address(request.host, request.target)
+    path = route.target.partition(b"?")[0]
+    if path in _PATHS:
+        status, body = _answer(traffic, path, route.service)
+    elif path.startswith(_ONE_MODEL):
+        status, body = _one_model(traffic, path[len(_ONE_MODEL) :].decode("latin-1"))
+    else:
+        return None
+    return LocalAnswer(connection, request, status, body)
+
+
+def _answer(traffic: Traffic, path: bytes, service: Service | None) -> tuple[int, bytes]:
+    if path == b"/healthz":
+        return 200, response.to_json({"status": "ok"})
+    if path == b"/readyz":
+        return ready(traffic)
+    services = list(traffic.fleet.services.values()) if service is None else [service]
+    if path == b"/health":
+        return 200, response.to_json(
+            {"status": "ok", "worker_state": _state(services).value, "batch_window_ms": 0}
+        )
+    cards = [_card(name, one) for one in services for name in _names(traffic, one)]
+    return 200, response.to_json({"object": "list", "data": cards})
+
+
+def ready(traffic: Traffic) -> tuple[int, bytes]:
+    """The gateway's readiness: it knows the services, and is not about to stop."""
+    if traffic.draining:
+        return 503, response.to_json({"status": "draining"})
+    if not traffic.fleet.synced_once:
+        return 503, response.to_json({"status": "the services are not known yet"})
+    return 200, response.to_json({"status": "ok"})
+
+
+def _state(services: list[Service]) -> WorkerState:
+    """The most awake state among several services."""
+    states = {service.state for service in services}
+    return next((state for state in WorkerState if state in states), WorkerState.IDLE)
+
+
+def _names(traffic: Traffic, service: Service) -> list[str]:
+    """The names by which a client can ask for this service: a bare one only where it is the holder."""
+    names = service.config.served_names
+    return [n if traffic.router.by_model(n) is service else f"{service.key.namespace}/{n}" for n in names]
+
+
+def _card(name: str, service: Service) -> dict[str, object]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(service.config.created),
+        "owned_by": "tidegate",
+        "root": str(service.key),
+    }
+
+
+def _one_model(traffic: Traffic, name: str) -> tuple[int, bytes]:
+    service = traffic.router.by_model(name)
+    if service is None:
+        error = errors.model_not_found(name)
+        return error.status, error.body()
+    return 200, response.to_json(_card(name, service))

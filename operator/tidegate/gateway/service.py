@@ -1,0 +1,232 @@
+"""One service inside the gateway: its queue, its endpoints, its cold starts and its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tidegate.domain import api_errors as errors
+from tidegate.domain.coldstart import STAGES, ColdStart
+from tidegate.domain.flow import Flow
+from tidegate.domain.flow_ticket import EndpointKey
+from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
+from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
+from tidegate.gateway import metrics
+from tidegate.gateway.local_arbiter import LocalArbiter
+from tidegate.gateway.metrics import Meters
+from tidegate.gateway.pool import Pool
+from tidegate.gateway.prober import Prober
+from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.waker import Waker
+
+_log = logging.getLogger("tidegate.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the services of one gateway have in common."""
+
+    settings: GatewaySettings
+    time: Callable[[], float]  # seconds, only ever forward
+    prober: Prober
+    waker: Waker
+    changed: Callable[[ServiceKey], None]  # its demand changed
+
+
+class Service:
+    """A service that this gateway knows. Lives from its first view until it is removed."""
+
+    def __init__(self, view: ServiceView, shared: Shared) -> None:
+        self.key = view.config.key
+        self.view = view
+        self.arrivals = 0
+        self.last_active: float | None = None
+        self.cold_start: ColdStart | None = None  # the latest one
+        self.hurry = asyncio.Event()
+        self.arbiter = LocalArbiter(view.config, shared.time, self._someone_waits)
+        self.meters = Meters(self.key)
+        self._shared = shared
+        self._time = shared.time
+        self._pools: dict[EndpointKey, Pool] = {}
+        self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
+        self._suspect: set[EndpointKey] = set()  # failed us; only a probe makes it good again
+        self._bind_gauges()
+        self.update(view)
+
+    @property
+    def config(self) -> ServiceConfig:
+        """The spec that holds now."""
+        return self.view.config
+
+    @property
+    def flow(self) -> Flow:
+        """The queue's state, to be read only."""
+        return self.arbiter.flow
+
+    def _bind_gauges(self) -> None:
+        flow, meters = self.arbiter.flow, self.meters
+        meters.gauge(metrics.DEPTH, "", lambda: flow.depth)
+        meters.gauge(metrics.IN_FLIGHT, "", lambda: flow.in_flight)
+        meters.gauge(metrics.PENDING, "", lambda: flow.reading + flow.waiting)
+        meters.worker_states(lambda: self.state)
+
+    # -- the substrate's view
+
+    def update(self, view: ServiceView) -> None:
+        """Takes over a new view of the service and its workers."""
+        old, self.view = candidates(self.view), view
+        new = candidates(view)
+        for key, worker in new.items():
+            if key in old and old[key].ready and not worker.ready:
+                self._answered.discard(key)  # it was well and no longer is: our probe decides
+        gone = [key for key in self._pools if key not in new]
+        for key in gone:
+            self._pools.pop(key).retire()
+        self._answered &= new.keys()
+        self._suspect &= new.keys()
+        self.arbiter.configure(view.config)
+        self._watch_cold_start()
+        self._choose_endpoints()
+
+    def remove(self) -> None:
+        """The service was deleted: what waits is refused, what runs ends by itself."""
+        self.arbiter.evict_all(errors.removed(self.key))
+        self.arbiter.set_endpoints(())
+        self.arbiter.close()
+        self._shared.prober.want(self, set())
+        for pool in self._pools.values():
+            pool.retire()
+
+    def _choose_endpoints(self) -> None:
+        usable, unproven = [], set()
+        for key, worker in candidates(self.view).items():
+            if key in self._answered or (worker.ready and key not in self._suspect):
+                usable.append(key)
+            else:
+                unproven.add(key)
+        for key in usable:
+            if key not in self._pools:
+                self._pools[key] = Pool(key, self._shared.settings, self._time)
+        if usable and self.cold_start is not None:
+            self._cold_start_reached("loaded")
+        self.arbiter.set_endpoints(usable)
+        self._shared.prober.want(self, unproven)
+
+    # -- what the prober and the requests learn
+
+    def readiness_path(self) -> str:
+        """See Probed."""
+        return self.config.readiness_path
+
+    def anyone_waits(self) -> bool:
+        """See Probed."""
+        return self.flow.waiting > 0
+
+    def probe_succeeded(self, key: EndpointKey) -> None:
+        """A worker answers: it takes requests from now on."""
+        if key in candidates(self.view):
+            self._answered.add(key)
+            self._suspect.discard(key)
+            self._choose_endpoints()
+
+    def endpoint_failed(self, key: EndpointKey) -> None:
+        """A request met a worker that does not answer: nothing new goes there before a probe succeeds."""
+        if key in candidates(self.view):
+            self._answered.discard(key)
+            self._suspect.add(key)
+            self._choose_endpoints()
+
+    def pool(self, key: EndpointKey) -> Pool:
+        """The connections to an endpoint; those of one that is gone are closed after their answer."""
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = Pool(key, self._shared.settings, self._time)
+            pool.retire()
+        return pool
+
+    # -- waking
+
+    def _someone_waits(self) -> None:
+        self.hurry.set()
+        self._shared.waker.poke(self)
+
+    def must_wake(self) -> bool:
+        """See Sleeper."""
+        return self.flow.waiting > 0 and not any_coming(self.view)
+
+    def waking(self) -> None:
+        """See Sleeper."""
+        if self.cold_start is None or self.cold_start.loaded_seconds is not None:
+            self.cold_start = ColdStart(self._time())
+
+    def wake_accepted(self) -> None:
+        """See Sleeper."""
+        self.flow.wake_refusal = None
+        self.meters.woken()
+
+    def wake_refused(self, reason: str) -> None:
+        """See Sleeper."""
+        if self.flow.wake_refusal != reason:
+            _log.warning("%s cannot be woken: %s", self.key, reason)
+        self.flow.wake_refusal = reason
+
+    def _watch_cold_start(self) -> None:
+        stage = furthest_stage(self.view.workers)
+        if stage in STAGES:
+            self._cold_start_reached(stage)
+
+    def _cold_start_reached(self, part: str) -> None:
+        start = self.cold_start
+        if start is None or start.complete or part in start.parts:
+            return
+        start.reached(part, self._time())
+        if part == "loaded":
+            self.flow.last_cold_start = start.loaded_seconds
+
+    # -- accounting
+
+    def arrived(self, now: float) -> None:
+        """A request for this service has come."""
+        self.arrivals += 1
+        self.last_active = now
+        self._shared.changed(self.key)
+
+    def ended(self, now: float) -> None:
+        """A request of this service has ended."""
+        self.last_active = now
+        self._shared.changed(self.key)
+
+    def first_byte(self) -> None:
+        """The first byte of an answer was passed on; the first after a cold start completes its record."""
+        start = self.cold_start
+        if start is not None and not start.complete:
+            self._cold_start_reached("first_byte")
+            self.meters.cold_start(start.parts)
+
+    def sweep(self, now: float) -> None:
+        """Once in a while: closes old connections, and looks again whether someone must be woken."""
+        for pool in self._pools.values():
+            pool.sweep(now)
+        if self.must_wake():
+            self._shared.waker.poke(self)
+
+    @property
+    def state(self) -> WorkerState:
+        """One word for the workers."""
+        return worker_state(self.view, len(self.flow.endpoints))
+
+    def demand(self) -> dict[str, object]:
+        """See Demanding."""
+        flow = self.flow
+        idle: float | None = None
+        if self.last_active is not None:
+            idle = 0.0 if flow.depth else round(self._time() - self.last_active, 3)
+        return {
+            "service": str(self.key),
+            "waiting": flow.reading + flow.waiting,
+            "inFlight": flow.in_flight,
+            "idleSeconds": idle,
+            "arrivals": self.arrivals,
+        }

@@ -1,0 +1,67 @@
+"""What a gateway process is told. Durations are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """The settings of one gateway; everything about a single service stands in its InferenceService."""
+
+    listen_host: str = "127.0.0.1"
+    """Address of the traffic port."""
+
+    listen_port: int = 8080
+    """The traffic port; 0 takes a free one."""
+
+    admin_host: str = "127.0.0.1"
+    """Address of the admin port: metrics, status, demand. Never to be reached by clients."""
+
+    admin_port: int = 9090
+    """The admin port; 0 takes a free one."""
+
+    header_timeout: float = 15.0
+    """From the first byte of a request to the end of its header. A slower client gets 408."""
+
+    body_timeout: float = 30.0
+    """The longest silence inside a body. A slower client gets 408 and its place in the queue is free."""
+
+    idle_timeout: float = 75.0
+    """How long a connection may stay open between requests; nginx's default, longer than clients' pools."""
+
+    linger_timeout: float = 5.0
+    """After a refusal: the longest silence while the client still sends. 30 s in all."""
+
+    connect_timeout: float = 3.0
+    """For a TCP connection to a worker; then another worker is tried."""
+
+    upstream_idle_timeout: float = 4.0
+    """How long an unused connection to a worker is kept; below the 5 s after which vLLM closes it."""
+
+    max_tries: int = 3
+    """How often a request is sent to workers before its failure is the client's; 1 never sends again."""
+
+    max_unrouted_bytes: int = 256 * 1024 * 1024
+    """Bodies in memory of which the service is not known yet, all together."""
+
+    probe_interval: float = 0.05
+    """Between two probes of a worker that requests wait for; a second where none waits."""
+
+    probe_timeout: float = 1.0
+    """For one probe."""
+
+    probes_at_once: int = 32
+    """Probes under way at one time, over all services."""
+
+    wake_interval: float = 1.0
+    """Between two wakes of one service, however many requests wait."""
+
+    wake_timeout: float = 10.0
+    """For one wake."""
+
+    drain_seconds: float = 330.0
+    """After SIGTERM: how long running requests may take to finish; above the longest execution timeout."""
+
+    access_log: bool = True
+    """One line of JSON a request on standard output."""

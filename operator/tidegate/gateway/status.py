@@ -1,0 +1,42 @@
+"""/status: what a person wants to know of each service, as JSON."""
+
+from __future__ import annotations
+
+from tidegate.gateway.service import Service
+from tidegate.gateway.traffic import Traffic
+
+
+def status(traffic: Traffic) -> dict[str, object]:
+    """The whole answer; durations are seconds, sizes bytes."""
+    return {
+        "ready": traffic.fleet.synced_once and not traffic.draining,
+        "connections": len(traffic.connections),
+        "services": [_service(service) for service in traffic.fleet.services.values()],
+    }
+
+
+def _service(service: Service) -> dict[str, object]:
+    flow, config = service.flow, service.config
+    return {
+        "service": str(service.key),
+        "workerState": service.state.value,
+        "depth": flow.depth,
+        "waiting": flow.reading + flow.waiting,
+        "inFlight": flow.in_flight,
+        "maxDepth": config.max_depth,
+        "bytesHeld": flow.bytes_held,
+        "maxBytes": config.max_bytes,
+        "arrivals": service.arrivals,
+        "idleSeconds": service.demand()["idleSeconds"],
+        "endpoints": [
+            {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight} for e in flow.endpoints
+        ],
+        "wakeRefused": flow.wake_refusal,
+        "lastColdStart": _cold_start(service),
+    }
+
+
+def _cold_start(service: Service) -> dict[str, float] | None:
+    """Seconds from the wake until each part was reached; parts not reached yet are absent."""
+    start = service.cold_start
+    return None if start is None else {part: round(seconds, 3) for part, seconds in start.parts.items()}

@@ -1,0 +1,118 @@
+"""The traffic port: what its connections have in common, and who answers a request."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tidegate.domain import api_errors as errors
+from tidegate.domain.api_errors import ApiError
+from tidegate.domain.outcome import Outcome
+from tidegate.gateway.accesslog import AccessLog
+from tidegate.gateway.answering import Answering
+from tidegate.gateway.connection import ClientConnection
+from tidegate.gateway.exchange import Exchange
+from tidegate.gateway.fleet import Fleet
+from tidegate.gateway.local_answers import answer_locally
+from tidegate.gateway.metrics import Meters
+from tidegate.gateway.request import Request
+from tidegate.gateway.service import Service
+from tidegate.gateway.settings import GatewaySettings
+
+_SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
+
+
+class Traffic:
+    """The state of the traffic port."""
+
+    def __init__(
+        self, settings: GatewaySettings, fleet: Fleet, log: AccessLog, time: Callable[[], float]
+    ) -> None:
+        self.settings = settings
+        self.fleet = fleet
+        self.router = fleet.router
+        self.log = log
+        self.connections: set[ClientConnection] = set()
+        self.draining = False
+        self.nowhere = Meters(None)  # requests that never found a service
+        self.time = time
+        self._unrouted = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ids = itertools.count(1)
+        self._id_prefix = os.urandom(6).hex()
+
+    def connection(self) -> ClientConnection:
+        """The protocol of a new connection."""
+        return ClientConnection(self, self.time)
+
+    # -- Host
+
+    def body_limit(self) -> int:
+        """See Host."""
+        return max(self.fleet.largest_body, _SMALLEST_LIMIT)
+
+    def answering(self, connection: ClientConnection, request: Request) -> Answering:
+        """See Host."""
+        if request.method != b"POST":
+            local = answer_locally(self, connection, request)
+            if local is not None:
+                return local
+        return Exchange(self, connection, request, self.time())
+
+    def refused(self, _request: Request | None, error: ApiError) -> None:
+        """See Host."""
+        self.nowhere.request(Outcome.REJECTED_INVALID, error.status)
+        self.nowhere.rejected("invalid")
+
+    # -- for the exchanges
+
+    def next_id(self) -> bytes:
+        """A request id that no other request of this process has."""
+        return f"{self._id_prefix}-{next(self._ids):x}".encode()
+
+    def by_model(self, model: str | None) -> Service | None:
+        """The service that a body's ``model`` means."""
+        return None if model is None else self.router.by_model(model)
+
+    def no_service(self, request: Request, target: bytes, model: str | None) -> ApiError:
+        """Why a request that names no service we know is refused."""
+        if model is not None:
+            return self.unknown(model)
+        if request.method == b"POST":
+            return errors.no_service_named()
+        return errors.no_such_path(request.method.decode(), target.decode("latin-1"))
+
+    def unknown(self, name: str) -> ApiError:
+        """No such service; or this gateway cannot know yet."""
+        return errors.model_not_found(name) if self.fleet.synced_once else errors.gateway_not_ready()
+
+    def hold_unrouted(self, more: int) -> bool:
+        """Counts ``more`` bytes (negative: fewer) of bodies without a service; False where too many."""
+        self._unrouted += more
+        return self._unrouted <= self.settings.max_unrouted_bytes
+
+    def out_of_memory(self) -> ApiError:
+        """Too many large bodies are being read at once."""
+        return errors.gateway_full(self.settings.max_unrouted_bytes)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs ``work`` beside the data path, held until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def sweep(self, now: float) -> None:
+        """Looks at the deadline of each connection."""
+        for connection in list(self.connections):
+            connection.sweep(now)
+
+    async def close(self) -> None:
+        """Ends what is left at once."""
+        for connection in list(self.connections):
+            connection.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,86 @@
+"""Asks the substrate for a first worker, level-triggered: while requests wait and no worker is seen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from tidegate.domain.errors import WakeError
+from tidegate.domain.service import ServiceKey
+from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.substrate import Substrate
+
+_log = logging.getLogger("tidegate.gateway")
+
+
+class Sleeper(Protocol):
+    """A service as the waker sees it."""
+
+    key: ServiceKey
+
+    def must_wake(self) -> bool:
+        """True while requests wait and no worker is there or on its way."""
+        ...
+
+    def waking(self) -> None:
+        """A wake is about to be asked for."""
+        ...
+
+    def wake_accepted(self) -> None:
+        """It was accepted."""
+        ...
+
+    def wake_refused(self, reason: str) -> None:
+        """It was refused, or took too long."""
+        ...
+
+
+class Waker:
+    """At most one task a service, and at most one wake in ``wake_interval`` of each."""
+
+    def __init__(self, settings: GatewaySettings, substrate: Substrate) -> None:
+        self._settings = settings
+        self._substrate = substrate
+        self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
+
+    def poke(self, service: Sleeper) -> None:
+        """A request of ``service`` waits; it is woken where that is necessary."""
+        if service.key not in self._tasks and service.must_wake():
+            task = asyncio.create_task(self._wake_while_needed(service))
+            self._tasks[service.key] = task
+            task.add_done_callback(_log_failure)
+
+    async def _wake_while_needed(self, service: Sleeper) -> None:
+        try:
+            while service.must_wake():
+                await self._wake(service)
+                await asyncio.sleep(self._settings.wake_interval)
+        finally:
+            self._tasks.pop(service.key, None)
+
+    async def _wake(self, service: Sleeper) -> None:
+        service.waking()
+        try:
+            async with asyncio.timeout(self._settings.wake_timeout):
+                await self._substrate.wake(service.key)
+        except WakeError as error:
+            service.wake_refused(str(error))
+        except TimeoutError:
+            service.wake_refused(f"no answer to the wake within {self._settings.wake_timeout:g} s")
+        else:
+            service.wake_accepted()
+            _log.info("woke %s", service.key)
+
+    async def close(self) -> None:
+        """Ends every task."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """A substrate that fails in an unforeseen way costs one wake, not the service: the sweep asks again."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a wake failed: %s: %s", type(error).__name__, error)

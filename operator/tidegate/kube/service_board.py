@@ -1,0 +1,181 @@
+"""Joins InferenceServices and their pods into ServiceViews, and tells only what changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView, Worker
+from tidegate.kube.client import Json, WatchEvent
+from tidegate.kube.workers import service_of, worker_from_pod
+
+_logger = logging.getLogger(__name__)
+
+ParseService = Callable[[Json], ServiceConfig]  # raises ValueError that names the field
+
+
+class Sink(Protocol):
+    """Who is told; called on the event loop."""
+
+    def service_changed(self, view: ServiceView) -> None:
+        """A service is new, or it or one of its workers changed."""
+        ...
+
+    def service_removed(self, key: ServiceKey) -> None:
+        """A service is gone."""
+        ...
+
+    def synced(self) -> None:
+        """Everything that exists has been told."""
+        ...
+
+
+class ServiceBoard:
+    """The services of a cluster as a gateway sees them.
+
+    Nothing is told before services and pods have both been listed once: a service told without its
+    pods would look asleep.
+    """
+
+    def __init__(self, sink: Sink, parse: ParseService) -> None:
+        self._sink = sink
+        self._parse = parse
+        self._configs: dict[ServiceKey, ServiceConfig] = {}
+        self._workers: dict[ServiceKey, dict[str, Worker]] = {}
+        self._home: dict[str, ServiceKey] = {}  # a pod's uid to its service; a relabelled pod moves
+        self._told: dict[ServiceKey, ServiceView] = {}
+        self._complaints: dict[ServiceKey, str] = {}
+        self._unlisted = {"services", "pods"}
+
+    @property
+    def services(self) -> _Services:
+        """The mirror of the InferenceServices."""
+        return _Services(self)
+
+    @property
+    def pods(self) -> _Pods:
+        """The mirror of the worker pods."""
+        return _Pods(self)
+
+    def replace_services(self, items: list[Json]) -> None:
+        """These are all the services; one that is not among them is removed."""
+        keys = {_key(item) for item in items}
+        for key in [known for known in self._configs if known not in keys]:
+            self.remove_service(key)
+        for item in items:
+            self.put_service(item)
+        self._listed("services")
+
+    def put_service(self, item: Json) -> None:
+        """A service is new or changed; one that cannot be read keeps its last good form, if it had one."""
+        key = _key(item)
+        try:
+            self._configs[key] = self._parse(item)
+        except ValueError as error:
+            self._complain(key, str(error))
+            return
+        self._complaints.pop(key, None)
+        self._tell(key)
+
+    def remove_service(self, key: ServiceKey) -> None:
+        """A service is gone."""
+        self._configs.pop(key, None)
+        self._complaints.pop(key, None)
+        if self._told.pop(key, None):
+            self._sink.service_removed(key)
+
+    def replace_pods(self, items: list[Json]) -> None:
+        """These are all the pods; a worker that is not among them is gone."""
+        before = self._workers.keys()
+        self._workers, self._home = {}, {}
+        for pod in items:
+            self._store(pod)
+        self._tell_all(before | self._workers.keys())
+        self._listed("pods")
+
+    def put_pod(self, pod: Json) -> None:
+        """A pod is new or changed."""
+        keys = {self._forget(pod), self._store(pod)}
+        self._tell_all(key for key in keys if key)
+
+    def remove_pod(self, pod: Json) -> None:
+        """A pod is gone."""
+        if key := self._forget(pod):
+            self._tell(key)
+
+    def _store(self, pod: Json) -> ServiceKey | None:
+        key, worker = service_of(pod), worker_from_pod(pod)
+        if key and worker:
+            self._workers.setdefault(key, {})[worker.uid] = worker
+            self._home[worker.uid] = key
+        return key
+
+    def _forget(self, pod: Json) -> ServiceKey | None:
+        uid = pod["metadata"]["uid"]
+        key = self._home.pop(uid, None)
+        if key:
+            workers = self._workers[key]
+            del workers[uid]
+            if not workers:
+                del self._workers[key]
+        return key
+
+    def _listed(self, what: str) -> None:
+        if what not in self._unlisted:
+            return
+        self._unlisted.discard(what)
+        if not self._unlisted:
+            self._tell_all(self._configs)
+            self._sink.synced()
+
+    def _tell_all(self, keys: Iterable[ServiceKey]) -> None:
+        for key in sorted(keys):
+            self._tell(key)
+
+    def _tell(self, key: ServiceKey) -> None:
+        config = self._configs.get(key)
+        if config is None or self._unlisted:
+            return
+        workers = self._workers.get(key, {})
+        view = ServiceView(config, tuple(workers[uid] for uid in sorted(workers)))
+        if self._told.get(key) != view:
+            self._told[key] = view
+            self._sink.service_changed(view)
+
+    def _complain(self, key: ServiceKey, message: str) -> None:
+        if self._complaints.get(key) != message:
+            self._complaints[key] = message
+            _logger.warning("InferenceService %s is skipped: %s", key, message)
+
+
+class _Services:
+    def __init__(self, board: ServiceBoard) -> None:
+        self._board = board
+
+    def listed(self, items: list[Json]) -> None:
+        self._board.replace_services(items)
+
+    def changed(self, event: WatchEvent) -> None:
+        if event.type == "DELETED":
+            self._board.remove_service(_key(event.object))
+        else:
+            self._board.put_service(event.object)
+
+
+class _Pods:
+    def __init__(self, board: ServiceBoard) -> None:
+        self._board = board
+
+    def listed(self, items: list[Json]) -> None:
+        self._board.replace_pods(items)
+
+    def changed(self, event: WatchEvent) -> None:
+        if event.type == "DELETED":
+            self._board.remove_pod(event.object)
+        else:
+            self._board.put_pod(event.object)
+
+
+def _key(item: Json) -> ServiceKey:
+    return ServiceKey(item["metadata"]["namespace"], item["metadata"]["name"])

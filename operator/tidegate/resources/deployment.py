@@ -1,0 +1,128 @@
+"""The Deployment that runs a service's workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.api.spec import InferenceServiceSpec
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.resources.engine import engine_container, volumes
+from tidegate.resources.labels import labels, metadata, selector
+from tidegate.resources.model import model_parts
+from tidegate.resources.names import SPEC_HASH_ANNOTATION, WORKER_CONTAINER, worker_deployment
+from tidegate.resources.placement import placement
+
+_DRAIN_MARGIN = 30  # seconds beyond executionTimeoutSeconds, so that the last stream ends by itself
+_START_MARGIN = 60  # seconds beyond the startup deadline before a rollout is called stuck
+
+# A sidecar would break Guaranteed and exclusive cores.
+_NO_INJECTION = {
+    "labels": {"sidecar.istio.io/inject": "false"},
+    "annotations": {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"},
+}
+
+_STRATEGIES: dict[str, dict[str, Any]] = {
+    "Replace": {"type": "Recreate"},
+    "Surge": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+}
+
+
+@dataclass(frozen=True)
+class WorkerImages:
+    """The installation's images for workers whose spec names none, by device."""
+
+    cpu: str
+    cuda: str
+
+    def image_for(self, spec: InferenceServiceSpec) -> str:
+        """The worker's image; ValueError where neither the spec nor the installation has one."""
+        if spec.engine.image:
+            return spec.engine.image
+        accelerator = spec.resources.accelerator
+        if accelerator is None:
+            return self.cpu
+        if accelerator.resource.startswith("nvidia.com/"):
+            return self.cuda
+        raise ValueError(
+            f"spec.engine.image: must be set, there is no default image for {accelerator.resource}"
+        )
+
+
+def build_deployment(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+    """The manifest for server-side apply, without ``spec.replicas``: only the scale subresource writes that.
+
+    ValueError names a field that cannot be obeyed.
+    """
+    spec = {
+        "selector": {"matchLabels": selector(service.metadata.name)},
+        "strategy": _STRATEGIES[service.spec.rollout],
+        "revisionHistoryLimit": 1,
+        "paused": False,
+        "progressDeadlineSeconds": service.spec.engine.startup_deadline_seconds + _START_MARGIN,
+        "template": _template(service, images),
+    }
+    return _hashed({**_head(service), "spec": spec})
+
+
+def build_seed(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+    """The least Deployment that a POST may create: asleep, and paused until the first apply.
+
+    An apply that creates would start one worker, so creation is a POST. Its field manager goes on owning
+    what it wrote and what the API server defaulted, so it holds nothing that a later apply would drop:
+    Recreate has no rollingUpdate that would be left behind. Paused: a wake before the apply starts nothing.
+    """
+    image = images.image_for(service.spec)
+    pod = {"containers": [{"name": WORKER_CONTAINER, "image": image}]}
+    spec = {
+        "replicas": 0,
+        "paused": True,
+        "strategy": _STRATEGIES["Replace"],
+        "selector": {"matchLabels": selector(service.metadata.name)},
+        "template": {"metadata": {"labels": labels(service.metadata.name)}, "spec": pod},
+    }
+    return {**_head(service), "spec": spec}
+
+
+def _head(service: InferenceService) -> dict[str, Any]:
+    name = worker_deployment(service.metadata.name)
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(service, name)}
+
+
+def _template(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+    own = labels(service.metadata.name)
+    return {
+        "metadata": {
+            "labels": {**own, **_NO_INJECTION["labels"]},
+            "annotations": dict(_NO_INJECTION["annotations"]),
+        },
+        "spec": _pod(service, images),
+    }
+
+
+def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+    model = model_parts(service.spec.model)
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": service.spec.queue.execution_timeout_seconds + _DRAIN_MARGIN,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "runAsGroup": 1000,
+            "fsGroup": 1000,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [engine_container(service, model, images.image_for(service.spec))],
+        "volumes": [*volumes(service.spec.resources), *model.volumes],
+        **placement(service.spec),
+    }
+
+
+def _hashed(manifest: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    annotated = {**manifest["metadata"], "annotations": {SPEC_HASH_ANNOTATION: digest}}
+    return {**manifest, "metadata": annotated}

@@ -1,0 +1,107 @@
+"""The worker's container: arguments, environment, resources, probes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.api.compute import Resources
+from tidegate.api.config import served_names
+from tidegate.api.engine import EnvVar
+from tidegate.api.spec import InferenceServiceSpec
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.resources.model import ModelParts
+from tidegate.resources.names import WORKER_CONTAINER, WORKER_PORT
+
+_PROBE_PERIOD = 2  # seconds; the gateway probes by itself, so this only has to be decent
+_PROBE_TIMEOUT = 2
+_TMP = "/tmp"  # noqa: S108 - the pod's own volume
+
+# HOME: the root is read-only and user 1000 has no home. No worker phones home.
+_ENV = {"HOME": _TMP, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+
+
+def engine_container(service: InferenceService, model: ModelParts, image: str) -> dict[str, Any]:
+    """The one container of a worker's pod."""
+    spec = service.spec
+    return {
+        "name": WORKER_CONTAINER,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": arguments(service, model.path),
+        "env": _environment(spec, model),
+        "ports": [{"name": "http", "containerPort": WORKER_PORT, "protocol": "TCP"}],
+        "resources": container_resources(spec.resources, limit_cpu=spec.cpu_isolation != "None"),
+        "volumeMounts": [*_mounts(spec.resources), *model.mounts],
+        "startupProbe": _startup_probe(spec),
+        "readinessProbe": {**_probe(spec), "failureThreshold": 3},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def arguments(service: InferenceService, model_path: str) -> list[str]:
+    """vLLM's arguments: the operator's own, then the user's."""
+    spec = service.spec
+    own = ["--model", model_path]
+    own += ["--revision", spec.model.revision] if spec.model.revision else []
+    own += ["--served-model-name", *served_names(service)]
+    own += ["--port", str(WORKER_PORT), "--max-num-seqs", str(spec.engine.max_concurrency)]
+    accelerator = spec.resources.accelerator
+    own += ["--tensor-parallel-size", str(accelerator.count)] if accelerator and accelerator.count > 1 else []
+    return [*own, *spec.engine.args]
+
+
+def container_resources(resources: Resources, *, limit_cpu: bool) -> dict[str, dict[str, str]]:
+    """Requests and limits, equal, so that the pod is Guaranteed; without isolation the CPU has no limit."""
+    amounts = {"cpu": str(resources.cpu), "memory": str(resources.memory)}
+    if resources.ephemeral_storage is not None:
+        amounts["ephemeral-storage"] = str(resources.ephemeral_storage)
+    if resources.accelerator is not None:
+        amounts[resources.accelerator.resource] = str(resources.accelerator.count)
+    limits = {name: amount for name, amount in amounts.items() if limit_cpu or name != "cpu"}
+    return {"requests": amounts, "limits": limits}
+
+
+def volumes(resources: Resources) -> list[dict[str, Any]]:
+    """The scratch space within the disk of the worker, and shared memory within its memory."""
+    disk: dict[str, Any] = {}
+    if resources.ephemeral_storage is not None:
+        disk["sizeLimit"] = str(resources.ephemeral_storage)
+    found: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": disk}]
+    if resources.shared_memory is not None:
+        memory = {"medium": "Memory", "sizeLimit": str(resources.shared_memory)}
+        found.append({"name": "shm", "emptyDir": memory})
+    return found
+
+
+def _mounts(resources: Resources) -> list[dict[str, Any]]:
+    shared = [{("name"): ("shm"), ("mountPath"): ("/dev/shm")}] if resources.shared_memory is not None else []  # noqa: S108
+    return [{"name": "tmp", "mountPath": _TMP}, *shared]
+
+
+def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str, Any]]:
+    """The user's variables replace ours of the same name."""
+    ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **model.env}.items()}
+    theirs = {variable.name: _variable(variable) for variable in spec.engine.env}
+    return list({**ours, **theirs}.values())
+
+
+def _variable(variable: EnvVar) -> dict[str, Any]:
+    if variable.value_from is None:
+        return {"name": variable.name, "value": variable.value or ""}
+    return {"name": variable.name, "valueFrom": variable.value_from.model_dump(by_alias=True)}
+
+
+def _probe(spec: InferenceServiceSpec) -> dict[str, Any]:
+    get = {"path": spec.engine.readiness_path, "port": WORKER_PORT, "scheme": "HTTP"}
+    return {"httpGet": get, "periodSeconds": _PROBE_PERIOD, "timeoutSeconds": _PROBE_TIMEOUT}
+
+
+def _startup_probe(spec: InferenceServiceSpec) -> dict[str, Any]:
+    """900 s at one probe every 2 s: 450 failures."""
+    threshold = -(-spec.engine.startup_deadline_seconds // _PROBE_PERIOD)
+    return {**_probe(spec), "failureThreshold": threshold}

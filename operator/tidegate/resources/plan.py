@@ -1,0 +1,84 @@
+"""What must be written so that what exists becomes what should: a pure comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tidegate.domain.causes import Cause
+from tidegate.domain.conditions import NAME_CONFLICT
+from tidegate.resources.differs import differences
+from tidegate.resources.labels import is_ours
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The manifests of one service; ``seed`` is what a worker Deployment is created from."""
+
+    uid: str  # of the InferenceService
+    seed: Json
+    deployment: Json
+    service: Json
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The objects of these names as they are; None where there is none."""
+
+    deployment: Json | None = None
+    service: Json | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """``create``: POST, refused where the name is taken. ``apply``: server-side apply on what exists.
+
+    ``why``: the paths that differ, for the log.
+    """
+
+    verb: Literal["create", "apply"]
+    manifest: Json
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The writes in their order; none of them where ``conflict`` says that a foreign object is in the way."""
+
+    actions: tuple[Action, ...] = ()
+    conflict: Cause | None = None
+
+
+def plan(desired: Desired, observed: Observed) -> Plan:
+    """The writes that are needed; an unchanged service needs none."""
+    for existing in (observed.deployment, observed.service):
+        if existing is not None and not is_ours(existing, desired.uid):
+            return Plan(conflict=conflict(existing))
+    creation = (Action("create", desired.seed), Action("apply", desired.deployment, ("created",)))
+    deployment = _corrected(desired.deployment, observed.deployment) if observed.deployment else creation
+    service = _corrected(desired.service, observed.service) if observed.service else _created(desired.service)
+    return Plan((*deployment, *service))
+
+
+def _created(manifest: Json) -> tuple[Action, ...]:
+    return (Action("create", manifest),)
+
+
+def _corrected(manifest: Json, existing: Json) -> tuple[Action, ...]:
+    if "deletionTimestamp" in existing["metadata"]:
+        return ()  # its end is an event, and then it is created anew
+    said = {part: manifest[part] for part in ("metadata", "spec")}  # items of a listing have no kind
+    why = differences(said, existing)
+    return (Action("apply", manifest, tuple(why)),) if why else ()
+
+
+def conflict(existing: Json) -> Cause:
+    """What a foreign object of one of our names is called in the conditions."""
+    kind, name = existing.get("kind", "object"), existing["metadata"]["name"]
+    return Cause(
+        NAME_CONFLICT,
+        f"a {kind} named {name} exists and does not belong to this InferenceService; it is left alone. "
+        "Delete or rename it, or rename the InferenceService",
+    )

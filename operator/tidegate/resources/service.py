@@ -1,0 +1,24 @@
+"""The Service by which clients in the cluster reach the gateway under the name of their InferenceService."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.resources.labels import metadata
+from tidegate.resources.names import client_service
+
+
+def build_service(service: InferenceService, gateway_host: str) -> dict[str, Any]:
+    """An ExternalName Service: the Host header that clients send tells the gateway which service is meant."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(service, client_service(service.metadata.name), component="client"),
+        "spec": {"type": "ExternalName", "externalName": gateway_host},
+    }
+
+
+def url(service: InferenceService) -> str:
+    """Where clients in the cluster send their requests."""
+    return f"http://{service.metadata.name}.{service.metadata.namespace}.svc.cluster.local/v1"

@@ -1,0 +1,141 @@
+"""helm install, upgrade and uninstall on an API server."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.component.chart.conftest import NAMESPACE
+from tests.component.chart.helm import CHART, Helm
+
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/inferenceservices.tidegate.io"
+WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tidegate"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+SERVICES = f"/apis/tidegate.io/v1alpha1/namespaces/{NAMESPACE}/inferenceservices"
+CLUSTER_WIDE = [
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+]
+NAMESPACED = [
+    DEPLOYMENTS,
+    f"/api/v1/namespaces/{NAMESPACE}/services",
+    f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts",
+    f"/api/v1/namespaces/{NAMESPACE}/secrets",
+    f"/api/v1/namespaces/{NAMESPACE}/configmaps",
+    f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles",
+    f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/rolebindings",
+]
+
+
+@pytest.fixture(autouse=True)
+def _uninstalled(helm: Helm) -> Iterator[None]:
+    """Each test begins and ends without a release."""
+    yield
+    helm("uninstall", "tidegate", "--namespace", NAMESPACE, "--ignore-not-found")
+
+
+def got(admin: httpx.Client, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = admin.get(path).raise_for_status().json()
+    return found
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def args_of(admin: httpx.Client, name: str) -> list[str]:
+    pod = got(admin, f"{DEPLOYMENTS}/{name}")["spec"]["template"]["spec"]
+    found: list[str] = pod["containers"][0]["args"]
+    return found
+
+
+def test_its_pods_are_admitted_under_the_restricted_standard(helm: Helm, admin: httpx.Client) -> None:
+    helm.install()
+    for deployment in got(admin, DEPLOYMENTS)["items"]:
+        template = deployment["spec"]["template"]
+        pod = {
+            "metadata": {"generateName": "probe-", "labels": template["metadata"]["labels"]},
+            "spec": template["spec"],
+        }
+        answer = admin.post(f"/api/v1/namespaces/{NAMESPACE}/pods", params={"dryRun": "All"}, json=pod)
+        assert answer.status_code == 201, answer.text
+
+
+def test_an_upgrade_leaves_the_operators_ca_bundle_alone(helm: Helm, admin: httpx.Client) -> None:
+    helm.install()
+    patch = [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": _any_ca(admin)}]
+    kind = {"content-type": "application/json-patch+json"}
+    admin.patch(WEBHOOK, json=patch, headers=kind).raise_for_status()
+    written = got(admin, WEBHOOK)["webhooks"][0]["clientConfig"]["caBundle"]
+    helm.install("--set", "queue.defaultMaxDepth=64")
+    assert got(admin, WEBHOOK)["webhooks"][0]["clientConfig"]["caBundle"] == written
+    assert "--default-max-depth=64" in args_of(admin, "tidegate-operator")
+    assert "--default-max-depth=64" in args_of(admin, "tidegate-gateway")
+
+
+def _any_ca(admin: httpx.Client) -> str:
+    """A CA that the API server takes for one: its own."""
+    roots = got(admin, "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication")
+    return base64.b64encode(roots["data"]["client-ca-file"].encode()).decode()
+
+
+def test_an_upgrade_updates_the_crd(helm: Helm, admin: httpx.Client, tmp_path: Path) -> None:
+    older = tmp_path / "tidegate"
+    shutil.copytree(CHART, older)
+    file = next((older / "files" / "crds").iterdir())
+    file.write_text(file.read_text().replace("    - infsvc\n", "    - oldname\n"))
+    helm.install(chart=older)
+    assert got(admin, CRD)["spec"]["names"]["shortNames"] == ["oldname"]
+    helm.install()
+    assert got(admin, CRD)["spec"]["names"]["shortNames"] == ["infsvc"]
+
+
+def test_an_uninstall_leaves_the_crd_with_its_objects_and_nothing_else_and_installs_again(
+    helm: Helm, admin: httpx.Client
+) -> None:
+    helm.install()
+    until(lambda: admin.get(SERVICES).status_code == 200, "the CRD is served")
+    service = {
+        "apiVersion": "tidegate.io/v1alpha1",
+        "kind": "InferenceService",
+        "metadata": {"name": "kept"},
+        "spec": {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "1Gi"}},
+    }
+    admin.post(SERVICES, json=service).raise_for_status()
+    helm.uninstall()
+    left = [
+        item["metadata"]["name"]
+        for path in CLUSTER_WIDE + NAMESPACED
+        for item in got(admin, path)["items"]
+        if "tidegate" in item["metadata"]["name"]
+    ]
+    assert left == []
+    assert got(admin, f"{SERVICES}/kept")["spec"]["model"]["uri"] == "hf://a/b"
+    helm.install()
+    assert got(admin, f"{SERVICES}/kept")["metadata"]["name"] == "kept"
+    admin.delete(f"{SERVICES}/kept").raise_for_status()
+
+
+def test_the_crd_goes_too_where_that_is_asked_for(helm: Helm, admin: httpx.Client) -> None:
+    helm.install("--set", "crds.keep=false")
+    helm.uninstall()
+    until(lambda: admin.get(CRD).status_code == 404, "the CRD is gone")
+
+
+def test_the_notes_name_the_next_three_commands(helm: Helm) -> None:
+    notes = helm.install()
+    for command in ("kubectl apply -f", "kubectl get inferenceservices", "curl http://localhost:8080/"):
+        assert command in notes

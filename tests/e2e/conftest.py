@@ -1,0 +1,154 @@
+"""One cluster with tidegate on it for the session, one namespace for each test."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.kubectl import Kubectl, Object, eventually
+from tests.e2e.services import Services
+
+TOOL = (sys.executable, "-m", "tidegate.devcluster")
+
+
+def tool(*arguments: str, timeout: float) -> str:
+    """What the development cluster's tool prints; its progress goes to the terminal."""
+    done = subprocess.run(
+        [*TOOL, *arguments], stdout=subprocess.PIPE, text=True, timeout=timeout, check=False
+    )
+    if done.returncode:
+        pytest.exit(
+            f"tidegate.devcluster {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}", 1
+        )
+    return done.stdout
+
+
+def tool_environment() -> dict[str, str]:
+    """This process's environment with the cluster's kubeconfig and binaries."""
+    environment = dict(os.environ)
+    for line in tool("env", timeout=60).splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        environment[name] = "".join(shlex.split(value))
+    return environment
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """A running cluster with the images; taken down again where the session had to start it."""
+    was_up = (
+        subprocess.run([*TOOL, "status"], stdout=subprocess.DEVNULL, timeout=60, check=False).returncode == 0
+    )
+    tool("up", timeout=3000)
+    try:
+        tool(
+            "images",
+            "operator",
+            "sim",
+            *(["worker"] if request.config.getoption("--with-vllm") else []),
+            timeout=3000,
+        )
+        yield Kubectl(tool_environment())
+    finally:
+        if not was_up:
+            tool("down", timeout=300)
+
+
+def install(kubectl: Kubectl) -> None:
+    """tidegate from its chart, with the values of the tests."""
+    kubectl.command(
+        *("helm", "upgrade", "--install", "tidegate", "charts/tidegate"),
+        *("--namespace", "tidegate-system", "--create-namespace", "--values", "tests/e2e/values.yaml"),
+        *("--wait", "--timeout", "3m"),
+        timeout=200,
+    )
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
+    """The cluster with tidegate installed; uninstalled again where the session installed it."""
+    was_installed = "tidegate" in cluster.command("helm", "list", "-n", "tidegate-system", "-q").split()
+    install(cluster)
+    try:
+        yield cluster
+    finally:
+        if not was_installed:
+            cluster.command("helm", "uninstall", "tidegate", "-n", "tidegate-system", "--wait", timeout=120)
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A fresh namespace under the restricted Pod Security Standard, gone after the test with all in it."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    try:
+        yield name
+    finally:
+        kubectl.run("delete", "namespace", name, "--wait", "--timeout=90s", timeout=100)
+
+
+@pytest.fixture
+def services(kubectl: Kubectl, namespace: str) -> Services:
+    """Makes InferenceServices in the test's namespace."""
+    return Services(kubectl, namespace)
+
+
+def reachable(host: str, port: int) -> bool:
+    """Whether a connection to the address opens within a second."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Gateway:
+    """Where the gateway's two ports are reached from this process."""
+
+    def __init__(self, url: str, admin: str) -> None:
+        self.url = url
+        self.admin = admin
+
+
+def gateway_pod(kubectl: Kubectl) -> Object:
+    """The one gateway pod that is not on its way out."""
+    pods = kubectl.get("pods", "-n", "tidegate-system", "-l", "app.kubernetes.io/component=gateway")["items"]
+    live: list[Any] = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    assert len(live) == 1
+    pod: Object = live[0]
+    return pod
+
+
+@pytest.fixture
+def gateway(kubectl: Kubectl) -> Iterator[Gateway]:
+    """The gateway: by its pod's address where this machine routes to it, else by a port-forward."""
+    address = gateway_pod(kubectl)["status"]["podIP"]
+    if reachable(address, 8080):
+        yield Gateway(f"http://{address}:8080", f"http://{address}:9090")
+        return
+    ports = free_port(), free_port()
+    forward = ["kubectl", "-n", "tidegate-system", "port-forward", "deploy/tidegate-gateway"]
+    process = subprocess.Popen(
+        [*forward, f"{ports[0]}:8080", f"{ports[1]}:9090"], env=kubectl.environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        eventually(lambda: reachable("127.0.0.1", ports[1]), "the port-forward listens", seconds=20)
+        yield Gateway(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

@@ -1,0 +1,142 @@
+"""Labelling nodes: what is written, and above all when nothing is."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from tidegate.controller.nodes import NodeLabels, Recheck, wanted_label
+from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError
+from tidegate.kube.kubelet import CpuManagerPolicy
+
+LABEL = "tidegate.io/cpu-manager-policy"
+UNREACHABLE = CpuManagerPolicy(None, "no connection")
+
+
+@dataclass
+class World:
+    """An API server with nodes, and their kubelets."""
+
+    answers: dict[str, CpuManagerPolicy]
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refusal: KubeError | None = None
+    writes: list[tuple[str, object]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    async def cpu_manager_policy(self, node: dict[str, Any]) -> CpuManagerPolicy:
+        name = node["metadata"]["name"]
+        self.asked.append(name)
+        return self.answers[name]
+
+    async def list_all(self, _path: str) -> tuple[list[dict[str, Any]], str]:
+        return list(self.nodes.values()), "1"
+
+    async def merge_patch(self, path: str, body: dict[str, Any], **_: object) -> None:
+        if self.refusal:
+            raise self.refusal
+        name = path.rpartition("/")[2]
+        self.writes.append((name, body))
+        self.nodes[name]["metadata"]["labels"] |= body["metadata"]["labels"]
+
+    def add(self, name: str, label: str | None = None, boot: str = "b1") -> dict[str, Any]:
+        labels = {LABEL: label} if label else {}
+        self.nodes[name] = {
+            "metadata": {"name": name, "uid": f"uid-{name}", "labels": labels},
+            "status": {"nodeInfo": {"bootID": boot}, "conditions": [{"type": "Ready", "status": "True"}]},
+        }
+        return self.nodes[name]
+
+    def label(self, name: str) -> str | None:
+        value: str | None = self.nodes[name]["metadata"]["labels"].get(LABEL)
+        return value
+
+
+def labels_of(world: World) -> NodeLabels:
+    return NodeLabels(cast(KubeClient, world), world, Recheck(every=1))
+
+
+@pytest.mark.parametrize(
+    ("existing", "answer", "wanted"),
+    [
+        (None, CpuManagerPolicy("static"), "static"),
+        ("none", CpuManagerPolicy("static"), "static"),
+        ("static", CpuManagerPolicy("none"), "none"),
+        (None, UNREACHABLE, "unknown"),
+        ("static", UNREACHABLE, "static"),
+        ("unknown", UNREACHABLE, "unknown"),
+    ],
+)
+def test_the_kubelet_wins_and_an_existing_label_stands_where_it_is_silent(
+    existing: str | None, answer: CpuManagerPolicy, wanted: str
+) -> None:
+    assert wanted_label(existing, answer) == wanted
+
+
+async def test_a_node_is_labelled_once_and_its_heartbeats_ask_nobody() -> None:
+    world = World({"n": CpuManagerPolicy("static")})
+    labels = labels_of(world)
+    node = world.add("n")
+    for _ in range(5):
+        await labels.node_seen(node)
+    assert world.writes == [("n", {"metadata": {"labels": {LABEL: "static"}}})]
+    assert world.asked == ["n"]
+
+
+async def test_a_reboot_and_a_foreign_hand_are_worth_a_question() -> None:
+    world = World({"n": CpuManagerPolicy("static")})
+    labels = labels_of(world)
+    await labels.node_seen(world.add("n", "static"))
+    await labels.node_seen(world.add("n", "static", boot="b2"))
+    assert world.writes == []
+    await labels.node_seen(world.add("n", "none", boot="b2"))
+    assert world.label("n") == "static"
+    assert len(world.asked) == 3
+
+
+async def test_a_recheck_follows_a_reconfigured_kubelet_and_writes_nothing_else() -> None:
+    world = World({"n": CpuManagerPolicy("none"), "m": CpuManagerPolicy("none")})
+    labels = labels_of(world)
+    for name in ("n", "m"):
+        await labels.node_seen(world.add(name))
+    world.writes.clear()
+    await labels.recheck_all()
+    assert world.writes == []
+    world.answers["m"] = CpuManagerPolicy("static")
+    await labels.recheck_all()
+    assert [name for name, _ in world.writes] == ["m"]
+
+
+async def test_a_node_that_is_gone_when_it_is_written_is_forgotten() -> None:
+    world = World({"n": CpuManagerPolicy("none")}, refusal=NotFoundError(404, "NotFound", "no node"))
+    labels = labels_of(world)
+    node = world.add("n")
+    await labels.node_seen(node)
+    world.refusal = None
+    await labels.node_seen(node)
+    assert world.label("n") == "none"
+
+
+async def test_a_refused_write_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    world = World({"n": CpuManagerPolicy("none")}, refusal=ForbiddenError(403, "Forbidden", "not you"))
+    labels = labels_of(world)
+    await labels.node_seen(world.add("n"))
+    assert "not you" in caplog.text
+    world.refusal = None
+    await labels.recheck_all()
+    assert world.label("n") == "none"
+
+
+async def test_why_a_kubelet_cannot_be_asked_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    world = World({"n": UNREACHABLE})
+    labels = labels_of(world)
+    with caplog.at_level(logging.WARNING):
+        await labels.node_seen(world.add("n"))
+        await labels.recheck_all()
+        await labels.recheck_all()
+    assert [record.getMessage() for record in caplog.records] == [
+        "node n: its kubelet cannot be asked for its CPU manager policy: no connection"
+    ]
