@@ -20,6 +20,14 @@ class Share:
     memory: int | None
 
 
+def count_oom_kills(root: Path = Path("/")) -> int:
+    """How many processes of this cgroup were killed at its memory limit, ever."""
+    folders = cgroup_folders((root / "proc/self/cgroup").read_text(), root / CGROUP.relative_to("/"))
+    text = _first(folders["memory"][:1], "memory.events", "memory.oom_control")
+    counts = dict(line.split() for line in text.splitlines())
+    return int(counts.get("oom_kill", 0))
+
+
 def read_share(root: Path = Path("/")) -> Share:
     """The share of this process; ``root`` is another place for /proc and /sys, for tests."""
     folders = cgroup_folders((root / "proc/self/cgroup").read_text(), root / CGROUP.relative_to("/"))

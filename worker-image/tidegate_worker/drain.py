@@ -20,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 BEGIN = signal.SIGUSR1
+DRAIN_VARIABLE = "TIDEGATE_DRAIN_SECONDS"
 REFUSAL = (
     b'{"error": {"message": "This worker is closing; send the request again.", '
     b'"type": "service_unavailable", "code": "worker_draining", "param": null}}'
@@ -39,11 +40,17 @@ def stop_server() -> None:
 
 
 class Drain:
-    """Counts what runs; once begun, refuses what is new and calls ``finished`` when nothing runs."""
+    """Counts what runs; once begun, refuses what is new and calls ``finished`` when nothing runs.
 
-    def __init__(self, app: App, finished: Callable[[], None] = stop_server) -> None:
+    Or after ``seconds`` (by default what the environment says), whatever still runs.
+    """
+
+    def __init__(
+        self, app: App, finished: Callable[[], None] = stop_server, seconds: float | None = None
+    ) -> None:
         self._app = app
         self._finished = finished
+        self._seconds = float(os.environ[DRAIN_VARIABLE]) if seconds is None else seconds
         self._running = 0
         self._begun = False
 
@@ -60,6 +67,7 @@ class Drain:
         """Refuse from now on; a second call changes nothing."""
         if not self._begun:
             self._begun = True
+            asyncio.get_running_loop().call_later(self._seconds, self._finished)
             self._finish_if_empty()
 
     async def _count(self, scope: Message, receive: Receive, send: Send) -> None:

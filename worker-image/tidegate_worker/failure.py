@@ -57,10 +57,9 @@ def find_failure(lines: Iterable[str], code: int, environment: Mapping[str, str]
 
 
 def last_sentence(lines: list[str]) -> str | None:
-    """The last error in the text, with its type; what only points to an earlier one counts last."""
-    found = [(text, at) for at, line in enumerate(lines) if (text := _sentence(lines, at, line))]
-    causes = [text for text, _ in found if not ECHO.search(text)]
-    return next(reversed(causes or [text for text, _ in found]), None)
+    """The last error in the text; not one that only points to an earlier one."""
+    found = [text for at, line in enumerate(lines) if (text := _sentence(lines, at, line))]
+    return next((text for text in reversed(found) if not ECHO.search(text)), None)
 
 
 def _sentence(lines: list[str], at: int, line: str) -> str | None:
@@ -86,11 +85,8 @@ def _invalid_field(text: str, following: list[str]) -> str:
 
 
 def _wordless(code: int) -> Failure:
-    if code == -9:
-        return Failure("OutOfMemory", "The engine was killed (signal 9), as happens at the memory limit")
-    if code < 0:
-        return Failure("EngineFailed", f"The engine was ended by signal {-code} and left no message")
-    return Failure("EngineFailed", f"The engine ended with code {code} and left no message")
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return Failure("EngineFailed", f"The engine {how} without a message, as when a part of it is killed")
 
 
 def redact(text: str, environment: Mapping[str, str]) -> str:

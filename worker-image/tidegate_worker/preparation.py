@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from .arguments import Arguments, added, cache_bytes
 from .cores import Share, read_share
+from .drain import DRAIN_VARIABLE
 from .report import process_age, say
 from .threads import cpu_environment, plan_threads, read_siblings
 
@@ -28,7 +29,8 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
         environment.setdefault(name, value)
     make_home(environment)
     seed_model_infos(environment)
-    drain = int(environment.get("TIDEGATE_DRAIN_SECONDS") or DRAIN_SECONDS)
+    drain = arguments.number("--shutdown-timeout", default=drain_seconds(environment))
+    environment[DRAIN_VARIABLE] = str(drain)
     cache = cache_bytes(arguments, share.memory or available_memory() // 2) if on_cpu else None
     compiler = not on_cpu or any(shutil.which(name) for name in COMPILERS)
     options = added(arguments, cache, compiler=compiler, drain_seconds=drain)
@@ -42,6 +44,12 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
         seconds=round(process_age(), 3),
     )
     return options
+
+
+def drain_seconds(environment: Mapping[str, str]) -> int:
+    """How long requests may take to end after SIGTERM. The pod's grace period must be longer."""
+    text = environment.get(DRAIN_VARIABLE, "")
+    return int(text) if text.isdecimal() else DRAIN_SECONDS
 
 
 def choose_environment(arguments: Arguments, share: Share, *, on_cpu: bool) -> dict[str, str]:

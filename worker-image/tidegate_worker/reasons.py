@@ -69,7 +69,7 @@ WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"argument --",
             r"ambiguous option",
             r"validation error",
-            r"is greater than the derived max",
+            r"is greater than the derived",
             r"must be (?:divisible|greater|less|in)",
         ),
     ),

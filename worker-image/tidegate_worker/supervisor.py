@@ -19,13 +19,14 @@ from pathlib import Path
 from types import FrameType
 
 from .arguments import Arguments, check_model
-from .failure import find_failure
+from .cores import count_oom_kills
+from .failure import Failure, find_failure
 from .preparation import prepare
 from .report import leave_message, process_age, say
 from .serving import Stopwatch, serve
 
 TERMINATION_MESSAGE = "/dev/termination-log"
-TAIL_LINES = 2000
+TAIL_LINES = 500
 LAST_WORDS_MILLISECONDS = 500  # for output that the child's own children still hold
 PR_SET_PDEATHSIG = 1
 
@@ -39,7 +40,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         leave_message(failure, message)
         return 1
     options = prepare(arguments, environment)
-    age = process_age()
+    age, killed = process_age(), count_oom_kills()
     child = Child()
     if child.pid == 0:
         serve([*words, *options], Stopwatch(interpreter=age))
@@ -49,7 +50,10 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     if child.told_to_stop:
         say("stopped", code=code)
         return 0
-    leave_message(find_failure(child.tail, code, environment), message)
+    failure = find_failure(child.tail, code, environment)
+    if count_oom_kills() > killed:
+        failure = Failure("OutOfMemory", "A part of the engine was killed at the container's memory limit")
+    leave_message(failure, message)
     return code if code > 0 else 128 - code
 
 
