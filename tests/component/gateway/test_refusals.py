@@ -142,9 +142,10 @@ async def test_a_worker_that_runs_too_long_is_504_and_its_work_is_aborted() -> N
 async def _aborted(client: httpx.AsyncClient, port: int) -> None:
     """Returns when the engine has seen that its client left."""
     async with asyncio.timeout(10):
-        while 'aborted_total{model_name="m"} 1' not in (
-            await client.get(f"http://127.0.0.1:{port}/metrics")
-        ).text:
+        while (
+            'aborted_total{model_name="m"} 1'
+            not in (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        ):
             await asyncio.sleep(0.01)
 
 
