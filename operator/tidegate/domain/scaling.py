@@ -104,7 +104,7 @@ def _external(facts: _Facts) -> ScaleDecision | None:
 def _within_bounds(facts: _Facts) -> ScaleDecision | None:
     bounds = facts.bounds
     if facts.pool.replicas < bounds.minimum:
-        return ScaleDecision(bounds.minimum, "MinReplicas", "scaling.minReplicas")
+        return ScaleDecision(max(bounds.minimum, _needed(facts)), "MinReplicas", "scaling.minReplicas")
     if facts.pool.replicas > bounds.maximum:
         return ScaleDecision(bounds.maximum, "MaxReplicas", "scaling.maxReplicas")
     return None
@@ -119,9 +119,12 @@ def _demand(facts: _Facts) -> ScaleDecision | None:
     depth = facts.load.depth
     if depth == 0:
         return None
-    needed = min(facts.bounds.maximum, math.ceil(depth / facts.bounds.target_concurrency))
-    replicas = max(facts.pool.replicas, needed)
+    replicas = max(facts.pool.replicas, _needed(facts))
     return ScaleDecision(replicas, "Demand", f"{depth} requests wait or run")
+
+
+def _needed(facts: _Facts) -> int:
+    return min(facts.bounds.maximum, math.ceil(facts.load.depth / facts.bounds.target_concurrency))
 
 
 def _at_minimum(facts: _Facts) -> ScaleDecision | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tidegate.api.compute import Resources
 from tidegate.api.config import served_names
-from tidegate.api.spec import EnvVar, InferenceServiceSpec, Resources
+from tidegate.api.engine import EnvVar
+from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources.model import ModelParts
 from tidegate.resources.names import WORKER_CONTAINER, WORKER_PORT
