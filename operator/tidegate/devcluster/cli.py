@@ -37,16 +37,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = Progress(sys.stderr)
     try:
         with httpx.Client() as client:
-            return Tool(options, os.environ, progress, SystemRunner(), client).run()
+            return _run(Tool(options, os.environ, progress, SystemRunner(), client))
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except LeftoverError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `status | head`: whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _run(tool: Tool) -> int:
+    code = tool.run()
+    sys.stdout.flush()
+    return code
 
 
 def parser() -> argparse.ArgumentParser:
