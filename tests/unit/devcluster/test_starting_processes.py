@@ -124,7 +124,12 @@ def test_a_program_that_is_not_there_is_one_sentence(table: ProcessTable) -> Non
 
 
 def test_bound_processes_die_with_the_thread_that_started_them(table: ProcessTable) -> None:
-    starter = threading.Thread(target=lambda: table.start("bound", ["sleep", "60"], bound=True))
+    def start_and_end() -> None:
+        record = table.start("bound", ["sleep", "60"], bound=True)
+        while Path(f"/proc/{record.pid}/comm").read_text() != "sleep\n":  # until then it only is to be bound
+            time.sleep(0.01)
+
+    starter = threading.Thread(target=start_and_end)
     starter.start()
     starter.join()
     deadline = time.monotonic() + 5
