@@ -91,7 +91,11 @@ def test_bytecode_changes_no_hash(tree: Path) -> None:
 
 def test_single_files_bring_their_folders_modes_and_links(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"12345")
-    files: dict[str, Content] = {"opt/a/run": tmp_path / "source", "opt/note": b"hello", "bin/sh": LinkTo("busybox")}
+    files: dict[str, Content] = {
+        "opt/a/run": tmp_path / "source",
+        "opt/note": b"hello",
+        "bin/sh": LinkTo("busybox"),
+    }
     layer = FilesLayer(files, frozenset({"opt/a/run"}), {"tmp": 0o1777})
     data = written(layer)
     tar = opened(data)
