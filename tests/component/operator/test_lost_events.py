@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,9 +112,13 @@ async def test_an_operator_that_was_away_catches_up(
 
 async def test_sigterm_ends_it_cleanly(server: ApiServer, kube: KubeClient, tmp_path: Path) -> None:
     async with operator_of(server, kube, tmp_path, resync=600) as operator:
+        await operator.settled()
+        begun = time.monotonic()
         await stop(operator)
         assert operator.process.returncode == 0
+        assert time.monotonic() - begun < 4
         assert "Traceback" not in operator.log.read_text()
+        assert "ERROR" not in operator.log.read_text()
 
 
 async def test_a_gateway_that_is_not_heard_is_reported(
