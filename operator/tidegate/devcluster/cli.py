@@ -140,9 +140,12 @@ class Tool:
 
     def finder(self) -> Finder:
         """Finds programs for this user."""
+        folders = os.environ.get("PATH", "").split(os.pathsep)
+        path = os.pathsep.join(folder for folder in folders if folder != str(self.state.bin))  # only our links
         builder = GoBuilder(self.runner, os.environ, self.progress)
         downloader = Downloader(self.client, self.progress)
-        return Finder(self.cache, os.environ, self.runner, self.progress, downloader, builder)
+        env = {**os.environ, "PATH": path}
+        return Finder(self.cache, env, self.runner, self.progress, downloader, builder)
 
     @property
     def mode(self) -> str:

@@ -37,10 +37,17 @@ class Sink(Protocol):
 
 
 class FileSubstrate:
-    """The services of one YAML file. It is read again when it changes; a broken one changes nothing."""
+    """The services of one YAML file. It is read again when it changes; a broken one changes nothing.
+
+    ``default_max_depth`` is the queue limit of services that name none.
+    """
 
     def __init__(
-        self, path: Path, poll_seconds: float = POLL_SECONDS, default_max_depth: int = DEFAULT_MAX_DEPTH
+        self,
+        path: Path,
+        *,
+        default_max_depth: int = DEFAULT_MAX_DEPTH,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._path = path
         self._default_max_depth = default_max_depth

@@ -1,0 +1,147 @@
+"""A sleeping service: who waits, who wakes, who is told to come again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import httpx
+
+from tests.component.gateway.harness import (
+    KEY,
+    HandSubstrate,
+    config,
+    engine,
+    gateway,
+    until,
+    worker,
+)
+from tidegate.domain.service import ServiceKey, ServiceView
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
+
+
+async def test_twenty_requests_at_once_to_a_sleeping_service_get_twenty_answers_and_one_wake() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with contextlib.AsyncExitStack() as engines:
+
+        async def start(key: ServiceKey) -> None:
+            started = await engines.enter_async_context(engine(start_delay_seconds="0.3"))
+            substrate.show(ServiceView(config(), (worker(started.port),)))
+
+        substrate.on_wake = start
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=30) as client:
+            url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+            answers = await asyncio.gather(*(client.post(url, json=CHAT) for _ in range(20)))
+            parts = running.fleet.services[KEY].cold_start
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert substrate.wakes == [KEY]
+    assert parts is not None
+    assert list(parts.parts) == ["created", "scheduled", "started", "loaded", "first_byte"]
+    assert list(parts.parts.values()) == sorted(parts.parts.values())
+
+
+async def test_a_worker_that_loads_for_long_is_woken_once_and_probed_until_it_answers() -> None:
+    """The address is there from the start, the port opens later: no second wake while a worker is seen."""
+    substrate = HandSubstrate(ServiceView(config()))
+    async with engine() as loaded:
+
+        async def start(key: ServiceKey) -> None:
+            substrate.show(ServiceView(config(), (worker(1, stage="scheduled"),)))
+
+        substrate.on_wake = start
+        async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+            asked = asyncio.create_task(client.post(url, json=CHAT))
+            await until(lambda: bool(substrate.wakes))
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+            assert len(substrate.wakes) == 1
+            substrate.show(ServiceView(config(), (worker(loaded.port),)))
+            assert (await asked).status_code == 200
+
+
+async def test_no_worker_within_the_cold_start_budget_is_503_with_the_reason_and_a_retry_after() -> None:
+    substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=0.05)))
+    substrate.refusal = "the API server is away"
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
+    error = answer.json()["error"]
+    assert answer.status_code == 503
+    assert error["code"] == "cold_start_timeout"
+    assert error["reason"] == "the API server is away"
+    assert answer.headers["retry-after"] == "60"
+    assert "coldstart;dur=" in answer.headers["server-timing"]
+
+
+async def test_a_refused_wake_is_asked_for_again_while_requests_wait() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    substrate.refusal = "not yet"
+    async with engine() as loaded, gateway(substrate, wake_interval=0.02) as running:
+
+        async def start(key: ServiceKey) -> None:
+            substrate.show(ServiceView(config(), (worker(loaded.port),)))
+
+        async with httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+            asked = asyncio.create_task(client.post(url, json=CHAT))
+            await until(lambda: len(substrate.wakes) >= 3)
+            substrate.refusal, substrate.on_wake = "", start
+            assert (await asked).status_code == 200
+
+
+async def test_a_terminating_worker_gets_nothing_new_and_does_not_keep_a_service_from_being_woken() -> None:
+    async with engine() as leaving:
+        view = ServiceView(config(), (worker(leaving.port, ready=True, terminating=True),))
+        substrate = HandSubstrate(view)
+        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+            asked = asyncio.create_task(client.post(url, json=CHAT))
+            await until(lambda: bool(substrate.wakes))
+            asked.cancel()
+            metrics = (await client.get(f"http://127.0.0.1:{leaving.port}/metrics")).text
+    assert 'finished_reason="stop"} 0' in metrics
+
+
+async def test_a_malformed_body_wakes_nobody() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        answer = await client.post(
+            f"http://127.0.0.1:{running.port}/team-a/qwen/v1/chat/completions", content=b'{"model": '
+        )
+    assert answer.status_code == 400
+    assert substrate.wakes == []
+
+
+async def test_the_list_of_models_wakes_nobody() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        for path in (
+            "/v1/models",
+            "/team-a/qwen/v1/models",
+            "/v1/models/m",
+            "/health",
+            "/team-a/qwen/health",
+        ):
+            assert (await client.get(f"http://127.0.0.1:{running.port}{path}")).status_code == 200
+    assert substrate.wakes == []
+
+
+async def test_a_suspended_service_answers_503_at_once_and_is_not_woken() -> None:
+    substrate = HandSubstrate(ServiceView(config(suspended=True)))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "suspended")
+    assert substrate.wakes == []
+
+
+async def test_suspending_a_service_refuses_what_waits_for_it() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        asked = asyncio.create_task(
+            client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
+        )
+        await until(lambda: bool(substrate.wakes))
+        substrate.show(ServiceView(config(suspended=True)))
+        answer = await asked
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_removed")
