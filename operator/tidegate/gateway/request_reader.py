@@ -46,6 +46,11 @@ class RequestReader:
         self._mute = self._upgrade_ignored = False
         self._parser = httptools.HttpRequestParser(self)
 
+    def close(self) -> None:
+        """Nothing will be fed any more: lets go of llhttp, which points back here."""
+        self.closed = True
+        del self._parser
+
     @property
     def reading(self) -> Request | None:
         """The request that is not complete yet; None between requests."""
