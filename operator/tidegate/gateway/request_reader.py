@@ -77,7 +77,7 @@ class RequestReader:
         request = self._request
         self._framing += size
         if not request.head_done and self._framing > MAX_HEAD + 256 * 1024:
-            raise Refusal(_target_too_long() if not self._field_count else _fields_too_large())
+            raise Refusal(_fields_too_large())  # an endless target was refused in on_url
         if request.chunked and self._framing > 17 * request.received + FRAMING_ALLOWANCE + 256 * 1024:
             raise Refusal(errors.invalid("the body's chunks are almost all framing: send larger chunks"))
 

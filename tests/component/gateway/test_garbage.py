@@ -22,6 +22,7 @@ from tests.component.gateway.harness import (
 from tidegate.domain.service import ServiceView
 from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.exchange import Exchange
+from tidegate.gateway.request_reader import RequestReader
 from tidegate.gateway.upstream import Upstream
 
 CHAT = json.dumps({"model": "m", "max_tokens": 2}).encode()
@@ -49,4 +50,6 @@ async def test_ended_requests_and_connections_need_no_garbage_collector() -> Non
 
 
 def _alive() -> list[object]:
-    return [x for x in gc.get_objects() if isinstance(x, (ClientConnection, Exchange, Upstream))]
+    return [
+        x for x in gc.get_objects() if isinstance(x, (ClientConnection, RequestReader, Exchange, Upstream))
+    ]
