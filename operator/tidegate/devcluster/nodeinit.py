@@ -57,7 +57,7 @@ def reap() -> None:
 
 
 def open_volumes() -> None:
-    """Lets everybody write to the volumes, as kind's provisioner does; Kubernetes' own makes them 0750, root's."""
+    """Lets everybody write to the volumes, as kind does; Kubernetes' own provisioner makes them root's."""
     if VOLUMES.is_dir():
         for volume in VOLUMES.iterdir():
             volume.chmod(0o777)
