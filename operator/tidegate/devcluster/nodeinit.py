@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108  where Kubernetes' hostpath provisioner makes its folders
+
 
 def main() -> None:
     """Reads the specification (node.init_spec) and stays."""
@@ -26,7 +28,8 @@ def main() -> None:
     Path(spec["ready"]).touch()
     while True:
         reap()
-        signal.sigwait({signal.SIGCHLD})
+        open_volumes()
+        signal.sigtimedwait({signal.SIGCHLD}, 0.2)
 
 
 def make_tree(spec: dict[str, dict[str, str]]) -> None:
@@ -51,6 +54,13 @@ def reap() -> None:
             continue
     except ChildProcessError:  # there is no child at all
         return
+
+
+def open_volumes() -> None:
+    """Lets everybody write to the volumes, as kind's provisioner does; Kubernetes' own makes them 0750, root's."""
+    if VOLUMES.is_dir():
+        for volume in VOLUMES.iterdir():
+            volume.chmod(0o777)
 
 
 if __name__ == "__main__":
