@@ -6,11 +6,14 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tidegate.devcluster.images.archive import Image, ImageConfig, archive
+from tidegate.devcluster.images.archive import Image, ImageConfig, blobs_of, digest_of, write_archive
+from tidegate.devcluster.images.digests import Digests
 from tidegate.devcluster.images.layers import (
     BLOCK,
     Content,
@@ -19,6 +22,7 @@ from tidegate.devcluster.images.layers import (
     LinkTo,
     TarLayer,
     TreeLayer,
+    Writer,
     hash_of_tree,
 )
 
@@ -122,36 +126,65 @@ def image(*layers: Layer) -> Image:
     return Image("tidegate.local/x:dev", layers, config)
 
 
-def test_an_archive_names_its_layers_by_their_true_digests(tree: Path, tmp_path: Path) -> None:
+def archive_of(made: Image, known: Collection[str] = ()) -> tarfile.TarFile:
+    out = io.BytesIO()
+    write_archive(made.name, blobs_of(made), known, out)
+    return opened(out.getvalue())
+
+
+def read(tar: tarfile.TarFile, name: str) -> bytes:
+    member = tar.extractfile(name)
+    assert member is not None
+    return member.read()
+
+
+def blob(tar: tarfile.TarFile, reference: dict[str, Any]) -> bytes:
+    """What a reference means; its digest and its size are true."""
+    content = read(tar, "blobs/sha256/" + reference["digest"].removeprefix("sha256:"))
+    assert hashlib.sha256(content).hexdigest() == reference["digest"].removeprefix("sha256:")
+    assert len(content) == reference["size"]
+    return content
+
+
+def manifest_of(tar: tarfile.TarFile) -> dict[str, Any]:
+    (reference,) = json.loads(read(tar, "index.json"))["manifests"]
+    assert reference["annotations"] == {"io.containerd.image.name": "tidegate.local/x:dev"}
+    manifest: dict[str, Any] = json.loads(blob(tar, reference))
+    return manifest
+
+
+def test_an_archive_holds_each_piece_under_its_true_digest(tree: Path, tmp_path: Path) -> None:
     base = tmp_path / "base.tar"
     base.write_bytes(written(FilesLayer({"etc/os": b"debian"})))
-    tar = opened(archive(image(TarLayer(base, "base"), TreeLayer(tree, "x", "tree"))))
-    (manifest,) = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]
-    description = json.load(tar.extractfile(manifest["Config"]))  # type: ignore[arg-type]
-    layers = [tar.extractfile(name).read() for name in manifest["Layers"]]  # type: ignore[union-attr]
-    digests = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
-    assert description["rootfs"]["diff_ids"] == digests
-    assert manifest["RepoTags"] == ["tidegate.local/x:dev"]
-    assert "x/package/module.py" in opened(layers[1]).getnames()
+    tar = archive_of(image(TarLayer(base, "base"), TreeLayer(tree, "x", "tree")))
+    manifest = manifest_of(tar)
+    config = json.loads(blob(tar, manifest["config"]))
+    assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
+    assert "x/package/module.py" in opened(blob(tar, manifest["layers"][1])).getnames()
+
+
+def test_an_archive_leaves_out_what_the_other_side_has(tree: Path) -> None:
+    layer = TreeLayer(tree, "x", "1")
+    tar = archive_of(image(layer), known={digest_of(layer)})
+    assert "blobs/sha256/" + digest_of(layer).removeprefix("sha256:") not in tar.getnames()
+    assert manifest_of(tar)["layers"][0]["digest"] == digest_of(layer)
 
 
 def test_an_archive_says_how_a_container_starts(tree: Path) -> None:
-    tar = opened(archive(image(TreeLayer(tree, "x", "1"))))
-    (manifest,) = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]
-    config = json.load(tar.extractfile(manifest["Config"]))["config"]  # type: ignore[arg-type]
+    tar = archive_of(image(TreeLayer(tree, "x", "1")))
+    config = json.loads(blob(tar, manifest_of(tar)["config"]))["config"]
     assert config["Entrypoint"] == ["/run"]
     assert config["User"] == "1000:1000"
     assert "A=b" in config["Env"]
     assert any(entry.startswith("PATH=") for entry in config["Env"])
 
 
-def test_a_layer_that_grows_while_it_is_written_is_an_error_not_a_broken_archive(tree: Path) -> None:
-    class Liar(TreeLayer):
-        def size(self) -> int:
-            return super().size() - BLOCK
-
-    with pytest.raises(RuntimeError, match="changed while its layer was written"):
-        archive(image(Liar(tree, "x", "1")))
+def test_a_layer_that_changes_while_it_is_written_is_an_error_not_a_broken_archive(tree: Path) -> None:
+    made = image(TreeLayer(tree, "x", "1"))
+    blobs = blobs_of(made)
+    (tree / "package" / "module.py").write_text("x = 1\n" * BLOCK)
+    with pytest.raises(RuntimeError, match="changed while it was written"):
+        write_archive(made.name, blobs, (), io.BytesIO())
 
 
 def test_an_image_has_another_identity_when_a_layer_or_its_start_changes(tree: Path) -> None:
@@ -159,3 +192,17 @@ def test_an_image_has_another_identity_when_a_layer_or_its_start_changes(tree: P
     other_layer = image(TreeLayer(tree, "x", "2"))
     other_start = Image(one.name, one.layers, ImageConfig(["/other"]))
     assert len({one.identity, other_layer.identity, other_start.identity}) == 3
+
+
+def test_a_digest_is_read_from_the_layer_once(tmp_path: Path) -> None:
+    class Counted(FilesLayer):
+        writes = 0
+
+        def write(self, out: Writer) -> None:
+            Counted.writes += 1
+            super().write(out)
+
+    digests, layer = Digests(tmp_path / "digests.json"), Counted({"a": b"1"})
+    assert digests.of(layer) == digests.of(layer) == digest_of(FilesLayer({"a": b"1"}))
+    assert Counted.writes == 1
+    assert digests.of(Counted({"a": b"2"})) != digests.of(layer)
