@@ -85,6 +85,21 @@ def cached(cache: Cache, tool: Tool) -> Path:
     return cache.binaries / tool.folder / tool.name
 
 
+def link_programs(programs: Mapping[str, Path], folder: Path) -> None:
+    """Makes links to programs in a folder, each replaced in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, program in programs.items():
+        fresh = folder / f".{name}.{os.getpid()}"
+        fresh.symlink_to(program)
+        fresh.rename(folder / name)
+
+
+def path_without(path: str, *folders: Path) -> str:
+    """A PATH without some folders."""
+    left_out = {str(folder) for folder in folders}
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if folder not in left_out)
+
+
 @contextmanager
 def locked(file: Path, progress: Progress) -> Iterator[None]:
     """Holds a lock file; says so when somebody else has it first."""

@@ -80,6 +80,11 @@ class Embedded:
             raise LeftoverError("still there: " + "; ".join(left))
         shutil.rmtree(self.state.root, ignore_errors=True)
 
+    def connect(self, node: Node, pid: int) -> None:
+        """Connects a node that was started again, whose first process is `pid`."""
+        facts = read_facts(self.state)
+        self._network(facts.mode if facts else "full").connect(node.address, pid)
+
     def store(self, node: Node) -> NodeStore:
         """The images of a node."""
         return NodeStore(self.runner, self.namespaces, node)
@@ -129,8 +134,9 @@ class Embedded:
                 f"stop it with `python -m tidegate.devcluster down --state {owner}`"
             )
 
-    def _network(self, nodes: Sequence[Node]) -> Network:
-        return Network(self.runner, self.config.service_range, [node.address for node in nodes])
+    def _network(self, mode: str) -> Network:
+        addresses = [node.address for node in self.nodes(mode)]
+        return Network(self.runner, self.config.service_range, addresses)
 
     def _names(self) -> list[str]:
         return [record.name for record in self.table.records()]
@@ -141,7 +147,7 @@ class Embedded:
         self.state.make()
         Sysctls(self.state).remember()
         authority = self.plane.write_files()
-        network = self._network(nodes)
+        network = self._network(mode)
         network.require_free()
         network.make_bridge(str(self.state.root))
         for node in nodes:

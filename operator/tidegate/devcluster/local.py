@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tidegate.devcluster.apiclient import admin_client, is_ready
 from tidegate.devcluster.apiserver import launch
-from tidegate.devcluster.binaries import Finder
+from tidegate.devcluster.binaries import Finder, link_programs
 from tidegate.devcluster.debian import Debian
 from tidegate.devcluster.disk import need_disk
 from tidegate.devcluster.embedded import Embedded, require_root
@@ -40,7 +40,7 @@ class EmbeddedProvider:
     kitchen: Kitchen
     name: str = "embedded"
 
-    def prepare(self) -> dict[str, Path]:
+    def programs(self) -> dict[str, Path]:
         """Gets programs and Debian's packages, at once; name → program."""
         need_disk(self.embedded.state.root, CLUSTER_GIB, "the embedded cluster")
         with ThreadPoolExecutor(2) as pool:
@@ -49,11 +49,11 @@ class EmbeddedProvider:
             packages.result()
         return programs
 
-    def prepare_all(self, names: Sequence[str]) -> None:
-        """Gets everything, images included, without starting anything; what can go on at once does."""
+    def prepare(self, names: Sequence[str]) -> None:
+        """See Provider. Programs are built while packages are installed and folders of images filled."""
         recipes = [catalog()[name]() for name in names]
         with ThreadPoolExecutor(2) as pool:
-            programs = pool.submit(self.prepare)
+            programs = pool.submit(self.programs)
             for wheels in [pool.submit(self.kitchen.prefetch, recipe) for recipe in recipes]:
                 wheels.result()
             programs.result()
@@ -71,9 +71,9 @@ class EmbeddedProvider:
                 )
             self.embedded.progress.say(f"the embedded cluster is up and healthy ({facts.url})")
             return
-        programs = self.prepare()
+        programs = self.programs()
         self.embedded.up(mode, programs)
-        _link(self.embedded.state, programs)
+        link_programs({name: programs[name] for name in FOR_PEOPLE}, self.embedded.state.bin)
         for node in self.embedded.nodes(mode):
             self.embedded.store(node).add(busybox_image(self.embedded.runner))
         self.embedded.progress.say(f"the embedded cluster is up: {self.embedded.plane.url}")
@@ -119,10 +119,11 @@ class ApiServerProvider:
     progress: Progress
     name: str = "apiserver"
 
-    def prepare(self) -> dict[str, Path]:
-        """Gets the programs; name → program."""
-        need_disk(self.state.root, STATE_GIB, "an API server")
-        return self.finder.find(CONTROL_PLANE)
+    def prepare(self, names: Sequence[str]) -> None:
+        """Gets the programs."""
+        if names:
+            self.progress.say("mode apiserver has no nodes: no images are prepared")
+        self.finder.find(CONTROL_PLANE)
 
     def up(self, mode: str) -> None:
         """See Provider."""
@@ -134,7 +135,8 @@ class ApiServerProvider:
         if self.status()[0]:
             self.progress.say("the API server is up and healthy")
             return
-        programs = self.prepare()
+        need_disk(self.state.root, STATE_GIB, "an API server")
+        programs = self.finder.find(CONTROL_PLANE)
         self.down()
         server = launch(self.state, programs, bound=False)
         Facts(mode, server.url, [], CONTROL_PLANE).write(self.state)
@@ -169,10 +171,3 @@ class ApiServerProvider:
 def shell_environment(state: State) -> dict[str, str]:
     """KUBECONFIG, and PATH with this cluster's kubectl and helm before others."""
     return {"KUBECONFIG": str(state.kubeconfig), "PATH": f"{state.bin}:{os.environ.get('PATH', '')}"}
-
-
-def _link(state: State, programs: Mapping[str, Path]) -> None:
-    for name in FOR_PEOPLE:
-        link = state.bin / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(programs[name])

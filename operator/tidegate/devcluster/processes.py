@@ -31,6 +31,7 @@ class ProcessRecord:
     pid: int
     started: int
     boot: str
+    words: Sequence[str] = ()  # its command line
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ProcessTable:
             )
         except OSError as error:
             raise ClusterError(f"cannot start {words[0]}: {error.strerror}") from error
-        record = ProcessRecord(name, pid, start_ticks(pid) or 0, boot_id())
+        record = ProcessRecord(name, pid, start_ticks(pid) or 0, boot_id(), words)
         (self.state.pids / f"{name}.json").write_text(json.dumps(asdict(record)))
         return record
 
@@ -77,14 +78,13 @@ class ProcessTable:
         return any(is_alive(record) for record in self.records() if record.name == name)
 
     def stop(self, name: str, budget: float = 10.0) -> None:
-        """Ends the process `name`: SIGTERM, and SIGKILL after `budget` seconds."""
+        """Ends the process `name`: SIGTERM, and SIGKILL after `budget` seconds. Its record stays."""
         processes = {}
         for record in self.records():
             if record.name == name and is_alive(record):
                 pid = program_of(record)
                 processes[pid] = start_ticks(pid) or 0
         end(processes, budget)
-        (self.state.pids / f"{name}.json").unlink(missing_ok=True)
 
     def everything(self) -> dict[int, int]:
         """Pid and start of all that belongs to the cluster: recorded, or carrying its mark."""

@@ -23,9 +23,9 @@ _REJECTED_REASONS = {
 def waited(exchange: Exchange) -> tuple[float, float]:
     """Seconds from arrival to dispatch, or until now where it was not dispatched; and those of them in
     which no worker was ready."""
-    ticket, service = exchange.ticket, exchange.service
+    service = exchange.service
     if exchange.dispatched:
-        return exchange.dispatched - exchange.arrived, ticket.cold_wait if ticket else 0.0
+        return exchange.dispatched - exchange.arrived, exchange.cold_wait
     so_far = exchange.traffic.time() - exchange.arrived
     return so_far, so_far if service is not None and not service.flow.endpoints else 0.0
 
@@ -49,9 +49,9 @@ def _count(exchange: Exchange, now: float) -> None:
     meters.request(outcome, exchange.status)
     if outcome.rejected:
         meters.rejected(_REJECTED_REASONS.get(outcome) or exchange.reason)
-    if not exchange.dispatched or exchange.ticket is None:
+    if not exchange.dispatched:
         return
-    start = COLD if exchange.ticket.cold_wait > 0.0 else WARM
+    start = COLD if exchange.cold_wait > 0.0 else WARM
     arrived, dispatched = exchange.arrived, exchange.dispatched
     meters.timings(start, dispatched - arrived, now - dispatched, now - arrived)
     if exchange.sse and exchange.first_byte:

@@ -220,6 +220,7 @@ class ClientConnection(asyncio.Protocol):
         self.open = False
         self.deadline = NEVER
         self._host.connections.discard(self)
+        self.reader.close()
         current, self.current = self.current, None
         if current is not None:
             current.client_gone()

@@ -38,6 +38,7 @@ class Exchange:
     __slots__ = (
         "answered",
         "arrived",
+        "cold_wait",
         "connection",
         "dispatched",
         "first_byte",
@@ -76,7 +77,7 @@ class Exchange:
         self.upstream: Upstream | None = None
         self.outcome: Outcome | None = None
         self.arrived = now
-        self.dispatched = self.first_byte = 0.0
+        self.dispatched = self.first_byte = self.cold_wait = 0.0
         self.status = self.tries = 0
         self.reading = self.sse = self.answered = False
         self.reason = ""
@@ -137,11 +138,11 @@ class Exchange:
 
     def granted(self, endpoint: Endpoint) -> None:
         """See Waiter: sends the request to ``endpoint``."""
-        service = self.service
-        if service is None or self.outcome is not None:
+        service, ticket = self.service, self.ticket
+        if service is None or ticket is None:
             return
         now = self.traffic.time()
-        self.dispatched = now
+        self.dispatched, self.cold_wait = now, ticket.cold_wait
         self.tries += 1
         self.connection.deadline = now + service.config.execution_timeout_seconds
         self._use(service.pool(endpoint.key))
@@ -312,4 +313,6 @@ class Exchange:
         self.reading = False
         if self.intake is not None:
             self.intake.release()
+            self.intake = None
         account.ended(self, self.traffic.time())
+        self.ticket = None  # it points back here; without cycles the garbage collector has nothing to do

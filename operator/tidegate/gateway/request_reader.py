@@ -46,6 +46,11 @@ class RequestReader:
         self._mute = self._upgrade_ignored = False
         self._parser = httptools.HttpRequestParser(self)
 
+    def close(self) -> None:
+        """Nothing will be fed any more: lets go of llhttp, which points back here."""
+        self.closed = True
+        del self._parser
+
     @property
     def reading(self) -> Request | None:
         """The request that is not complete yet; None between requests."""
@@ -72,7 +77,7 @@ class RequestReader:
         request = self._request
         self._framing += size
         if not request.head_done and self._framing > MAX_HEAD + 256 * 1024:
-            raise Refusal(_target_too_long() if not self._field_count else _fields_too_large())
+            raise Refusal(_fields_too_large())  # an endless target was refused in on_url
         if request.chunked and self._framing > 17 * request.received + FRAMING_ALLOWANCE + 256 * 1024:
             raise Refusal(errors.invalid("the body's chunks are almost all framing: send larger chunks"))
 

@@ -15,7 +15,7 @@ from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
 from tidegate.gateway import metrics
 from tidegate.gateway.local_arbiter import LocalArbiter
-from tidegate.gateway.metrics import Meters
+from tidegate.gateway.metrics import Family, Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.settings import GatewaySettings
@@ -46,13 +46,12 @@ class Service:
         self.cold_start: ColdStart | None = None  # the latest one
         self.hurry = asyncio.Event()
         self.arbiter = LocalArbiter(view.config, shared.time, self._someone_waits)
-        self.meters = Meters(self.key)
+        self.meters = Meters(self.key, self._gauges, lambda: self.state)
         self._shared = shared
         self._time = shared.time
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
         self._suspect: set[EndpointKey] = set()  # failed us; only a probe makes it good again
-        self._bind_gauges()
         self.update(view)
 
     @property
@@ -65,12 +64,10 @@ class Service:
         """The queue's state, to be read only."""
         return self.arbiter.flow
 
-    def _bind_gauges(self) -> None:
-        flow, meters = self.arbiter.flow, self.meters
-        meters.gauge(metrics.DEPTH, "", lambda: flow.depth)
-        meters.gauge(metrics.IN_FLIGHT, "", lambda: flow.in_flight)
-        meters.gauge(metrics.PENDING, "", lambda: flow.reading + flow.waiting)
-        meters.worker_states(lambda: self.state)
+    def _gauges(self) -> dict[Family, float]:
+        flow = self.flow
+        pending = flow.reading + flow.waiting
+        return {metrics.DEPTH: flow.depth, metrics.IN_FLIGHT: flow.in_flight, metrics.PENDING: pending}
 
     # -- the substrate's view
 

@@ -125,6 +125,7 @@ class Upstream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker closed, or the connection broke, or we closed."""
         self.usable = False
+        del self._parser  # it points back here
         receiver = self.receiver
         if receiver is None:
             self._released(self)

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView, Worker
 from tidegate.gateway.accesslog import AccessLog
+from tidegate.gateway.metrics import FAMILIES
 from tidegate.gateway.server import Gateway
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Sink
@@ -193,3 +196,61 @@ def post(body: bytes, path: str = "/v1/chat/completions", *fields: str, host: st
     """A POST with a length."""
     lines = (f"POST {path} HTTP/1.1", f"host: {host}", f"content-length: {len(body)}", *fields)
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def scripted(script: Script) -> AsyncIterator[int]:
+    """The port of a worker that answers probes, and hands every other request's connection to ``script``
+    after its head and body were read."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if head.startswith(b"GET /v1/models "):
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                    continue
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(length or 0))
+                await script(reader, writer)
+                if writer.is_closing():
+                    return
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def metric(running: Gateway, name: str, **labels: str) -> float:
+    """The sum of all samples of that name with at least these labels."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    texts = (s.meters.text(family) for s in running.fleet.services.values() for family in FAMILIES)
+    lines = (line for text in texts for line in text.splitlines() if line.startswith(f"{name}{{"))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(pair in line for pair in wanted))
+
+
+async def engine_says(port: int, line: str, seconds: float = 10.0) -> None:
+    """Returns as soon as the engine's own /metrics has ``line``; a test fails where it does not in time."""
+    async with asyncio.timeout(seconds), httpx.AsyncClient() as client:
+        said: list[str] = []
+        while line not in said:
+            await asyncio.sleep(0.01)
+            said = (await client.get(f"http://127.0.0.1:{port}/metrics")).text.splitlines()

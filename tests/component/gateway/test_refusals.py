@@ -14,6 +14,7 @@ from tests.component.gateway.harness import (
     config,
     connection,
     engine,
+    engine_says,
     gateway,
     post,
     read_answer,
@@ -135,17 +136,8 @@ async def test_a_worker_that_runs_too_long_is_504_and_its_work_is_aborted() -> N
             await ready(running)
             answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
             assert running.fleet.services[KEY].flow.in_flight == 0
-            await _aborted(client, slow.port)
+            await engine_says(slow.port, 'engine_sim:requests_aborted_total{model_name="m"} 1')
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "execution_timeout")
-
-
-async def _aborted(client: httpx.AsyncClient, port: int) -> None:
-    """Returns when the engine has seen that its client left."""
-    async with asyncio.timeout(10):
-        while 'aborted_total{model_name="m"} 1' not in (
-            await client.get(f"http://127.0.0.1:{port}/metrics")
-        ).text:
-            await asyncio.sleep(0.01)
 
 
 async def test_a_body_that_stops_coming_is_408_and_frees_its_place() -> None:

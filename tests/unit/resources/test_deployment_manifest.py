@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from tests.unit.resources.services import IMAGES, UID, service
-from tidegate.resources.deployment import build_deployment, build_seed
+from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
 
 Json = dict[str, Any]
 
@@ -145,6 +145,8 @@ def test_the_image_follows_the_device_unless_the_spec_names_one() -> None:
     assert engine(engine={"image": "mine:1"})["image"] == "mine:1"
     with pytest.raises(ValueError, match=r"spec\.engine\.image: must be set.*amd\.com/gpu"):
         engine(resources={**FULL, "accelerator": {"resource": "amd.com/gpu", "count": 1}})
+    with pytest.raises(ValueError, match="no default image for CPU"):
+        WorkerImages(cpu="", cuda="").image_for(service().spec)
 
 
 @pytest.mark.parametrize(("isolation", "kind"), [("Required", "required"), ("Preferred", "preferred")])

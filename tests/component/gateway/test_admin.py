@@ -1,0 +1,102 @@
+"""The admin port: demand for the operator, status for people, health for the kubelet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+
+from tests.component.gateway.harness import KEY, HandSubstrate, config, connection, gateway, post, until
+from tidegate.domain.service import ServiceKey, ServiceView
+
+OTHER = ServiceKey("team-b", "other")
+
+
+async def test_demand_tells_every_service_then_that_it_is_synced_then_each_change() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with (
+        gateway(substrate) as running,
+        httpx.AsyncClient(timeout=10) as client,
+        client.stream("GET", f"http://127.0.0.1:{running.admin_port}/demand") as feed,
+    ):
+        assert feed.headers["content-type"] == "application/x-ndjson"
+        lines = feed.aiter_lines()
+        line = {"service": "team-a/qwen", "waiting": 0, "inFlight": 0, "idleSeconds": None, "arrivals": 0}
+        assert json.loads(await anext(lines)) == line
+        assert json.loads(await anext(lines)) == {"synced": True}
+        async with connection(running.port) as (_, writer):
+            writer.write(post(b'{"model": "m"}') + post(b'{"model": "m"}'))
+            changed = {**line, "waiting": 1, "idleSeconds": 0.0, "arrivals": 1}
+            assert json.loads(await anext(lines)) == changed
+        gone = json.loads(await anext(lines))
+        assert (gone["waiting"], gone["arrivals"]) == (0, 1)
+        assert gone["idleSeconds"] >= 0
+        substrate.show(ServiceView(config(OTHER)))
+        assert json.loads(await anext(lines))["service"] == "team-b/other"
+        substrate.remove(OTHER)
+        assert json.loads(await anext(lines)) == {"service": "team-b/other", "removed": True}
+
+
+async def test_changes_are_coalesced_to_ten_batches_a_second_at_most() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with (
+        gateway(substrate) as running,
+        httpx.AsyncClient(timeout=10) as client,
+        client.stream("GET", f"http://127.0.0.1:{running.admin_port}/demand") as feed,
+    ):
+        lines = feed.aiter_lines()
+        await anext(lines), await anext(lines)
+        for _ in range(30):
+            async with connection(running.port) as (_, writer):
+                writer.write(post(b'{"model": "m"}'))
+                await until(lambda: running.fleet.services[KEY].flow.depth == 1)
+            await until(lambda: running.fleet.services[KEY].flow.depth == 0)
+        seen = 0
+        while True:
+            seen += 1
+            if json.loads(await anext(lines))["arrivals"] == 30:
+                break
+    assert seen < 30
+
+
+async def test_readiness_waits_for_the_first_listing_and_ends_with_the_drain() -> None:
+    substrate = HandSubstrate()
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        for port in (running.port, running.admin_port):
+            assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+            assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+        running.fleet.synced_once = False
+        url = f"http://127.0.0.1:{running.port}"
+        early = await client.post(f"{url}/v1/chat/completions", json={"model": "m"})
+        assert (await client.get(f"{url}/readyz")).status_code == 503
+        running.fleet.synced_once = True
+        await asyncio.wait_for(running.drain(), 10)
+        assert (await client.get(f"http://127.0.0.1:{running.admin_port}/readyz")).status_code == 503
+    assert (early.status_code, early.json()["error"]["code"]) == (503, "gateway_not_ready")
+
+
+async def test_status_says_what_a_service_holds_and_why_it_cannot_be_woken() -> None:
+    substrate = HandSubstrate(ServiceView(config(max_depth=5)))
+    substrate.refusal = "no rights"
+    async with (
+        gateway(substrate) as running,
+        httpx.AsyncClient() as client,
+        connection(running.port) as (_, writer),
+    ):
+        writer.write(post(b'{"model": "m"}'))
+        await until(lambda: running.fleet.services[KEY].flow.wake_refusal is not None)
+        status = (await client.get(f"http://127.0.0.1:{running.admin_port}/status")).json()
+    (service,) = status["services"]
+    assert service["service"] == "team-a/qwen"
+    assert (service["depth"], service["maxDepth"], service["bytesHeld"]) == (1, 5, 14)
+    assert (service["workerState"], service["wakeRefused"]) == ("idle", "no rights")
+
+
+async def test_the_admin_port_serves_no_api_and_the_traffic_port_no_metrics() -> None:
+    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+        admin = await client.post(
+            f"http://127.0.0.1:{running.admin_port}/v1/completions", json={"model": "m"}
+        )
+        traffic = await client.get(f"http://127.0.0.1:{running.port}/metrics")
+    assert (admin.status_code, traffic.status_code) == (404, 404)

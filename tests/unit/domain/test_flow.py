@@ -1,0 +1,176 @@
+"""The queue of one service, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tidegate.domain.api_errors import ApiError
+from tidegate.domain.flow import Flow
+from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket
+from tidegate.domain.service import ServiceConfig, ServiceKey
+
+CONFIG = ServiceConfig(key=ServiceKey("n", "s"), created=0.0, served_names=("m",), max_concurrency=1)
+ONE, TWO = EndpointKey("one", 0, "h", 1), EndpointKey("two", 0, "h", 2)
+
+
+class Silent:
+    """A waiter that is asked nothing."""
+
+    def granted(self, endpoint: Endpoint) -> None:
+        """See Waiter."""
+
+    def evicted(self, error: ApiError) -> None:
+        """See Waiter."""
+
+
+def flow(*keys: EndpointKey, now: float = 0.0, **changes: object) -> Flow:
+    made = Flow(replace(CONFIG, **changes), now)  # type: ignore[arg-type]
+    made.set_endpoints(keys, now)
+    return made
+
+
+def ask(queue: Flow, now: float = 0.0, size: int = 0) -> tuple[Ticket, object]:
+    ticket = Ticket(Silent(), size)
+    return ticket, queue.ask(ticket, now, body_read=True)
+
+
+def refusal(verdict: object) -> ApiError:
+    assert isinstance(verdict, ApiError)
+    return verdict
+
+
+def test_a_limit_of_128_admits_128_and_refuses_the_next() -> None:
+    queue = flow(max_depth=128)
+    verdicts = [ask(queue)[1] for _ in range(129)]
+    assert verdicts[:128] == [WAIT] * 128
+    assert (refusal(verdicts[128]).status, refusal(verdicts[128]).code) == (429, "overload")
+
+
+def test_a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_413() -> None:
+    queue = flow(ONE, max_bytes=10)
+    assert isinstance(ask(queue, size=10)[1], Endpoint)
+    assert refusal(ask(queue, size=11)[1]).status == 413
+
+
+def test_bodies_that_fit_alone_but_not_together_are_429() -> None:
+    queue = flow(ONE, max_bytes=10)
+    ask(queue, size=6)
+    refused = refusal(ask(queue, size=5)[1])
+    assert (refused.status, refused.code, refused.reason) == (429, "overload", "bytes")
+
+
+def test_the_first_to_come_is_the_first_to_run() -> None:
+    queue = flow(ONE)
+    running, _ = ask(queue)
+    waiting = [ask(queue)[0] for _ in range(3)]
+    order = []
+    for _ in range(3):
+        (running,) = queue.done(running, 1.0)
+        order.append(running)
+    assert order == waiting
+
+
+def test_a_ticket_given_back_goes_before_those_that_came_after_it() -> None:
+    queue = flow(ONE)
+    first, _ = ask(queue)
+    second, _ = ask(queue)
+    queue.set_endpoints((), 1.0)
+    assert queue.give_back(first) == []
+    assert queue.set_endpoints((TWO,), 2.0) == [first]
+    assert second.stage is Stage.WAITING
+
+
+def test_the_endpoint_with_the_fewest_in_flight_is_chosen_and_equals_take_turns() -> None:
+    queue = flow(ONE, TWO, max_concurrency=4)
+    chosen = []
+    for _ in range(8):
+        verdict = ask(queue)[1]
+        assert isinstance(verdict, Endpoint)
+        chosen.append(verdict.key.uid)
+    assert sorted(chosen[:2]) == ["one", "two"]
+    assert chosen.count("one") == chosen.count("two") == 4
+    assert ask(queue)[1] is WAIT
+
+
+def test_idle_equals_take_turns() -> None:
+    queue = flow(ONE, TWO)
+    uids = set()
+    for _ in range(2):
+        ticket, verdict = ask(queue)
+        assert isinstance(verdict, Endpoint)
+        uids.add(verdict.key.uid)
+        queue.done(ticket, 1.0)
+    assert uids == {"one", "two"}
+
+
+def test_the_cold_start_budget_runs_only_while_no_worker_is_ready_and_ends_in_503() -> None:
+    queue = flow(cold_start_timeout_seconds=300, wait_timeout_seconds=120)
+    first, _ = ask(queue, now=0.0)
+    second, _ = ask(queue, now=1.0)
+    assert queue.next_expiry(200.0) == 100.0
+    assert queue.set_endpoints((ONE,), 200.0) == [first]  # second waits for first from here on
+    assert queue.next_expiry(200.0) == 120.0
+    assert queue.set_endpoints((), 210.0) == []  # the worker is gone again: 200 of 300 are used
+    assert queue.expired(310.9) == []
+    ((late, error),) = queue.expired(311.1)
+    assert late is second
+    assert (error.status, error.code) == (503, "cold_start_timeout")
+
+
+def test_the_wait_budget_ends_in_429_with_the_words_that_clients_know() -> None:
+    queue = flow(ONE, wait_timeout_seconds=120)
+    ask(queue)
+    ask(queue, now=5.0)
+    assert queue.expired(124.9) == []
+    ((_, error),) = queue.expired(125.0)
+    assert (error.status, error.code) == (429, "queue_timeout")
+    assert error.message.startswith("Job timeout in queue")
+
+
+def test_retry_after_is_depth_over_drain_rate_and_sixty_where_nothing_is_known() -> None:
+    queue = flow(ONE, max_depth=11)
+    running, _ = ask(queue)
+    assert queue.retry_after(0.0) == 60
+    for _ in range(10):
+        ask(queue)
+    for second in range(1, 61):  # one end a second for a minute, and the queue stays full
+        (running,) = queue.done(running, float(second))
+        ask(queue, now=float(second))
+    refused = refusal(ask(queue, now=60.0)[1])
+    assert refused.retry_after is not None
+    assert 10 <= refused.retry_after <= 13  # 11 deep, one a second
+
+
+def test_retry_after_of_a_cold_start_is_what_the_latest_start_suggests() -> None:
+    queue = flow(cold_start_timeout_seconds=10)
+    queue.last_cold_start = 25.0
+    ask(queue)
+    ((_, error),) = queue.expired(10.0)
+    assert error.retry_after == 15
+
+
+def test_a_suspended_service_refuses_and_what_is_being_read_is_refused_when_it_is_complete() -> None:
+    queue = flow(ONE)
+    ticket = Ticket(Silent())
+    assert queue.ask(ticket, 0.0, body_read=False) is WAIT
+    queue.configure(replace(CONFIG, suspended=True))
+    assert refusal(queue.body_read(ticket, 1.0)).code == "service_removed"
+    assert refusal(ask(queue)[1]).code == "suspended"
+    assert queue.depth == 0
+
+
+def test_a_request_that_is_still_being_read_counts_and_gets_no_endpoint() -> None:
+    queue = flow(ONE, max_depth=1)
+    ticket = Ticket(Silent(), 3)
+    assert queue.ask(ticket, 0.0, body_read=False) is WAIT
+    assert refusal(ask(queue)[1]).code == "overload"
+    assert isinstance(queue.body_read(ticket, 1.0), Endpoint)
+
+
+def test_tickets_that_leave_are_not_kept() -> None:
+    queue = flow(max_depth=10)
+    ask(queue)
+    for _ in range(10_000):
+        ticket, _ = ask(queue)
+        queue.done(ticket, 0.0)
+    assert len(queue._line) < 200

@@ -1,0 +1,90 @@
+"""Which service a request means."""
+
+from __future__ import annotations
+
+from tidegate.domain.service import ServiceConfig, ServiceKey
+from tidegate.gateway.router import Router
+
+
+class Named:
+    """A service with names."""
+
+    def __init__(self, text: str, *names: str, created: float = 1.0) -> None:
+        self.key = ServiceKey.parse(text)
+        self.config = ServiceConfig(self.key, created, names or (self.key.name,))
+
+
+def router(*services: Named) -> Router[Named]:
+    made: Router[Named] = Router()
+    for service in services:
+        made.add(service)
+    return made
+
+
+QWEN = Named("team-a/qwen", "qwen2.5-7b")
+
+
+def test_the_host_names_a_service_with_any_domain_and_port_behind_it_and_in_any_case() -> None:
+    table = router(QWEN)
+    for host in (
+        b"qwen.team-a",
+        b"qwen.team-a.svc.cluster.local",
+        b"QWEN.Team-A.svc:8080",
+        b"qwen.team-a:80",
+    ):
+        assert table.by_address(host, b"/v1/models").service is QWEN
+    for host in (b"qwen", b"team-a.qwen", b"qwen.team-b.svc", b"", b"[::1]:80", b"10.0.0.1"):
+        assert table.by_address(host, b"/v1/models").service is None
+
+
+def test_the_path_names_a_service_and_the_worker_sees_the_rest() -> None:
+    route = router(QWEN).by_address(b"gateway", b"/team-a/qwen/v1/chat/completions?x=1")
+    assert (route.service, route.target) == (QWEN, b"/v1/chat/completions?x=1")
+
+
+def test_the_path_wins_over_the_host() -> None:
+    other = Named("team-b/other")
+    route = router(QWEN, other).by_address(b"qwen.team-a", b"/team-b/other/v1/models")
+    assert route.service is other
+
+
+def test_a_path_of_a_service_that_does_not_exist_is_told_by_name() -> None:
+    table = router(QWEN)
+    assert table.by_address(b"gateway", b"/team-a/nope/v1/completions").missing == "team-a/nope"
+    assert table.by_address(b"gateway", b"/v1/completions").missing is None
+    assert table.by_address(b"gateway", b"/tokenize").missing is None
+    assert table.by_address(b"qwen.team-a", b"/x/y/v1/z").service is QWEN
+
+
+def test_a_bare_name_belongs_to_its_oldest_holder_and_the_full_name_to_its_own() -> None:
+    old, new = Named("b/one", "chat", created=1.0), Named("a/two", "chat", created=2.0)
+    for table in (router(old, new), router(new, old)):
+        assert table.by_model("chat") is old
+        assert table.by_model("b/one") is table.by_model("b/chat") is old
+        assert table.by_model("a/two") is table.by_model("a/chat") is new
+        table.remove(old)
+        assert table.by_model("chat") is new
+        assert table.by_model("b/one") is None
+
+
+def test_nobody_takes_a_full_name_by_serving_a_name_that_looks_like_it() -> None:
+    owner = Named("team-a/qwen", "x", created=5.0)
+    thief = Named("team-b/t", "team-a/qwen", created=1.0)
+    assert router(thief, owner).by_model("team-a/qwen") is owner
+
+
+def test_a_resources_own_name_wins_in_its_namespace_over_a_served_name() -> None:
+    owner, other = Named("a/chat", "m", created=9.0), Named("a/other", "chat", created=1.0)
+    assert router(other, owner).by_model("a/chat") is owner
+
+
+def test_served_names_may_have_slashes() -> None:
+    service = Named("a/s", "Qwen/Qwen2.5-7B-Instruct")
+    assert router(service).by_model("Qwen/Qwen2.5-7B-Instruct") is service
+
+
+def test_hosts_that_clients_invent_are_forgotten() -> None:
+    table = router(QWEN)
+    for number in range(20_000):
+        table.by_host(b"h%d.example" % number)
+    assert len(table._hosts) <= 4096
