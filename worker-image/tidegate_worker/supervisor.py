@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from .arguments import Arguments, check_model
-from .cores import count_oom_kills
+from .arguments import GIB, Arguments, check_model
+from .cores import count_oom_kills, read_share
 from .failure import Failure, find_failure
 from .preparation import prepare
 from .report import leave_message, process_age, say
@@ -52,7 +52,8 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         return 0
     failure = find_failure(child.tail, code, environment)
     if count_oom_kills() > killed:
-        failure = Failure("OutOfMemory", "A part of the engine was killed at the container's memory limit")
+        limit = (read_share().memory or 0) / GIB
+        failure = Failure("OutOfMemory", f"A part of the engine was killed at the memory limit of {limit:.1f} GiB")
     leave_message(failure, message)
     return code if code > 0 else 128 - code
 
