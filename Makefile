@@ -14,7 +14,7 @@ setup: .venv/.ready ## the Python environment, with the tidegate command in .ven
 	touch $@
 
 # helm and kubectl, from the user's cache where PATH has none
-TOOLS = eval "$$($(PY) -m tidegate.devcluster env)"
+TOOLS = eval "$$($(PY) -m tidegate.devcluster tools)"
 
 demo: setup ## a cluster, helm install, kubectl apply, a wake from zero with real vLLM, sleep
 	$(PY) examples/demo/run.py

@@ -1,7 +1,7 @@
 """The embedded cluster, from nothing to nothing: started, used, killed, started again, removed.
 
-It needs root, and the machine to itself: one embedded cluster is all that fits, so these tests step aside when
-somebody's is up.
+It needs root, and the machine to itself: one embedded cluster is all that fits, so these tests step aside
+when another one is up.
 """
 
 from __future__ import annotations
