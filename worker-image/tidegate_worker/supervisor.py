@@ -50,12 +50,14 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     if child.told_to_stop:
         say("stopped", code=code)
         return 0
-    failure = find_failure(child.tail, code, environment)
-    if count_oom_kills() > killed:
-        limit = (read_share().memory or 0) / GIB
-        failure = Failure("OutOfMemory", f"A part of the engine was killed at the memory limit of {limit:.1f} GiB")
-    leave_message(failure, message)
+    out_of_memory = count_oom_kills() > killed
+    leave_message(_killed() if out_of_memory else find_failure(child.tail, code, environment), message)
     return code if code > 0 else 128 - code
+
+
+def _killed() -> Failure:
+    limit = (read_share().memory or 0) / GIB
+    return Failure("OutOfMemory", f"A part of the engine was killed at the memory limit of {limit:.1f} GiB")
 
 
 class Child:
