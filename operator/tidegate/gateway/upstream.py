@@ -20,12 +20,13 @@ _HOP_FIELDS = frozenset(
 class AnswerHead:
     """What the gateway must know of an answer's head; the bytes themselves are passed on."""
 
-    __slots__ = ("chunked", "fields", "length", "rewrite", "sse", "status")
+    __slots__ = ("chunked", "draining", "fields", "length", "rewrite", "sse", "status")
 
     def __init__(self) -> None:
         self.status = 0
         self.length: int | None = None
         self.chunked = False
+        self.draining = False  # the worker took nothing: it is about to stop
         self.sse = False  # server-sent events: an error can still be told in the middle
         self.rewrite = False  # some field must not be passed on
         self.fields: list[bytes] = []
@@ -197,6 +198,9 @@ class Upstream(asyncio.Protocol):
         receiver = self.receiver
         if receiver is None:
             return
+        if self._head.draining and self._head.status == 503:
+            self._break("the worker is draining")  # it took nothing: the request goes back into the queue
+            return
         self._head_done, self._last = True, raw
         if receiver.head_only or self._head.bodiless:
             self._ended, self.usable = True, False  # llhttp may wait for a body that does not come
@@ -269,6 +273,8 @@ class Upstream(asyncio.Protocol):
             return
         elif key == b"content-type":
             head.sse = value.startswith(b"text/event-stream")
+        elif key == b"x-tidegate-draining":
+            head.draining = True
         head.fields.append(b"%b: %b\r\n" % (name, value))
 
     def on_headers_complete(self) -> None:
