@@ -20,9 +20,8 @@ import httpx
 import pytest
 import yaml
 
-from tidegate.devcluster.commands import SystemRunner
 from tidegate.devcluster.layout import State
-from tidegate.devcluster.network import owner_of_bridge
+from tidegate.devcluster.network import Links
 from tidegate.devcluster.processes import marked
 
 BUSYBOX = "tidegate.local/busybox:1"
@@ -131,7 +130,7 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = 60) -> Non
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    owner = owner_of_bridge(SystemRunner())
+    owner = Links().owner()
     if owner and list(marked(State(Path(owner)))):
         pytest.skip(f"an embedded cluster is up in {owner}")
     cluster = Cluster(State(tmp_path / "cluster"))
