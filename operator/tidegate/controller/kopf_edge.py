@@ -51,7 +51,12 @@ async def kopf_running(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> 
     end, started = asyncio.Event(), asyncio.Event()
     before = asyncio.all_tasks()
     task = asyncio.create_task(_operate(registry, end, started), name="kopf")
-    task.add_done_callback(lambda _: (stop.set(), started.set()))
+
+    def release(_: object) -> None:
+        stop.set()
+        started.set()
+
+    task.add_done_callback(release)
     try:
         await started.wait()
         stop_on_signals(stop)  # kopf has taken them for itself
