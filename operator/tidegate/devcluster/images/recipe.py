@@ -78,14 +78,15 @@ class Kitchen:
             if isinstance(part, Filled):
                 self._filled(recipe.name, part)
 
+    def missing_gib(self, recipe: Recipe) -> float:
+        """Free disk that the folders which are still to be made will need."""
+        parts = [part for part in recipe.parts if isinstance(part, Filled)]
+        return sum(part.gib for part in parts if not _made(recipe.name, part).path(self.cache).exists())
+
     def _filled(self, image: str, part: Filled) -> TreeLayer:
-        key = _key(part)
-        group = hashlib.sha256(f"{image} {part.place}".encode()).hexdigest()[:12]
-        keep = 1 if part.gib > LARGE_GIB else 3
-        made = Made(f"{image.rpartition('/')[2].partition(':')[0]}-{group}", key, part.about, keep)
-        return TreeLayer(
-            make_once(self.cache, self.progress, made, lambda path: self._fill(part, path)), part.place, key
-        )
+        made = _made(image, part)
+        folder = make_once(self.cache, self.progress, made, lambda path: self._fill(part, path))
+        return TreeLayer(folder, part.place, made.key)
 
     def _fill(self, part: Filled, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -144,6 +145,12 @@ def pip_command(requirements: Path) -> list[str]:
     if found:
         return [found, "pip", "install", "--python", sys.executable, *common]
     return [sys.executable, "-m", "pip", "install", "--no-compile", "--no-deps", *common]
+
+
+def _made(image: str, part: Filled) -> Made:
+    group = hashlib.sha256(f"{image} {part.place}".encode()).hexdigest()[:12]
+    name = image.rpartition("/")[2].partition(":")[0]
+    return Made(f"{name}-{group}", _key(part), part.about, keep=1 if part.gib > LARGE_GIB else 3)
 
 
 def _key(part: Filled) -> str:
