@@ -14,7 +14,7 @@ from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.disk import need_disk
 from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.images.archive import Image, ImageConfig
-from tidegate.devcluster.images.base import BaseSystem
+from tidegate.devcluster.images.base import BaseSystem, python_version
 from tidegate.devcluster.images.cache import Made, make_once
 from tidegate.devcluster.images.layers import FilesLayer, Layer, TreeLayer, hash_of, hash_of_tree
 from tidegate.devcluster.layout import Cache
@@ -32,9 +32,7 @@ class Filled:
 
     place: str  # in the image
     command: Sequence[str]
-    inputs: Sequence[
-        Path
-    ]  # files and folders; their content, not their names, tells whether anything changed
+    inputs: Sequence[Path]  # files and folders
     about: str
     gib: float = 0.5  # free disk that is needed
     python: bool = True  # compile the Python in it
@@ -96,11 +94,6 @@ class Kitchen:
             compile_python(self.runner, folder, part.place)
 
 
-def python_version() -> str:
-    """Major and minor version of the Python that runs this, which must be the base system's too."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
 def site_packages() -> str:
     """Where packages lie in an image."""
     return SITE_PACKAGES.format(version=python_version())
@@ -112,36 +105,17 @@ def compile_python(runner: Runner, folder: Path, place: str) -> None:
     Unchecked: the sources of an image never change, and their times are not kept.
     """
     names = ["-s", str(folder), "-p", f"/{place}"]
-    command = [
-        sys.executable,
-        "-m",
-        "compileall",
-        "-q",
-        "-j",
-        "0",
-        *names,
-        "--invalidation-mode",
-        "unchecked-hash",
-    ]
-    runner.run(
-        [*command, str(folder)], timeout=LONGEST, check=False
-    )  # some packages carry templates: no Python
+    options = ["-q", "-j", "0", *names, "--invalidation-mode", "unchecked-hash"]
+    command = [sys.executable, "-m", "compileall", *options, str(folder)]
+    runner.run(command, timeout=LONGEST, check=False)  # some packages carry templates, which are no Python
 
 
 def pip_command(requirements: Path) -> list[str]:
     """The command that installs locked requirements into a folder: uv where it is there, else pip."""
     uv = Path(sys.executable).with_name("uv")
     found = str(uv) if os.access(uv, os.X_OK) else shutil.which("uv")
-    common = [
-        "--quiet",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "--target",
-        TARGET,
-        "-r",
-        str(requirements),
-    ]
+    checks = ["--require-hashes", "--only-binary", ":all:"]
+    common = ["--quiet", *checks, "--target", TARGET, "-r", str(requirements)]
     if found:
         return [found, "pip", "install", "--python", sys.executable, *common]
     return [sys.executable, "-m", "pip", "install", "--no-compile", "--no-deps", *common]
