@@ -27,8 +27,9 @@ from embedded.packages import install_locked, lock
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements-cpu.txt"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-# What a worker on a CPU never opens: 0.2 GB of GPU offload, debug symbols, static libraries, headers.
+# What a worker on a CPU never opens: 0.3 GB of tests, GPU offload, debug symbols, static libraries.
 UNUSED = (
+    "**/tests/**/*",
     "bin/*",
     "lib/*.a",
     "lib/*.dbg",

@@ -67,8 +67,7 @@ def install(shell: Shell) -> None:
 def weights(shell: Shell) -> None:
     """all-MiniLM-L6-v2 on a volume claim."""
     shell.step("Real weights on a volume claim")
-    fetch = f"{shlex.quote(sys.executable)} worker-image/fetch_minilm.py"
-    folder = shell.run(fetch, timeout=300, show=False).strip().splitlines()[-1]
+    folder = shell.run(f"{DEVCLUSTER} model minilm", timeout=300, show=False).strip().splitlines()[-1]
     shell.run("kubectl apply -f examples/demo/namespace.yaml -f examples/demo/models.yaml", timeout=30)
     shell.run("kubectl -n demo wait pod/loader --for=condition=Ready --timeout=90s", timeout=100)
     target = "/models/all-MiniLM-L6-v2"

@@ -20,7 +20,7 @@ import httpx
 import yaml
 from aiohttp import web
 
-from tests.component.kube.objects import MANAGER, create_pod, set_pod_status
+from tests.component.kube.objects import MANAGER, set_pod_status
 from tests.component.kube.wire import eventually
 from tests.component.operator.proxy import ApiProxy, Write
 from tests.unit.controller.streams import FakeGateway, fake_gateway, serving
@@ -188,11 +188,26 @@ class World:
         path = paths.deployment_scale(self.namespace, f"{name}-worker")
         await self.kube.merge_patch(path, {"spec": {"replicas": replicas}}, field_manager="tidegate-gateway")
 
-    async def pod(self, name: str, pod: str, status: Json) -> None:
+    async def pod(self, name: str, pod: str, status: Json, node: str | None = None) -> None:
         """What ReplicaSet controller, scheduler and kubelet do."""
+        template = (await self.deployment(name))["spec"]["template"]
+        body = {"apiVersion": "v1", "kind": "Pod", **template}
+        body["metadata"] = {**template["metadata"], "name": pod, "namespace": self.namespace}
         with suppress(AlreadyExistsError):  # then only its status is new
-            await create_pod(self.kube, self.namespace, name, pod)
+            await self.kube.create(paths.pods(self.namespace), body, field_manager="replicaset-controller")
+        if node:
+            await self.kube.create(
+                f"{paths.pod(self.namespace, pod)}/binding",
+                {"metadata": {"name": pod}, "target": {"kind": "Node", "name": node}},
+                field_manager="scheduler",
+            )
         await set_pod_status(self.kube, self.namespace, pod, status)
+
+    async def node(self, name: str, policy: str) -> None:
+        """A node with this label."""
+        labels = {"tidegate.io/cpu-manager-policy": policy}
+        body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
+        await self.kube.apply(paths.node(name), body, field_manager=MANAGER)
 
     async def delete_pod(self, pod: str) -> None:
         """The pod is gone; without a node that is at once."""

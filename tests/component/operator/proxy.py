@@ -37,9 +37,10 @@ class ApiProxy:
     session: aiohttp.ClientSession
     port: int = 0
     writes: list[Write] = field(default_factory=list)
+    garbage: bool = False  # watches get a line that no API server would send
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _expired: set[str] = field(default_factory=set)
-    _watches: set[asyncio.Task[None]] = field(default_factory=set)
+    _watches: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._mended.set()
@@ -54,10 +55,22 @@ class ApiProxy:
         """Watches go on, but the first one of each kind is told that it is too old: what was deleted
         meanwhile is reported by nobody."""
         self._expired = {"deployments", "pods", "services", "inferenceservices"}
+        self.resume_watches()
+
+    def resume_watches(self) -> None:
+        """Watches go on where they were."""
         self._mended.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on."""
+        try:
+            return await self._pass_on(request)
+        except aiohttp.ClientError:
+            if request.transport:
+                request.transport.abort()  # as if this were the API server itself
+            raise
+
+    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("watch") in ("1", "true"):
             return await self._watch(request)
         async with self._forward(request) as answer:
@@ -68,26 +81,31 @@ class ApiProxy:
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         await self._mended.wait()
-        response = web.StreamResponse(headers={"content-type": "application/json"})
-        await response.prepare(request)
         kind = request.path.rsplit("/", 1)[1]
         if kind in self._expired:
             self._expired.discard(kind)
-            await response.write(json.dumps(_GONE).encode() + b"\n")
-            return response
-        task = asyncio.create_task(self._stream(request, response))
+            return web.json_response(_GONE, dumps=lambda line: json.dumps(line) + "\n")
+        if self.garbage:
+            return web.json_response({"kind": "Status"})
+        task = asyncio.create_task(self._stream(request))
         self._watches.add(task)
         try:
-            await asyncio.wait([task])
+            return await task
+        except asyncio.CancelledError:
+            if request.transport:
+                request.transport.abort()
+            raise
         finally:
             task.cancel()
             self._watches.discard(task)
-        return response
 
-    async def _stream(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
         async with self._forward(request) as answer:
+            response = web.StreamResponse(status=answer.status, headers={"content-type": "application/json"})
+            await response.prepare(request)
             async for line in answer.content:
                 await response.write(line)
+            return response
 
     @asynccontextmanager
     async def _forward(self, request: web.Request) -> AsyncIterator[aiohttp.ClientResponse]:

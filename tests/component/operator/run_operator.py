@@ -8,6 +8,7 @@ import logging
 import sys
 
 from tidegate.controller.app import OperatorSettings, run
+from tidegate.kube.errors import KubeError
 from tidegate.resources.deployment import WorkerImages
 
 
@@ -16,7 +17,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = json.loads(sys.argv[1])
     images = WorkerImages(cpu="worker:cpu", cuda="worker:cuda")
-    asyncio.run(run(OperatorSettings(images=images, webhook_config=None, **settings)))
+    try:
+        asyncio.run(run(OperatorSettings(images=images, webhook_config=None, **settings)))
+    except KubeError as error:
+        sys.exit(f"tidegate: {error}")
 
 
 if __name__ == "__main__":

@@ -231,3 +231,34 @@ async def _has_argument(world: World, name: str, argument: str) -> bool:
 
 async def _replicas(world: World, name: str, count: int) -> bool:
     return await world.replicas(name) == count
+
+
+async def test_isolation_follows_the_nodes_label(world: World) -> None:
+    await world.node("static-node", "static")
+    await world.idle("pinned")
+    await world.scale("pinned", 1)
+    await world.pod(
+        "pinned", "pinned-1", ready_status(time.time()) | {"qosClass": "Guaranteed"}, "static-node"
+    )
+    await eventually(lambda: _isolation(world, "pinned", "Exclusive"), "its cores are exclusive")
+    await world.node("static-node", "none")
+    await eventually(lambda: _isolation(world, "pinned", "Shared"), "the kubelet was reconfigured")
+
+
+async def test_required_without_a_static_node_says_how_to_get_one(world: World) -> None:
+    await world.node("static-node", "none")
+    await world.idle("strict", cpuIsolation="Required")
+    await world.scale("strict", 1)
+    message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    await world.pod("strict", "strict-1", {"phase": "Pending", "conditions": [unscheduled]})
+
+    async def named() -> bool:
+        return bool((await world.condition("strict"))["reason"] == "NoStaticNode")
+
+    await eventually(named, "the cause is named")
+    assert "cpuManagerPolicy: static" in (await world.condition("strict", "Scheduled"))["message"]
+
+
+async def _isolation(world: World, name: str, isolation: str) -> bool:
+    return str((await world.get(name))["status"].get("isolation")) == isolation

@@ -55,6 +55,11 @@ def test_every_field_of_the_data_path_is_read() -> None:
     )
 
 
+def test_a_service_whose_workers_others_count_is_not_woken_by_requests() -> None:
+    assert parse_service_config(resource()).wakes
+    assert not parse_service_config(resource(scaling={"mode": "External"}, replicas=0)).wakes
+
+
 def test_a_defaulted_limit_follows_the_installation_and_the_users_stands() -> None:
     noted = {"tidegate.io/queue-default": "128 from Default"}
     assert effective_limit(parse(resource(noted, queue={"maxDepth": 128})), 64) == QueueLimit(64, "Default")

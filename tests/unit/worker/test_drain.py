@@ -53,7 +53,8 @@ async def test_a_new_request_is_refused_so_that_it_can_be_sent_elsewhere() -> No
     running = asyncio.create_task(server.request())
     await asyncio.sleep(0)
     server.drain.begin()
-    start, body = await server.request()
+    async with asyncio.timeout(5):
+        start, body = await server.request()
     assert start["status"] == 503
     assert dict(start["headers"])[b"x-tidegate-draining"] == b"1"
     assert int(dict(start["headers"])[b"content-length"]) == len(body["body"])
