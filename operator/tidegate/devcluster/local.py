@@ -90,6 +90,7 @@ class EmbeddedProvider:
         """See Provider."""
         require_root()
         self.embedded.down()
+        self.embedded.progress.say("down; nothing is left")
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""
@@ -145,13 +146,17 @@ class ApiServerProvider:
             return
         need_disk(self.state.root, STATE_GIB, "an API server")
         programs = self.finder.find(CONTROL_PLANE)
-        self.down()
+        self._remove()
         server = launch(self.state, programs, bound=False)
         Facts(mode, server.url, [], CONTROL_PLANE).write(self.state)
         self.progress.say(f"the API server is up: {server.url}")
 
     def down(self) -> None:
         """See Provider."""
+        self._remove()
+        self.progress.say("down; nothing is left")
+
+    def _remove(self) -> None:
         table = ProcessTable(self.state)
         table.kill_everything()
         if left := table.everything():
