@@ -52,7 +52,8 @@ def recorder() -> Recorder:
 
 
 def recipe(inputs: Sequence[Path]) -> Recipe:
-    part = Filled("opt/x", ["fill", "{target}"], inputs, "filling", gib=0.001, python=False)
+    command = ["fill", *(str(path) for path in inputs), "{target}"]
+    part = Filled("opt/x", command, inputs, "filling", gib=0.001, python=False)
     return Recipe("tidegate.local/x:dev", BaseSystem(("python3",)), [part], ImageConfig(["/x"]))
 
 
