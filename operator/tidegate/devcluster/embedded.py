@@ -53,7 +53,7 @@ class Embedded:
         """Starts the cluster, after cleaning what an earlier run may have left. Returns when it is usable."""
         require_namespaces(self.runner)
         self._require_ours()
-        self.clean()
+        self.down()
         try:
             nodes = self._prepare(mode)
             self._start(nodes, programs)
@@ -72,10 +72,6 @@ class Embedded:
 
     def down(self) -> None:
         """Stops the cluster and removes its state. LeftoverError names what could not be removed."""
-        self.clean()
-
-    def clean(self) -> None:
-        """Removes everything of an earlier run."""
         left = self._leftovers.remove()
         if left:
             raise LeftoverError("still there: " + "; ".join(left))

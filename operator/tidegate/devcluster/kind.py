@@ -66,6 +66,7 @@ class Kind:
         if self.cluster in self._clusters():
             self._kind("delete", "cluster", *self._place())
         shutil.rmtree(self.state.root, ignore_errors=True)
+        self.progress.say(f"down; no kind cluster {self.cluster} is left")
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""

@@ -11,19 +11,20 @@ from pathlib import Path
 
 from tidegate.devcluster.apiclient import admin_client, is_ready
 from tidegate.devcluster.apiserver import launch
-from tidegate.devcluster.binaries import Finder, link_programs
+from tidegate.devcluster.binaries import Finder, cached, link_programs
 from tidegate.devcluster.debian import Debian
 from tidegate.devcluster.disk import need_disk
 from tidegate.devcluster.embedded import Embedded, require_root
 from tidegate.devcluster.errors import ClusterError, LeftoverError
 from tidegate.devcluster.facts import Facts, read_facts
+from tidegate.devcluster.gobuild import BUILD_GIB
 from tidegate.devcluster.images.catalog import catalog
-from tidegate.devcluster.images.recipe import Kitchen
+from tidegate.devcluster.images.recipe import Kitchen, Recipe
 from tidegate.devcluster.images.small import busybox_image
 from tidegate.devcluster.layout import State
 from tidegate.devcluster.processes import ProcessTable
 from tidegate.devcluster.progress import Progress
-from tidegate.devcluster.tools import CONTROL_PLANE, NODE
+from tidegate.devcluster.tools import CONTROL_PLANE, NODE, all_tools
 
 FOR_PEOPLE = ("kubectl", "helm")
 STATE_GIB = 2.0  # etcd, logs, the audit log
@@ -52,6 +53,7 @@ class EmbeddedProvider:
     def prepare(self, names: Sequence[str]) -> None:
         """See Provider. Programs are built while packages are installed and folders of images filled."""
         recipes = [catalog()[name]() for name in names]
+        need_disk(self.embedded.cache.root, self._missing_gib(recipes), "preparing the embedded cluster")
         with ThreadPoolExecutor(2) as pool:
             programs = pool.submit(self.programs)
             for wheels in [pool.submit(self.kitchen.prefetch, recipe) for recipe in recipes]:
@@ -59,6 +61,12 @@ class EmbeddedProvider:
             programs.result()
         for recipe in recipes:
             self.kitchen.make(recipe)
+
+    def _missing_gib(self, recipes: Sequence[Recipe]) -> float:
+        """All of it at once, so that a full disk is known before half an hour of work and not after."""
+        server = all_tools()["kube-apiserver"]
+        programs = 0 if cached(self.embedded.cache, server).exists() else BUILD_GIB
+        return CLUSTER_GIB + programs + sum(self.kitchen.missing_gib(recipe) for recipe in recipes)
 
     def up(self, mode: str) -> None:
         """See Provider."""
@@ -82,6 +90,7 @@ class EmbeddedProvider:
         """See Provider."""
         require_root()
         self.embedded.down()
+        self.embedded.progress.say("down; nothing is left")
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""
@@ -137,13 +146,17 @@ class ApiServerProvider:
             return
         need_disk(self.state.root, STATE_GIB, "an API server")
         programs = self.finder.find(CONTROL_PLANE)
-        self.down()
+        self._remove()
         server = launch(self.state, programs, bound=False)
         Facts(mode, server.url, [], CONTROL_PLANE).write(self.state)
         self.progress.say(f"the API server is up: {server.url}")
 
     def down(self) -> None:
         """See Provider."""
+        self._remove()
+        self.progress.say("down; nothing is left")
+
+    def _remove(self) -> None:
         table = ProcessTable(self.state)
         table.kill_everything()
         if left := table.everything():

@@ -107,17 +107,13 @@ class Tool:
     def _change(self) -> None:
         changes: dict[str, Callable[[], None]] = {
             "up": lambda: self.provider().up(self.mode),
-            "down": self._down,
+            "down": lambda: self.provider().down(),
             "images": lambda: self.provider().load(self._images()),
             "prepare": lambda: self.provider().prepare(self._images()),
             "stop": lambda: self._faults().stop(self.options.process),
             "start": lambda: self._faults().start(self.options.process),
         }
         changes[self.options.command]()
-
-    def _down(self) -> None:
-        self.provider().down()
-        self.progress.say("down; nothing is left")
 
     def _env(self) -> int:
         _print_for_shell(self.provider().environment())

@@ -62,3 +62,17 @@ def test_it_outlives_the_command_and_recovers_from_the_death_of_a_part(tool: Too
     assert tool("up").returncode == 0
     assert tool("status").returncode == 0
     assert len(list(marked(tool.state))) == 2
+
+
+def test_the_users_context_is_used_and_survives_down(tool: Tool) -> None:
+    tool("up")
+    environment = {**os.environ, "KUBECONFIG": str(tool.state.kubeconfig), "TIDEGATE_CLUSTER": "context"}
+
+    def of_context(command: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "tidegate.devcluster", command, "--name", "of-the-context"]
+        return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+    assert of_context("up").returncode == 0
+    assert "context tidegate" in of_context("status").stdout
+    assert of_context("down").returncode == 0
+    assert tool("status").returncode == 0

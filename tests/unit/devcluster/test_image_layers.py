@@ -25,6 +25,7 @@ from tidegate.devcluster.images.layers import (
     Writer,
     hash_of_tree,
 )
+from tidegate.devcluster.images.store import nameless
 
 
 def written(layer: Layer) -> bytes:
@@ -206,3 +207,8 @@ def test_a_digest_is_read_from_the_layer_once(tmp_path: Path) -> None:
     assert digests.of(layer) == digests.of(layer) == digest_of(FilesLayer({"a": b"1"}))
     assert Counted.writes == 1
     assert digests.of(Counted({"a": b"2"})) != digests.of(layer)
+
+
+def test_images_that_lost_their_name_to_a_newer_one_are_found() -> None:
+    images = {"tidegate.local/x:dev": "new", "sha256:11": "new", "sha256:22": "old"}
+    assert nameless(images) == ["sha256:22"]

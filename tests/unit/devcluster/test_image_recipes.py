@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.unit.devcluster.recording import Recorder
 from tidegate.devcluster.commands import Finished, SystemRunner
 from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.images.archive import Image, ImageConfig
-from tidegate.devcluster.images.base import BaseSystem
+from tidegate.devcluster.images.base import BaseSystem, python_version, require_same_python
 from tidegate.devcluster.images.cache import Made, make_once
 from tidegate.devcluster.images.catalog import OPERATOR, catalog, described_image, operator_image
 from tidegate.devcluster.images.layers import TreeLayer
@@ -31,8 +32,14 @@ def cache(tmp_path: Path) -> Cache:
 
 
 def mmdebstrap(words: list[str]) -> Finished:
-    Path(words[-1]).write_bytes(b"tar")
+    base_with(Path(words[-1]), f"./usr/bin/python{python_version()}")
     return Finished(0, "", "")
+
+
+def base_with(file: Path, *names: str) -> None:
+    with tarfile.open(file, "w") as tar:
+        for name in names:
+            tar.addfile(tarfile.TarInfo(name))
 
 
 def fill(words: list[str]) -> Finished:
@@ -45,7 +52,8 @@ def recorder() -> Recorder:
 
 
 def recipe(inputs: Sequence[Path]) -> Recipe:
-    part = Filled("opt/x", ["fill", "{target}"], inputs, "filling", gib=0.001, python=False)
+    command = ["fill", *(str(path) for path in inputs), "{target}"]
+    part = Filled("opt/x", command, inputs, "filling", gib=0.001, python=False)
     return Recipe("tidegate.local/x:dev", BaseSystem(("python3",)), [part], ImageConfig(["/x"]))
 
 
@@ -79,6 +87,15 @@ def test_two_checkouts_with_the_same_content_share_their_folders(cache: Cache, t
         (tmp_path / checkout / "input").write_text("1")
         made(runner, cache, [tmp_path / checkout / "input"])
     assert len([line for line in runner.lines if line.startswith("fill")]) == 1
+
+
+def test_a_base_system_with_another_python_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    base_with(tmp_path / "base", "./usr/bin/python3.11", "./usr/bin/python3.11-config")
+    require_same_python(tmp_path / "base", "3.11")
+    with pytest.raises(
+        ClusterError, match=r"Python 3\.13, .* has 3\.11: make the environment with python3\.11"
+    ):
+        require_same_python(tmp_path / "base", "3.13")
 
 
 def test_what_fails_half_way_is_not_taken_for_made(cache: Cache) -> None:

@@ -15,7 +15,15 @@ import pytest
 
 from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.layout import MARK, State
-from tidegate.devcluster.processes import ProcessTable, boot_id, is_alive, marked, program_of, start_ticks
+from tidegate.devcluster.processes import (
+    ProcessTable,
+    boot_id,
+    end,
+    is_alive,
+    marked,
+    program_of,
+    start_ticks,
+)
 
 
 @pytest.fixture
@@ -76,6 +84,16 @@ def test_a_pid_that_now_belongs_to_somebody_else_is_left_alone(table: ProcessTab
         stranger.wait()
 
 
+def test_a_pid_that_changes_hands_just_before_the_signal_is_left_alone() -> None:
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        end({stranger.pid: (start_ticks(stranger.pid) or 0) - 1}, 0)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 def test_a_process_of_an_earlier_boot_is_not_alive(table: ProcessTable) -> None:
     record = table.start("sleeper", ["sleep", "60"])
     assert is_alive(record)
@@ -89,7 +107,7 @@ def test_a_process_whose_record_was_lost_is_found_by_its_mark(table: ProcessTabl
     while len(dict(marked(table.state))) < 2:
         assert time.monotonic() < deadline
     table.kill_everything()
-    assert not table.everything()
+    assert not list(marked(table.state))
 
 
 def test_the_mark_of_another_cluster_is_not_ours(table: ProcessTable, tmp_path: Path) -> None:

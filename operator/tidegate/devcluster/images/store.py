@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +31,12 @@ class NodeStore:
 
     def add(self, image: Image) -> bool:
         """Whether the image had to be imported. A refusal is a ClusterError."""
-        before = self.images()
-        if self._imported().get(image.name) == image.identity and image.name in before:
+        if self._imported().get(image.name) == image.identity and image.name in self.images():
             return False
         blobs = blobs_of(image, Digests(self.node.cache.root / "layers" / "digests.json").of)
         self._import(image.name, blobs, self._content())
         self._record.write_text(json.dumps({**self._imported(), image.name: image.identity}))
-        self._forget(before.get(image.name))
+        self._forget_nameless()
         return True
 
     def answers(self) -> bool:
@@ -52,12 +51,11 @@ class NodeStore:
     def _content(self) -> set[str]:
         return set(self.runner.run(self._inside("content", "list", "--quiet")).stdout.split())
 
-    def _forget(self, digest: str | None) -> None:
-        """Lets go of an image that has lost its name to a newer one, but is kept under its digest."""
-        now = self.images()
-        names = [name for name, other in now.items() if other == digest]
-        if names and all(name.startswith("sha256:") for name in names):
-            self.runner.run(self._inside("images", "remove", "--sync", *names), check=False)
+    def _forget_nameless(self) -> None:
+        """Frees the disk of images that lost their name to newer ones; the runtime keeps their digests."""
+        stale = nameless(self.images())
+        if stale:
+            self.runner.run(self._inside("images", "remove", "--sync", *stale), check=False)
 
     def _import(self, name: str, blobs: Sequence[Blob], known: Collection[str]) -> None:
         words = self._inside("images", "import", "-")
@@ -86,6 +84,12 @@ class NodeStore:
         except (OSError, ValueError):  # nothing was imported yet
             return {}
         return known
+
+
+def nameless(images: Mapping[str, str]) -> list[str]:
+    """Of names and digests of images: the names that are mere digests, where no real name means the same."""
+    named = {digest for name, digest in images.items() if not name.startswith("sha256:")}
+    return [name for name, digest in images.items() if name.startswith("sha256:") and digest not in named]
 
 
 def _feed(run: subprocess.Popen[bytes], name: str, blobs: Sequence[Blob], known: Collection[str]) -> None:
