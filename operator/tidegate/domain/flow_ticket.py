@@ -39,14 +39,14 @@ class EndpointKey:
 
 
 class Endpoint:
-    """An endpoint and how many requests run on it; ``takes_work`` False lets them end and adds none."""
+    """An endpoint and how many requests run on it."""
 
-    __slots__ = ("in_flight", "key", "takes_work")
+    __slots__ = ("handle", "in_flight", "key")
 
     def __init__(self, key: EndpointKey) -> None:
         self.key = key
         self.in_flight = 0
-        self.takes_work = True
+        self.handle: object = None  # what the edge keeps with it: its connections
 
 
 class Waiter(Protocol):

@@ -33,3 +33,4 @@ class Outcome(Enum):
 
     def __init__(self, value: str) -> None:
         self.rejected = value.startswith("rejected_")  # it never entered the queue
+        self.text = value.encode()

@@ -64,10 +64,10 @@ def _line(exchange: Exchange, outcome: Outcome, now: float) -> bytes:
     return accesslog.LINE % (
         time.time(),
         exchange.id,
-        outcome.value.encode(),
+        outcome.text,
         exchange.status,
         b"" if service is None else service.text,
-        exchange.request.method,
+        exchange.request.head.method,
         accesslog.quoted(exchange.target.partition(b"?")[0].decode("latin-1")),
         b'""' if model is None else accesslog.quoted(model),
         b"true" if exchange.peeked.stream is True else b"false",

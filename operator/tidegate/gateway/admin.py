@@ -47,12 +47,12 @@ class Admin:
 
     def answering(self, connection: ClientConnection, request: Request) -> Answering:
         """See Host."""
-        path = request.target.partition(b"?")[0]
-        if request.method == b"GET" and path == b"/metrics":
+        method, path = request.head.method, request.head.target.partition(b"?")[0]
+        if method == b"GET" and path == b"/metrics":
             return self._stream(connection, request, exposition.CONTENT_TYPE, self._metrics)
-        if request.method == b"GET" and path == b"/demand":
+        if method == b"GET" and path == b"/demand":
             return self._stream(connection, request, NDJSON, self._traffic.fleet.demand.subscribe)
-        code, body = self._at_once(request.method, path)
+        code, body = self._at_once(method, path)
         return LocalAnswer(connection, request, code, body)
 
     def _at_once(self, method: bytes, path: bytes) -> tuple[int, bytes]:

@@ -10,10 +10,14 @@ from tidegate.gateway import account, response
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
+AT_ONCE = 0.00005  # seconds; rounds to 0.0 ms
+
 
 def own_fields(exchange: Exchange) -> bytes:
     """The gateway's own lines in each answer: the request's id, and what the wait was (milliseconds)."""
     waited, cold = account.waited(exchange)
+    if waited < AT_ONCE:
+        return b"x-request-id: %b\r\nserver-timing: queue;dur=0.0, coldstart;dur=0.0\r\n" % exchange.id
     return b"x-request-id: %b\r\nserver-timing: queue;dur=%.1f, coldstart;dur=%.1f\r\n" % (
         exchange.id,
         (waited - cold) * 1e3,
@@ -33,6 +37,6 @@ def last_event(exchange: Exchange, error: ApiError) -> bytes:
     upstream = exchange.upstream
     if not exchange.sse or upstream is None:
         return b""
-    if not upstream.chunked or exchange.request.http10:
+    if not upstream.chunked or exchange.request.head.http10:
         return error.event()
     return response.chunk(error.event()) + response.LAST_CHUNK if upstream.between_chunks() else b""

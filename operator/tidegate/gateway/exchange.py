@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.domain import api_errors as errors
@@ -19,7 +20,7 @@ from tidegate.gateway import account, endings
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.connection import NEVER, ClientConnection
-from tidegate.gateway.passage import Dechunker, answer_head, request_head
+from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.service import Service
@@ -52,21 +53,23 @@ class Exchange:
         self.connection = connection
         self.request = request
         self.arrived = now
-        self.id = request.request_id or traffic.next_id()
-        self.keep_alive = request.keep_alive
-        self.target = request.target
-        if request.method == b"HEAD":
+        head = request.head
+        self.id = head.request_id or traffic.next_id()
+        self.keep_alive = head.keep_alive
+        self.target = head.target
+        self.onward: Callable[[bytes], None] = connection.write
+        if head.method == b"HEAD":
             self.head_only = True
 
     # -- Answering: arrival
 
     def start(self) -> None:
         """Finds the service, where Host or path tell it, and admits the request or reads on."""
-        request = self.request
-        self.service, self.target, missing = self.traffic.router.by_address(request.host, request.target)
+        head = self.request.head
+        self.service, self.target, missing = self.traffic.router.by_address(head.host, head.target)
         if missing is not None:
             self.refuse(self.traffic.unknown(missing))
-        elif request.complete:
+        elif self.request.complete:
             self.admit()
         else:
             self.intake = BodyIntake(self)
@@ -92,7 +95,8 @@ class Exchange:
 
     def look_into_body(self) -> bool:
         """Reads the fields that matter here; False where the body is refused."""
-        if self.request.method != b"POST" or self.request.content_type.startswith(b"multipart/"):
+        head = self.request.head
+        if head.method != b"POST" or head.content_type.startswith(b"multipart/"):
             return True
         try:
             self.peeked = peek(self.request.body())
@@ -119,7 +123,7 @@ class Exchange:
         self.dispatched, self.cold_wait = now, ticket.cold_wait
         self.tries += 1
         self.connection.deadline = now + service.config.execution_timeout_seconds
-        self._use(service.pool(endpoint.key))
+        self._use(service.pool(endpoint))
 
     def evicted(self, error: ApiError) -> None:
         """See Waiter."""
@@ -154,18 +158,22 @@ class Exchange:
 
     # -- Receiver
 
-    def answer_began(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
+    def answer_began(self, upstream: Upstream, head: AnswerHead, raw: bytes, rest: bytes) -> None:
         """See Receiver: passes the head on, and joins the two transports."""
         self.answered = True
         self.status, self.sse = head.status, head.sse
         self.request.drop_body()
         if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
-        if head.chunked and self.request.http10:
-            self._answer_without_chunks(upstream, head, rest)
-            return
-        write = self.connection.transport.write
-        write(answer_head(head, endings.own_fields(self), close=not self.keep_alive, whole=True) + rest)
+        own = endings.own_fields(self)
+        write: Callable[[bytes], None] = self.connection.transport.write
+        if head.chunked and self.request.head.http10:
+            write(answer_head_without_chunks(head, raw, own))
+            write = Dechunker(raw, write).feed
+            write(rest)
+        else:
+            write(answer_head(head, raw, own, close=not self.keep_alive) + rest)
+        self.onward = write
         if rest:
             self._body_began()
             upstream.write = write
@@ -174,20 +182,12 @@ class Exchange:
         if self.connection.write_paused:
             upstream.pause()
 
-    def _answer_without_chunks(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
-        write = self.connection.transport.write
-        write(answer_head(head, endings.own_fields(self), close=True, whole=False))
-        self._body_began()
-        upstream.write = Dechunker(head.raw, write).feed
-        upstream.write(rest)
-
     def _first_piece(self, data: bytes) -> None:
         """A body that came after its head has begun."""
-        write = self.connection.transport.write
         self._body_began()
         if self.upstream is not None:
-            self.upstream.write = write
-        write(data)
+            self.upstream.write = self.onward
+        self.onward(data)
 
     def _body_began(self) -> None:
         self.first_byte = self.traffic.time()
@@ -210,7 +210,7 @@ class Exchange:
             return
         self.upstream = None
         if unused:
-            self._use(service.pool(ticket.endpoint.key))
+            self._use(service.pool(ticket.endpoint))
             return
         service.endpoint_failed(ticket.endpoint.key)
         if self.tries >= self.traffic.settings.max_tries:

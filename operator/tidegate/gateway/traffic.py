@@ -56,7 +56,7 @@ class Traffic:
 
     def answering(self, connection: ClientConnection, request: Request) -> Answering:
         """See Host."""
-        if request.method != b"POST":
+        if request.head.method != b"POST":
             local = answer_locally(self, connection, request)
             if local is not None:
                 return local
@@ -81,9 +81,10 @@ class Traffic:
         """Why a request that names no service we know is refused."""
         if model is not None:
             return self.unknown(model)
-        if request.method == b"POST":
+        method = request.head.method
+        if method == b"POST":
             return errors.no_service_named()
-        return errors.no_such_path(request.method.decode(), target.decode("latin-1"))
+        return errors.no_such_path(method.decode(), target.decode("latin-1"))
 
     def unknown(self, name: str) -> ApiError:
         """No such service; or this gateway cannot know yet."""

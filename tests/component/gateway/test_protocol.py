@@ -211,4 +211,4 @@ async def test_connections_to_the_worker_are_used_again() -> None:
                 writer.write(post(CHAT))
                 assert (await read_answer(reader)).status == 200
             (endpoint,) = running.fleet.services[KEY].flow.endpoints
-            assert running.fleet.services[KEY].pool(endpoint.key).opened == 1
+            assert running.fleet.services[KEY].pool(endpoint).opened == 1
