@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,23 +44,33 @@ class EmbeddedProvider:
     def programs(self) -> dict[str, Path]:
         """Gets programs and Debian's packages, at once; name → program."""
         need_disk(self.embedded.state.root, CLUSTER_GIB, "the embedded cluster")
-        with ThreadPoolExecutor(2) as pool:
-            packages = pool.submit(self.debian.install)
-            programs = self.finder.find([*CONTROL_PLANE, *NODE, "coredns", *FOR_PEOPLE])
-            packages.result()
-        return programs
+        return self._all_at_once(self.debian.install)
 
     def prepare(self, names: Sequence[str]) -> None:
-        """See Provider. Programs are built while packages are installed and folders of images filled."""
+        """See Provider. Programs are built while base systems are made and folders of images filled."""
         recipes = [catalog()[name]() for name in names]
         need_disk(self.embedded.cache.root, self._missing_gib(recipes), "preparing the embedded cluster")
-        with ThreadPoolExecutor(2) as pool:
-            programs = pool.submit(self.programs)
-            for wheels in [pool.submit(self.kitchen.prefetch, recipe) for recipe in recipes]:
-                wheels.result()
-            programs.result()
-        for recipe in recipes:
-            self.kitchen.make(recipe)
+        self.debian.require_possible()
+
+        def bases() -> None:
+            self.debian.install()
+            for recipe in recipes:
+                self.kitchen.make_base(recipe)
+
+        def folders() -> None:
+            for recipe in recipes:
+                self.kitchen.make_folders(recipe)
+
+        self._all_at_once(bases, folders)
+
+    def _all_at_once(self, *tasks: Callable[[], None]) -> dict[str, Path]:
+        """Runs tasks while programs are found or built; name → program."""
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            running = [pool.submit(task) for task in tasks]
+            programs = self.finder.find([*CONTROL_PLANE, *NODE, "coredns", *FOR_PEOPLE])
+            for task in running:
+                task.result()
+        return programs
 
     def _missing_gib(self, recipes: Sequence[Recipe]) -> float:
         """All of it at once, so that a full disk is known before half an hour of work and not after."""

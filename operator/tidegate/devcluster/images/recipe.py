@@ -65,12 +65,16 @@ class Kitchen:
 
     def make(self, recipe: Recipe) -> Image:
         """The image; only what changed is made anew."""
-        layers: list[Layer] = [recipe.base.layer(self.runner, self.cache, self.progress)]
+        layers: list[Layer] = [self.make_base(recipe)]
         for part in recipe.parts:
             layers += [self._filled(recipe.name, part)] if isinstance(part, Filled) else _layers_of(part)
         return Image(recipe.name, layers, recipe.config)
 
-    def prefetch(self, recipe: Recipe) -> None:
+    def make_base(self, recipe: Recipe) -> Layer:
+        """Makes the base system of a recipe."""
+        return recipe.base.layer(self.runner, self.cache, self.progress)
+
+    def make_folders(self, recipe: Recipe) -> None:
         """Makes the folders of a recipe, for which no base system is needed."""
         for part in recipe.parts:
             if isinstance(part, Filled):
