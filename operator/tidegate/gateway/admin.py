@@ -68,8 +68,9 @@ class Admin:
 
     def _metrics(self) -> AsyncIterator[bytes]:
         traffic = self._traffic
+        traffic.books.settle()
         return exposition.render(
-            lambda: [traffic.nowhere, *(service.meters for service in traffic.fleet.services.values())],
+            lambda: [traffic.books.nowhere, *(service.meters for service in traffic.fleet.services.values())],
             self._time,
         )
 

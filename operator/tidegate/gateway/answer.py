@@ -16,13 +16,25 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 class AnswerHead:
     """What one head says, its length apart. It never changes: a worker's next answer may have the same."""
 
-    has_length = chunked = False
-    sse = False  # server-sent events: an error can still be told in the middle
-    rewrite = False  # some field of it is not for the client
-    keeps_alive = False  # in words, which are right for the client only where we keep its connection
+    __slots__ = (
+        "bodiless",
+        "chunked",
+        "draining",
+        "has_length",
+        "keeps_alive",
+        "persistent",
+        "rewrite",
+        "sse",
+        "status",
+        "until_close",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """Reads a whole head, its empty line included. ValueError for a coding that nobody asked for."""
+        self.has_length = self.chunked = False
+        self.sse = False  # server-sent events: an error can still be told in the middle
+        self.rewrite = False  # some field of it is not for the client
+        self.keeps_alive = False  # it says so: right for the client only where we keep its connection
         self.status = int(raw[9:12])
         self.persistent = raw.startswith(b"HTTP/1.1 ")  # the connection outlives the answer
         if not self.persistent:

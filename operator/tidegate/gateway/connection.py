@@ -164,10 +164,12 @@ class ClientConnection(asyncio.Protocol):
             return
         if not request.complete:
             self.linger()
-        elif keep_alive:
-            self._next()
-        else:
+        elif not keep_alive:
             self.close()
+        elif self.reader.quiet and self._refusal is None and not self._paused:
+            self.deadline = self._time() + self._host.settings.idle_timeout
+        else:
+            self._next()
 
     def linger(self) -> None:
         """Ends our side, and reads on until the client has read the answer and closes its own.

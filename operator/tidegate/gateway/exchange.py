@@ -16,7 +16,7 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway import account, endings
+from tidegate.gateway import endings
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.connection import NEVER, ClientConnection
@@ -36,30 +36,55 @@ CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody read
 class Exchange:
     """Answers one request: as Answering to its connection, Waiter to the arbiter, Receiver to the worker."""
 
-    # Most requests have these; an instance holds only what differs.
-    service: Service | None = None
-    ticket: Ticket | None = None
-    intake: BodyIntake | None = None
-    upstream: Upstream | None = None
-    outcome: Outcome | None = None
-    peeked = NOTHING
-    dispatched = first_byte = cold_wait = 0.0
-    status = tries = 0
-    reading = sse = answered = head_only = False
-    reason = ""
+    __slots__ = (
+        "answered",
+        "arrived",
+        "cold_wait",
+        "connection",
+        "dispatched",
+        "ended",
+        "first_byte",
+        "head_only",
+        "id",
+        "intake",
+        "keep_alive",
+        "onward",
+        "outcome",
+        "peeked",
+        "reading",
+        "reason",
+        "request",
+        "service",
+        "sse",
+        "status",
+        "target",
+        "ticket",
+        "traffic",
+        "tries",
+        "upstream",
+    )
 
     def __init__(self, traffic: Traffic, connection: ClientConnection, request: Request, now: float) -> None:
+        head = request.head
         self.traffic = traffic
         self.connection = connection
         self.request = request
         self.arrived = now
-        head = request.head
         self.id = head.request_id or traffic.next_id()
         self.keep_alive = head.keep_alive
+        self.head_only = head.method == b"HEAD"
         self.target = head.target
         self.onward: Callable[[bytes], None] = connection.write
-        if head.method == b"HEAD":
-            self.head_only = True
+        self.service: Service | None = None
+        self.ticket: Ticket | None = None
+        self.intake: BodyIntake | None = None
+        self.upstream: Upstream | None = None
+        self.outcome: Outcome | None = None
+        self.peeked = NOTHING
+        self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
+        self.status = self.tries = 0
+        self.reading = self.sse = self.answered = False
+        self.reason = ""
 
     # -- Answering: arrival
 
@@ -295,5 +320,11 @@ class Exchange:
         if self.intake is not None:
             self.intake.release()
             self.intake = None
-        account.ended(self, self.traffic.time())
+        self.ended = now = self.traffic.time()
+        service, ticket = self.service, self.ticket
+        if service is not None and ticket is not None:
+            service.arbiter.done(ticket)
+            service.ended(now)
         self.ticket = None  # it points back here; without cycles the garbage collector has nothing to do
+        self.request.drop_body()
+        self.traffic.books.ended(self)

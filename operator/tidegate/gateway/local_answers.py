@@ -60,10 +60,10 @@ def answer_locally(traffic: Traffic, connection: ClientConnection, request: Requ
     """The answer to a GET or HEAD that is for the gateway itself; None for everything else."""
     if request.head.method not in (b"GET", b"HEAD"):
         return None
-    route = traffic.router.by_address(request.head.host, request.head.target)
-    path = route.target.partition(b"?")[0]
+    service, target, _ = traffic.router.by_address(request.head.host, request.head.target)
+    path = target.partition(b"?")[0]
     if path in _PATHS:
-        status, body = _answer(traffic, path, route.service)
+        status, body = _answer(traffic, path, service)
     elif path.startswith(_ONE_MODEL):
         status, body = _one_model(traffic, path[len(_ONE_MODEL) :].decode("latin-1"))
     else:

@@ -41,15 +41,24 @@ class Head:
     It never changes, so that a client which sends the same head again on its connection has it read once.
     """
 
-    # Most heads have these; an instance holds only what differs.
-    host = b""
-    content_type = b""
-    request_id = b""
-    chunked = http10 = expects_continue = False
-    keep_alive = True
+    __slots__ = (
+        "chunked",
+        "content_type",
+        "expects_continue",
+        "fields",
+        "host",
+        "http10",
+        "keep_alive",
+        "method",
+        "request_id",
+        "target",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
+        self.host = self.content_type = self.request_id = b""
+        self.chunked = self.http10 = self.expects_continue = False
+        self.keep_alive = True
         line_end = raw.index(b"\r\n")
         self.method, self.target, version = _request_line(raw[:line_end])
         if version != b"HTTP/1.1":
@@ -132,14 +141,15 @@ class Head:
 class Request:
     """One request: its head, and its body as it arrives."""
 
-    complete = False
-    received = 0
-    _body = b""
-    _parts: list[bytes] | None = None
+    __slots__ = ("_body", "_parts", "complete", "content_length", "head", "received")
 
     def __init__(self, head: Head, length: int | None) -> None:
         self.head = head
         self.content_length = length
+        self.complete = False
+        self.received = 0
+        self._body = b""
+        self._parts: list[bytes] | None = None
 
     def add_body(self, data: bytes) -> None:
         """Some more of the body."""

@@ -65,12 +65,19 @@ class RequestReader:
         del self._parser
 
     @property
+    def quiet(self) -> bool:
+        """True where nothing has come of another request, and another may come."""
+        return not (self.requests or self._raw or self.closed or self.reading is not None)
+
+    @property
     def begun(self) -> bool:
         """True in the middle of a request's head or body."""
         return bool(self._raw) or self.reading is not None
 
     def feed(self, data: bytes) -> None:
         """Reads ``data``; Refusal where it is not acceptable."""
+        if self.reading is None and not self._raw and not self.closed and self._again(data):
+            return
         at = 0
         while at < len(data) and not self.closed:
             if self.reading is None:
@@ -79,6 +86,23 @@ class RequestReader:
                 at = self._body(self.reading, data, at)
             else:
                 at = self._chunked(self.reading, self._chunks, data, at)
+
+    def _again(self, data: bytes) -> bool:
+        """The usual case, in a quarter of the steps: one whole request with the head of the one before it."""
+        end = data.find(b"\r\n\r\n") + 4
+        head, size = self._last, len(data)
+        if head is None or head.chunked or end < 4 or size > _ALWAYS_ALLOWED:
+            return False
+        length, rest = without_length(data[:end])
+        if rest != self._last_raw or end + (length or 0) != size:
+            return False
+        self._judge(data)
+        request = Request(head, length)
+        if end < size:
+            request.add_body(data[end:])
+        self.requests.append(request)
+        self._end(request)
+        return True
 
     def _head(self, data: bytes, at: int) -> int:
         """Reads a head, or what there is of it; where it ends in ``data``."""
@@ -166,7 +190,7 @@ class RequestReader:
 
     def _ignore_upgrade(self, request: Request) -> None:
         """Goes on as if Upgrade had not been sent, as RFC 9110 allows: llhttp alone would stop here."""
-        self._whole = False
+        self._whole, self._last = False, None
         self._parser = httptools.HttpRequestParser(self)
         length = b"content-length: %d" % (request.content_length or 0)
         framing = b"transfer-encoding: chunked" if request.head.chunked else length

@@ -13,11 +13,11 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.domain.outcome import Outcome
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
+from tidegate.gateway.books import Books
 from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
 from tidegate.gateway.local_answers import answer_locally
-from tidegate.gateway.metrics import Meters
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
@@ -37,7 +37,7 @@ class Traffic:
         self.log = log
         self.connections: set[ClientConnection] = set()
         self.draining = False
-        self.nowhere = Meters(None)  # requests that never found a service
+        self.books = Books(log, time)
         self.time = time
         self._unrouted = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,8 +64,8 @@ class Traffic:
 
     def refused(self, _request: Request | None, error: ApiError) -> None:
         """See Host."""
-        self.nowhere.request(Outcome.REJECTED_INVALID, error.status)
-        self.nowhere.rejected("invalid")
+        self.books.nowhere.request(Outcome.REJECTED_INVALID, error.status)
+        self.books.nowhere.rejected("invalid")
 
     # -- for the exchanges
 
@@ -109,6 +109,7 @@ class Traffic:
         """Looks at the deadline of each connection."""
         for connection in list(self.connections):
             connection.sweep(now)
+        self.books.settle()
 
     async def close(self) -> None:
         """Ends what is left at once."""
@@ -117,3 +118,4 @@ class Traffic:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.books.settle()

@@ -241,6 +241,7 @@ async def scripted(script: Script) -> AsyncIterator[int]:
 
 def metric(running: Gateway, name: str, **labels: str) -> float:
     """The sum of all samples of that name with at least these labels."""
+    running.traffic.books.settle()
     wanted = [f'{label}="{value}"' for label, value in labels.items()]
     texts = (s.meters.text(family) for s in running.fleet.services.values() for family in FAMILIES)
     lines = (line for text in texts for line in text.splitlines() if line.startswith(f"{name}{{"))
