@@ -13,7 +13,7 @@ setup: .venv/.ready ## the Python environment, with the tidegate command in .ven
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# helm, kubectl and the API server's programs, from the user's cache where PATH has none
+# helm and kubectl, from the user's cache where PATH has none
 TOOLS = eval "$$($(PY) -m tidegate.devcluster tools)"
 
 demo: setup ## a cluster, helm install, kubectl apply, a wake from zero with real vLLM, sleep

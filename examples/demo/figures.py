@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PARTS = ("created", "scheduled", "started", "loaded", "firstByte")
+PARTS = ("created", "scheduled", "started", "loaded", "first_byte")
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,12 @@ class Wake:
 
     @classmethod
     def read(cls, status: str, service: str, total: float) -> Wake:
-        """The last cold start of a service from the gateway's /status; KeyError when it has none."""
-        entry = json.loads(status)["services"][service]
-        return cls(service, entry["lastColdStart"], total)
+        """The last cold start of a service from the gateway's /status; ValueError when it has none."""
+        entries = {entry["service"]: entry["lastColdStart"] for entry in json.loads(status)["services"]}
+        parts = entries.get(service)
+        if parts is None or set(parts) != set(PARTS):
+            raise ValueError(f"/status has no complete cold start of {service}: {parts}")
+        return cls(service, parts, total)
 
 
 def table(wakes: Sequence[Wake]) -> str:

@@ -22,6 +22,7 @@ ADMIN = "http://127.0.0.1:19090"
 LIKE = ("how do I scale a deployment to zero?", "Kubernetes autoscaling down to no replicas")
 UNLIKE = "my cat likes fish"
 DEVCLUSTER = f"{shlex.quote(sys.executable)} -m tidegate.devcluster"
+IDLE_SECONDS = 8
 AWAKE_SECONDS = 240  # a wake on two slow cores takes 30 to 60; the services hold a request for longer
 CHAT = json.dumps(
     {
@@ -82,7 +83,12 @@ def weights(shell: Shell) -> None:
 def services(shell: Shell) -> None:
     """Two InferenceServices; a new one starts no pod."""
     shell.step("kubectl apply -f inferenceservice.yaml")
-    shell.run("kubectl apply -f examples/minilm.yaml -f examples/tiny-chat.yaml", timeout=30)
+    shell.run("kubectl -n demo apply -f examples/minilm.yaml -f examples/tiny-chat.yaml", timeout=30)
+    shell.say("a shorter idle timeout, so that this demo need not wait three minutes for sleep:")
+    short = json.dumps({"spec": {"scaling": {"idleTimeoutSeconds": IDLE_SECONDS}}})
+    patch = f"--type merge -p {shlex.quote(short)}"
+    shell.run(f"kubectl -n demo patch inferenceservice minilm {patch}", timeout=30)
+    shell.run(f"kubectl -n demo patch inferenceservice tiny-chat {patch}", timeout=30)
     for name in ("minilm", "tiny-chat"):
         wait_phase(shell, name, "Idle", 60)
     shell.run("kubectl -n demo get inferenceservices", timeout=30)

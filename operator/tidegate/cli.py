@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of one command: 0, 1 where it failed (with a sentence on stderr), 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=options.log_level, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise a line for each of its requests
+    for library in ("httpx", "kopf"):  # each has a line for every request, or every event
+        logging.getLogger(library).setLevel(logging.WARNING)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -106,7 +107,9 @@ async def _serve_file(settings: GatewaySettings, options: argparse.Namespace) ->
     from tidegate.gateway.server import serve  # noqa: PLC0415
     from tidegate.local.files import FileSubstrate  # noqa: PLC0415
 
-    await serve(settings, FileSubstrate(options.file, default_max_depth=options.default_max_depth))
+    substrate = FileSubstrate(options.file, default_max_depth=options.default_max_depth)
+    substrate.check()
+    await serve(settings, substrate)
 
 
 async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace) -> None:

@@ -48,13 +48,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
     )
     tool("up", timeout=3000)
     try:
-        tool(
-            "images",
-            "operator",
-            "sim",
-            *(["worker"] if request.config.getoption("--with-vllm") else []),
-            timeout=3000,
-        )
+        real = any(item.get_closest_marker("vllm") for item in request.session.items)
+        tool("images", "operator", "sim", *(["worker"] if real else []), timeout=3000)
         yield Kubectl(tool_environment())
     finally:
         if not was_up:
@@ -76,6 +71,13 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
     """The cluster with tidegate installed; uninstalled again where the session installed it."""
     was_installed = "tidegate" in cluster.command("helm", "list", "-n", "tidegate-system", "-q").split()
     install(cluster)
+    if was_installed:  # the image may be a newer one under the same tag
+        deployments = ("deployment/tidegate-operator", "deployment/tidegate-gateway")
+        cluster.run("rollout", "restart", "-n", "tidegate-system", *deployments)
+        for deployment in deployments:
+            cluster.run(
+                "rollout", "status", "-n", "tidegate-system", deployment, "--timeout=90s", timeout=100
+            )
     try:
         yield cluster
     finally:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.e2e.conftest import install
-from tests.e2e.kubectl import CommandError, Kubectl, eventually
-from tests.e2e.services import Services
-
-GATEWAY = "--as=system:serviceaccount:tidegate-system:tidegate-gateway"
+from tests.e2e.kubectl import Kubectl, eventually
 
 
 def test_nodes_carry_the_policy_that_their_kubelet_has(kubectl: Kubectl) -> None:
@@ -20,26 +15,6 @@ def test_nodes_carry_the_policy_that_their_kubelet_has(kubectl: Kubectl) -> None
     for node, label in zip(kubectl.get("nodes")["items"], labels(), strict=True):
         config = kubectl.run("get", "--raw", f"/api/v1/nodes/{node['metadata']['name']}/proxy/configz")
         assert (f'"cpuManagerPolicy":"{label}"' in config) or label == "unknown"
-
-
-def test_the_gateways_account_may_wake_a_service_and_do_nothing_else(
-    services: Services, kubectl: Kubectl
-) -> None:
-    services.create("guarded")
-    scale = ("scale", "deployment/guarded-worker", "-n", services.namespace, GATEWAY)
-    with pytest.raises(CommandError):
-        kubectl.run(*scale, "--replicas=2")
-    kubectl.run(
-        "patch", "deployment", "guarded-worker", "-n", services.namespace, GATEWAY,
-        "--subresource=scale", "--type=merge", "-p", '{"spec":{"replicas":1}}',
-    )  # fmt: skip
-    with pytest.raises(CommandError):
-        kubectl.run(
-            "patch", "deployment", "guarded-worker", "-n", services.namespace, GATEWAY,
-            "--subresource=scale", "--type=merge", "-p", '{"spec":{"replicas":0}}',
-        )  # fmt: skip
-    with pytest.raises(CommandError):
-        kubectl.run("get", "secrets", "-n", "tidegate-system", GATEWAY)
 
 
 def test_an_uninstalled_release_leaves_nothing_but_the_crd_and_installs_again(kubectl: Kubectl) -> None:

@@ -46,7 +46,8 @@ def shipped() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def rendered(shape: str, options: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object that ``helm template`` makes of the chart with these options."""
-    command = ["helm", "template", "tidegate", "charts/tidegate", "--namespace", "tidegate-system", *options]
+    command = ["helm", "template", "tidegate", "charts/tidegate", "--namespace", "tidegate-system"]
+    command += ["--kube-version", KUBERNETES, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"chart ({shape}): {done.stderr.strip()}")

@@ -37,6 +37,12 @@ def rule(cel: str, message: str, field_path: str | None = None) -> Rule:
     return {"rule": cel, "message": message, **extra}
 
 
+def require(holds: bool, violated: Rule) -> None:
+    """The same rule where there is no API server: ValueError with its sentence where it does not hold."""
+    if not holds:
+        raise ValueError(violated["message"])
+
+
 def _whole_cores(value: int | str) -> int:
     if not str(value).isdigit() or not 1 <= int(value) <= 1024:
         raise ValueError("must be a whole number of cores from 1 to 1024; an exclusive core cannot be halved")

@@ -45,6 +45,7 @@ def service_config(resource: InferenceService, default_max_depth: int = DEFAULT_
         execution_timeout_seconds=spec.queue.execution_timeout_seconds,
         retry_after_seconds=spec.queue.retry_after_seconds,
         suspended=spec.suspend,
+        wakes=spec.scaling.mode == "Managed",
     )
 
 

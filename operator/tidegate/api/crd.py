@@ -1,8 +1,7 @@
-"""The CustomResourceDefinition, rendered from the models; crds/*.yaml is written here and nowhere else."""
+"""The CustomResourceDefinition, rendered from the models; nothing in crds/ is written by hand."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,7 +10,7 @@ from tidegate.api.identity import GROUP, KIND, PLURAL, VERSION
 from tidegate.api.schema import structural_schema
 from tidegate.api.v1alpha1 import InferenceService
 
-HEADER = "# Generated from the models in operator/tidegate/api; `tidegate crds` writes it.\n"
+HEADER = "# Generated from the models in operator/tidegate/api; `make manifests` writes it.\n"
 
 READY_REASON = '.status.conditions[?(@.type=="Ready")].reason'
 COLUMNS: tuple[tuple[str, str, str, int, str], ...] = (
@@ -80,17 +79,3 @@ def rendered() -> dict[str, str]:
     """File name -> text of every CRD."""
     text = yaml.safe_dump(inference_service_crd(), sort_keys=False, width=110, allow_unicode=True)
     return {f"{GROUP}_{PLURAL}.yaml": HEADER + text}
-
-
-def write_crds(directory: Path) -> list[Path]:
-    """Write every CRD into the directory; returns the paths."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in rendered().items():
-        (directory / name).write_text(text, encoding="utf-8")
-    return [directory / name for name in rendered()]
-
-
-def stale_crds(directory: Path) -> list[Path]:
-    """The files that differ from what the models say; empty when all are fresh."""
-    paths = {directory / name: text for name, text in rendered().items()}
-    return [path for path, text in paths.items() if not path.is_file() or path.read_text("utf-8") != text]

@@ -2,204 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import LabelValue, Model, Size, WholeCores, with_rules
+from tidegate.api.base import Model, Size, require, with_rules
+from tidegate.api.compute import Resources
+from tidegate.api.engine import Engine
+from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
-from tidegate.domain.engine_args import refusal
-
-ServedName = Annotated[
-    str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:/+-]*[A-Za-z0-9])?$")
-]
-
-
-class ModelSource(Model):
-    """Which weights are served, and under which names."""
-
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.REVISION_NEEDS_HF))
-
-    uri: str = Field(
-        min_length=6,
-        max_length=512,
-        description=(
-            "Where the weights are. hf://OWNER/NAME is downloaded from Hugging Face by the worker when it "
-            "starts; pvc://CLAIM/PATH is read from a PersistentVolumeClaim of this namespace, mounted "
-            "read-only at /models/CLAIM; file:///PATH is a folder inside the worker's image, never on the "
-            "host."
-        ),
-        json_schema_extra=with_rules(rules.URI),
-    )
-    revision: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=128,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
-        description="The branch, tag or commit of an hf:// model. Absent: the repository's default branch.",
-    )
-    served_names: tuple[ServedName, ...] | None = Field(
-        default=None,
-        min_length=1,
-        max_length=16,
-        description=(
-            "The names by which requests ask for this model, in their field model. Absent: the name of the "
-            "InferenceService."
-        ),
-        json_schema_extra=with_rules(list_type="set"),
-    )
-
-
-class SecretKey(Model):
-    """One key of a Secret in this namespace."""
-
-    name: str = Field(min_length=1, max_length=253, description="The Secret's name.")
-    key: str = Field(min_length=1, max_length=253, description="The key within the Secret.")
-
-
-class EnvSource(Model):
-    """Where an environment variable's value comes from."""
-
-    secret_key_ref: SecretKey = Field(
-        description="A key of a Secret in this namespace, for instance HF_TOKEN's."
-    )
-
-
-class EnvVar(Model):
-    """One environment variable of the engine."""
-
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.ENV_ONE_SOURCE))
-
-    name: str = Field(
-        min_length=1, max_length=128, pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="The variable's name."
-    )
-    value: str | None = Field(default=None, max_length=4096, description="The value itself.")
-    value_from: EnvSource | None = Field(
-        default=None, description="Where to read the value, in place of value."
-    )
-
-
-class Engine(Model):
-    """How the engine (vLLM) is run."""
-
-    image: str = Field(
-        default="",
-        max_length=512,
-        description=(
-            "The worker's image: any whose entrypoint takes vLLM's arguments. Default: empty, the image that "
-            "the operator was installed with."
-        ),
-        json_schema_extra={"default": None},
-    )
-    args: tuple[Annotated[str, Field(min_length=1, max_length=1024)], ...] = Field(
-        default=(),
-        max_length=64,
-        description="Arguments for vLLM, appended to those that the operator sets. Those that it sets itself "
-        "(--model, --served-model-name, --max-num-seqs, --port, ...) are refused. Default: none.",
-        json_schema_extra=with_rules(*rules.OWNED_ARGS, list_type="atomic"),
-    )
-    env: tuple[EnvVar, ...] = Field(
-        default=(),
-        max_length=64,
-        description="Environment variables of the engine. Default: none.",
-        json_schema_extra=with_rules(list_type="map", list_map_keys=["name"]),
-    )
-    max_concurrency: int = Field(
-        default=32,
-        ge=1,
-        le=4096,
-        description="Requests that run at once in one worker; more wait in the gateway's queue. It is vLLM's "
-        "--max-num-seqs. Default: 32.",
-    )
-    readiness_path: str = Field(
-        default="/v1/models",
-        min_length=1,
-        max_length=256,
-        pattern=r"^/[A-Za-z0-9._~/-]*$",
-        description=(
-            "The path that answers 200 when the engine can take requests; asked by the kubelet and by the "
-            "gateway. Default: /v1/models."
-        ),
-    )
-    startup_deadline_seconds: int = Field(
-        default=900,
-        ge=10,
-        le=86400,
-        description=(
-            "Seconds that a worker may take from the start of its container until it is ready; after that it "
-            "is taken for broken and started again. This is not how long a client waits: that is "
-            "scaling.coldStartTimeoutSeconds. Default: 900."
-        ),
-    )
-
-    @field_validator("args")
-    @classmethod
-    def _refuse_owned(cls, args: tuple[str, ...]) -> tuple[str, ...]:
-        sentences = [sentence for sentence in map(refusal, args) if sentence]
-        if sentences:
-            raise ValueError(sentences[0])
-        return args
-
-
-class Accelerator(Model):
-    """The devices of one worker."""
-
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.ACCELERATOR_TYPES))
-
-    resource: str = Field(
-        min_length=3,
-        max_length=128,
-        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
-        description="The extended resource that the device plugin offers: nvidia.com/gpu, amd.com/gpu, "
-        "nvidia.com/mig-1g.10gb.",
-    )
-    count: int = Field(
-        ge=1,
-        le=64,
-        description="Devices of one worker. With more than one the model is spread over them "
-        "(--tensor-parallel-size).",
-    )
-    types: tuple[LabelValue, ...] = Field(
-        default=(),
-        max_length=16,
-        description=(
-            "Products that will do, as the vendor's node labels call them: NVIDIA-L4, NVIDIA-L40S. They "
-            "become node affinity on nvidia.com/gpu.product or amd.com/gpu.product-name. Default: any."
-        ),
-        json_schema_extra=with_rules(list_type="set"),
-    )
-
-
-class Resources(Model):
-    """What one worker gets. Requests equal limits, so its pod is in the QoS class Guaranteed."""
-
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.SHARED_MEMORY))
-
-    cpu: WholeCores = Field(
-        description=(
-            "Whole cores of one worker, from 1 to 1024. On a node with the static CPU manager policy they "
-            "are exclusively its own."
-        )
-    )
-    memory: Size = Field(description="Memory of one worker, such as 32Gi; sharedMemory is part of it.")
-    ephemeral_storage: Size | None = Field(
-        default=None,
-        description=(
-            "Disk of one worker for logs, /tmp and downloaded weights, such as 20Gi. Absent: neither "
-            "reserved nor limited."
-        ),
-    )
-    shared_memory: Size | None = Field(
-        default=None,
-        description=(
-            "Size of /dev/shm, such as 2Gi; a part of memory, so it must be less. Absent: the container "
-            "runtime's own, commonly 64Mi."
-        ),
-    )
-    accelerator: Accelerator | None = Field(
-        default=None, description="The devices of one worker. Absent: it runs on CPU."
-    )
 
 
 class Scaling(Model):
@@ -252,8 +64,7 @@ class Scaling(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.min_replicas > self.max_replicas:
-            raise ValueError(rules.MIN_MAX["message"])
+        require(self.min_replicas <= self.max_replicas, rules.MIN_MAX)
         return self
 
 
@@ -346,3 +157,10 @@ class InferenceServiceSpec(Model):
     )
     scaling: Scaling = Field(default_factory=Scaling, description="How many workers there are.")
     queue: Queue = Field(default_factory=Queue, description="What the gateway holds, and for how long.")
+
+    @model_validator(mode="after")
+    def _replicas_fit_the_mode(self) -> Self:
+        external = self.scaling.mode == "External"
+        require(external or self.replicas is None, rules.REPLICAS_MANAGED)
+        require(not external or self.replicas is not None, rules.REPLICAS_EXTERNAL)
+        return self

@@ -147,7 +147,7 @@ class _Operator:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = new_registry()
         register(registry, self._world.cache, self._queue.add)
-        register_nodes(registry, self._world.nodes)
+        register_nodes(registry, self._world.nodes, self._look_at_awake)
         register_node_labels(registry, self._node_labels)
         return registry
 
@@ -175,8 +175,14 @@ class _Operator:
 
     def _demand_changed(self, key: ServiceKey | None) -> None:
         """Look at a service again; at all that are awake where it is not known which."""
-        for each in self._awake() if key is None else [key]:
-            self._queue.add(each)
+        if key is None:
+            self._look_at_awake()
+        else:
+            self._queue.add(key)
+
+    def _look_at_awake(self) -> None:
+        for key in self._awake():
+            self._queue.add(key)
 
     def _awake(self) -> list[ServiceKey]:
         cache = self._world.cache
@@ -189,14 +195,16 @@ class _Operator:
 
 async def _finished(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     """Whether the work was done before ``stop`` was set."""
-    tasks = [asyncio.create_task(work), asyncio.create_task(stop.wait())]
+    task, waiter = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].done() and not tasks[0].exception()
+        await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return task.done()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        waiter.cancel()
+        await asyncio.gather(task, waiter, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, parts: list[Coroutine[Any, Any, None]]) -> None:

@@ -48,16 +48,15 @@ class Feed:
                     self._enqueue(key)
 
 
-def register_nodes(registry: kopf.OperatorRegistry, nodes: NodePolicies) -> None:
-    """Keep the nodes' CPU manager policies known."""
+def register_nodes(registry: kopf.OperatorRegistry, nodes: NodePolicies, changed: Callable[[], None]) -> None:
+    """Keep the nodes' CPU manager policies known; ``changed`` is told when one is another."""
 
     @kopf.on.event("", "v1", "nodes", registry=registry, id="policies")
     async def node_event(event: kopf.RawEvent, **_: object) -> None:
         node: Json = dict(event["object"])
-        if event["type"] == "DELETED":
-            nodes.remove(node["metadata"]["name"])
-        else:
-            nodes.put(node)
+        gone = event["type"] == "DELETED"
+        if nodes.remove(node["metadata"]["name"]) if gone else nodes.put(node):
+            changed()
 
 
 def kopf_settings() -> kopf.OperatorSettings:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import kopf
 
 from tidegate.controller.handlers import kopf_settings
+from tidegate.kube.errors import KubeError
 from tidegate.kube.login import current_login
+
+_logger = logging.getLogger(__name__)
+
+END_BUDGET = 8.0  # seconds; kopf itself waits 5 for what it calls hung
 
 
 def new_registry() -> kopf.OperatorRegistry:
@@ -38,32 +45,48 @@ def new_registry() -> kopf.OperatorRegistry:
 async def kopf_running(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> AsyncIterator[None]:
     """kopf feeds its handlers within this block; ``stop`` is set where it ends by itself.
 
-    Leave the block last: at its end kopf cancels every task that was made since it began.
+    Leave the block last: at its end kopf cancels every task that was made since it began. KubeError
+    where a watch failed for good, which kopf takes for the end of everything.
     """
     end, started = asyncio.Event(), asyncio.Event()
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(_operate(registry, end, started), name="kopf")
 
-    async def operate() -> None:
-        try:
-            await kopf.operator(
-                registry=registry,
-                settings=kopf_settings(),
-                clusterwide=True,
-                standalone=True,
-                stop_flag=end,
-                ready_flag=started,
-            )
-        finally:
-            started.set()
-            stop.set()
+    def release(_: object) -> None:
+        stop.set()
+        started.set()
 
-    task = asyncio.create_task(operate(), name="kopf")
+    task.add_done_callback(release)
     try:
         await started.wait()
         stop_on_signals(stop)  # kopf has taken them for itself
         yield
     finally:
         end.set()
-        await task
+        await _ended(task, before)
+
+
+async def _operate(registry: kopf.OperatorRegistry, end: asyncio.Event, started: asyncio.Event) -> None:
+    await kopf.operator(
+        registry=registry,
+        settings=kopf_settings(),
+        clusterwide=True,
+        standalone=True,
+        stop_flag=end,
+        ready_flag=started,
+    )
+
+
+async def _ended(task: asyncio.Task[None], before: set[asyncio.Task[Any]]) -> None:
+    """kopf may wait for ever for what it has cancelled: after the budget, all that is left is cancelled."""
+    done, _ = await asyncio.wait([task], timeout=END_BUDGET)
+    if not done:
+        _logger.warning("kopf does not end within %g s; what it waits for is cancelled", END_BUDGET)
+        for each in asyncio.all_tasks() - before - {asyncio.current_task()}:
+            each.cancel()
+        await asyncio.wait([task], timeout=END_BUDGET)
+    if task.done() and not task.cancelled() and (error := task.exception()):
+        raise KubeError(0, "WatchFailed", f"a watch failed for good: {error!r}") from error
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

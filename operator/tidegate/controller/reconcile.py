@@ -13,10 +13,11 @@ from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
-from tidegate.domain.conditions import INVALID_SPEC
+from tidegate.domain.conditions import INVALID_SPEC, REFUSED
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
+from tidegate.kube.errors import ForbiddenError, InvalidError
 from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
 from tidegate.resources.names import client_service, worker_deployment
 from tidegate.resources.plan import Desired, Observed, plan
@@ -69,7 +70,12 @@ class Reconciler:
         except ValueError as error:
             await self._block(raw, Cause(INVALID_SPEC, str(error)))
             return PassResult("invalid")
-        if conflict := await self._write_objects(service, desired):
+        try:
+            conflict = await self._write_objects(service, desired)
+        except (ForbiddenError, InvalidError) as error:
+            await self._block(raw, Cause(REFUSED, str(error)))
+            raise  # tried again, later each time
+        if conflict:
             await self._block(raw, conflict)
             return PassResult("conflict", CONFLICT_RECHECK)
         return PassResult("ok", await self._scale_and_tell(raw, service))

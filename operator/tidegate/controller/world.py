@@ -28,22 +28,25 @@ class NodePolicies:
     def __init__(self) -> None:
         self._policies: dict[str, str] = {}
 
-    def put(self, node: Json) -> None:
-        """A node is new or has changed."""
-        label = (node["metadata"].get("labels") or {}).get(CPU_POLICY_LABEL)
-        self.remove(node["metadata"]["name"])
+    def put(self, node: Json) -> bool:
+        """A node is new or has changed; whether its policy has."""
+        name, label = node["metadata"]["name"], _policy(node)
+        if self._policies.get(name) == label:
+            return False
+        self.remove(name)
         if label:
-            self._policies[node["metadata"]["name"]] = label
+            self._policies[name] = label
+        return True
 
-    def remove(self, name: str) -> None:
-        """A node is gone."""
-        self._policies.pop(name, None)
+    def remove(self, name: str) -> bool:
+        """A node is gone; whether it had a policy."""
+        return self._policies.pop(name, None) is not None
 
-    def replace_all(self, nodes: Iterable[Json]) -> None:
-        """These are all the nodes."""
-        self._policies.clear()
-        for node in nodes:
-            self.put(node)
+    def replace_all(self, nodes: Iterable[Json]) -> bool:
+        """These are all the nodes; whether any policy is another."""
+        before = self._policies
+        self._policies = {node["metadata"]["name"]: label for node in nodes if (label := _policy(node))}
+        return self._policies != before
 
     def policy(self, node: str) -> str | None:
         """The label of a node; None where it has none."""
@@ -92,6 +95,11 @@ class World:
         limit = effective_limit(service, self.default_max_depth)
         isolation = isolation_of(workers, self.nodes.policy)
         return Observation(facts, workers, limit, load, decision, isolation)
+
+
+def _policy(node: Json) -> str | None:
+    label = (node["metadata"].get("labels") or {}).get(CPU_POLICY_LABEL)
+    return str(label) if label else None
 
 
 def _remembered(service: InferenceService) -> Cause | None:

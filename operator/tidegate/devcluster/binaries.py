@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,16 +74,42 @@ class Finder:
         for tool in tools:
             if self.downloader.fetch(tool, cached(self.cache, tool)):
                 made[tool.name] = cached(self.cache, tool)
-        to_build = [tool for tool in tools if tool.name not in made]
-        for index, tool in enumerate(to_build, 1):
-            self.builder.build(tool, cached(self.cache, tool), f"{index} of {len(to_build)}")
-            made[tool.name] = cached(self.cache, tool)
-        return made
+        return made | self._build([tool for tool in tools if tool.name not in made])
+
+    def _build(self, tools: list[Tool]) -> dict[str, Path]:
+        """Builds, two modules at once: one compiles on the core that the other's linker leaves idle."""
+        places = {tool.name: f"{index} of {len(tools)}" for index, tool in enumerate(tools, 1)}
+
+        def build(module: str) -> None:
+            for tool in tools:
+                if tool.module == module:
+                    self.builder.build(tool, cached(self.cache, tool), places[tool.name])
+
+        modules = dict.fromkeys(tool.module for tool in tools)  # a set that keeps the order
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(build, module) for module in modules]:
+                done.result()
+        return {tool.name: cached(self.cache, tool) for tool in tools}
 
 
 def cached(cache: Cache, tool: Tool) -> Path:
     """Where the cache keeps a program."""
     return cache.binaries / tool.folder / tool.name
+
+
+def link_programs(programs: Mapping[str, Path], folder: Path) -> None:
+    """Makes links to programs in a folder, each replaced in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, program in programs.items():
+        fresh = folder / f".{name}.{os.getpid()}"
+        fresh.symlink_to(program)
+        fresh.rename(folder / name)
+
+
+def path_without(path: str, *folders: Path) -> str:
+    """A PATH without some folders."""
+    left_out = {str(folder) for folder in folders}
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if folder not in left_out)
 
 
 @contextmanager

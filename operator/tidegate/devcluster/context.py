@@ -53,6 +53,9 @@ class Context:
             "push them to a registry that it can pull from, and name them in the chart's values"
         )
 
+    def prepare(self, names: Sequence[str]) -> None:
+        """Needs nothing."""
+
     def environment(self) -> Mapping[str, str]:
         """See Provider."""
         variables = ("KUBECONFIG", "PATH")

@@ -47,7 +47,7 @@ class Debian:
         packages = self.missing()
         if not packages:
             return
-        self._require_apt(packages)
+        self.require_possible()
         with self.progress.step(f"installing from Debian: {' '.join(packages)}"), self._no_services():
             apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
             env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -61,11 +61,12 @@ class Debian:
         absent = [package for name, package in self.programs.items() if shutil.which(name, path=path) is None]
         return sorted(set(absent))
 
-    def _require_apt(self, packages: list[str]) -> None:
-        wanted = ", ".join(packages)
-        if shutil.which("apt-get") is None:
+    def require_possible(self) -> None:
+        """ClusterError if packages are missing that cannot be installed from here."""
+        wanted = ", ".join(self.missing())
+        if wanted and shutil.which("apt-get") is None:
             raise ClusterError(f"this is not a Debian or Ubuntu system: install {wanted} with its own tools")
-        if os.geteuid() != 0:
+        if wanted and os.geteuid() != 0:
             raise ClusterError(
                 f"root is needed to install {wanted}: run this with sudo, or apt-get install them"
             )

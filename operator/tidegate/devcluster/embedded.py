@@ -26,7 +26,7 @@ from tidegate.devcluster.kindconfig import ClusterConfig
 from tidegate.devcluster.layout import Cache, State
 from tidegate.devcluster.leftovers import Leftovers
 from tidegate.devcluster.mountpoints import MountPoints
-from tidegate.devcluster.namespaces import Namespaces
+from tidegate.devcluster.namespaces import KINDS, Namespaces
 from tidegate.devcluster.network import Network, NodeAddress
 from tidegate.devcluster.node import Node
 from tidegate.devcluster.processes import ProcessTable
@@ -51,8 +51,9 @@ class Embedded:
 
     def up(self, mode: str, programs: dict[str, Path]) -> None:
         """Starts the cluster, after cleaning what an earlier run may have left. Returns when it is usable."""
+        require_namespaces(self.runner)
         self._require_ours()
-        self.clean()
+        self.down()
         try:
             nodes = self._prepare(mode)
             self._start(nodes, programs)
@@ -71,14 +72,15 @@ class Embedded:
 
     def down(self) -> None:
         """Stops the cluster and removes its state. LeftoverError names what could not be removed."""
-        self.clean()
-
-    def clean(self) -> None:
-        """Removes everything of an earlier run."""
         left = self._leftovers.remove()
         if left:
             raise LeftoverError("still there: " + "; ".join(left))
         shutil.rmtree(self.state.root, ignore_errors=True)
+
+    def connect(self, node: Node, pid: int) -> None:
+        """Connects a node that was started again, whose first process is `pid`."""
+        facts = read_facts(self.state)
+        self._network(facts.mode if facts else "full").connect(node.address, pid)
 
     def store(self, node: Node) -> NodeStore:
         """The images of a node."""
@@ -129,8 +131,9 @@ class Embedded:
                 f"stop it with `python -m tidegate.devcluster down --state {owner}`"
             )
 
-    def _network(self, nodes: Sequence[Node]) -> Network:
-        return Network(self.runner, self.config.service_range, [node.address for node in nodes])
+    def _network(self, mode: str) -> Network:
+        addresses = [node.address for node in self.nodes(mode)]
+        return Network(self.runner, self.config.service_range, addresses)
 
     def _names(self) -> list[str]:
         return [record.name for record in self.table.records()]
@@ -141,7 +144,7 @@ class Embedded:
         self.state.make()
         Sysctls(self.state).remember()
         authority = self.plane.write_files()
-        network = self._network(nodes)
+        network = self._network(mode)
         network.require_free()
         network.make_bridge(str(self.state.root))
         for node in nodes:
@@ -213,6 +216,17 @@ def require_root() -> None:
         raise ClusterError(
             "the embedded cluster needs root (it makes network links, mounts and containers): "
             "run this with sudo; without root there are --provider kind and --mode apiserver"
+        )
+
+
+def require_namespaces(runner: Runner) -> None:
+    """ClusterError unless this machine lets root make namespaces and mounts."""
+    tried = runner.run(["unshare", *KINDS, "--fork", "mount", "--make-rprivate", "/"], check=False)
+    if tried.code != 0:
+        raise ClusterError(
+            f"this machine does not allow namespaces ({tried.stderr.strip()}): the embedded cluster needs "
+            "a whole machine, or a privileged container; without there are --provider kind and "
+            "--mode apiserver"
         )
 
 

@@ -16,10 +16,12 @@ from tidegate.devcluster.images.catalog import OPERATOR, SIMULATOR, WORKER
 from tidegate.devcluster.kindconfig import REPOSITORY
 from tidegate.devcluster.layout import State
 from tidegate.devcluster.progress import Progress
+from tidegate.devcluster.tools import architecture
 
 ENGINE_TIMEOUT = 5.0  # seconds; an engine that is there answers at once
 LONGEST = 3600.0
-PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
+VLLM = "v0.32.0"
+PYTHON_IMAGE = "python:3.11-slim-bookworm"
 SIMULATOR_DOCKERFILE = f"""\
 FROM {PYTHON_IMAGE}
 COPY engine.py /engine.py
@@ -31,7 +33,7 @@ ENTRYPOINT ["python3", "/engine.py"]
 BUILDS: Mapping[str, tuple[str, str, str | None]] = {
     "operator": (OPERATOR, ".", "Dockerfile"),
     "sim": (SIMULATOR, "tests/engine_sim", None),
-    "worker": (WORKER, "worker-image", "worker-image/Dockerfile"),
+    "worker": (WORKER, "worker-image", "worker-image/Dockerfile.cpu"),
 }
 
 
@@ -64,6 +66,7 @@ class Kind:
         if self.cluster in self._clusters():
             self._kind("delete", "cluster", *self._place())
         shutil.rmtree(self.state.root, ignore_errors=True)
+        self.progress.say(f"down; no kind cluster {self.cluster} is left")
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""
@@ -79,14 +82,33 @@ class Kind:
         for short in names:
             image, context, dockerfile = BUILDS[short]
             with self.progress.step(f"building {image} with Docker"):
-                file = ["--file", str(self.repository / dockerfile) if dockerfile else "-"]
-                command = ["docker", "build", "--tag", image, *file, str(self.repository / context)]
-                self.runner.run(command, timeout=LONGEST, stdin=None if dockerfile else SIMULATOR_DOCKERFILE)
+                self._build(image, context, dockerfile)
             self._kind("load", "docker-image", image, "--name", self.cluster)
+
+    def prepare(self, names: Sequence[str]) -> None:
+        """Builds images; kind itself needs nothing more."""
+        for short in names:
+            with self.progress.step(f"building {BUILDS[short][0]} with Docker"):
+                self._build(*BUILDS[short])
 
     def environment(self) -> Mapping[str, str]:
         """See Provider."""
         return {"KUBECONFIG": str(self.state.kubeconfig), "PATH": os.environ.get("PATH", "")}
+
+    def _build(self, image: str, context: str, dockerfile: str | None) -> None:
+        file = str(self.repository / dockerfile) if dockerfile else "-"
+        argument = ["--build-arg", f"VLLM_IMAGE={vllm_image()}"] if image == WORKER else []
+        command = [
+            "docker",
+            "build",
+            "--tag",
+            image,
+            "--file",
+            file,
+            *argument,
+            str(self.repository / context),
+        ]
+        self.runner.run(command, timeout=LONGEST, stdin=None if dockerfile else SIMULATOR_DOCKERFILE)
 
     def _clusters(self) -> list[str]:
         return self.runner.run(["kind", "get", "clusters"], timeout=30).stdout.split()
@@ -105,6 +127,12 @@ class Kind:
 
     def _kind(self, *words: str) -> None:
         self.runner.run(["kind", *words], timeout=LONGEST)
+
+
+def vllm_image() -> str:
+    """vLLM's official image for CPUs; $VLLM_IMAGE names another, by its digest say."""
+    suffix = {"amd64": "x86_64"}.get(architecture(), architecture())
+    return os.environ.get("VLLM_IMAGE", f"vllm/vllm-openai-cpu:{VLLM}-{suffix}")
 
 
 def engine_answers(runner: Runner) -> bool:

@@ -79,6 +79,11 @@ class Cache:
         """Folders `<set>-<version>` of executables."""
         return self.root / "bin"
 
+    @property
+    def links(self) -> Path:
+        """Links to the programs that people and tests call, for PATH."""
+        return self.root / "bin" / "on-path"
+
 
 def cache_of(env: Mapping[str, str]) -> Cache:
     """The user's cache: `$XDG_CACHE_HOME/tidegate`, by default `~/.cache/tidegate`."""

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.devcluster.apiclient import admin_client, is_ready
 from tidegate.devcluster.apiserver import launch
-from tidegate.devcluster.binaries import Finder
+from tidegate.devcluster.binaries import Finder, cached, link_programs
 from tidegate.devcluster.debian import Debian
 from tidegate.devcluster.disk import need_disk
 from tidegate.devcluster.embedded import Embedded, require_root
 from tidegate.devcluster.errors import ClusterError, LeftoverError
 from tidegate.devcluster.facts import Facts, read_facts
+from tidegate.devcluster.gobuild import BUILD_GIB
 from tidegate.devcluster.images.catalog import catalog
-from tidegate.devcluster.images.recipe import Kitchen
+from tidegate.devcluster.images.recipe import Kitchen, Recipe
 from tidegate.devcluster.images.small import busybox_image
 from tidegate.devcluster.layout import State
 from tidegate.devcluster.processes import ProcessTable
 from tidegate.devcluster.progress import Progress
-from tidegate.devcluster.tools import CONTROL_PLANE, NODE
+from tidegate.devcluster.tools import CONTROL_PLANE, NODE, all_tools
 
 FOR_PEOPLE = ("kubectl", "helm")
 STATE_GIB = 2.0  # etcd, logs, the audit log
@@ -40,25 +41,42 @@ class EmbeddedProvider:
     kitchen: Kitchen
     name: str = "embedded"
 
-    def prepare(self) -> dict[str, Path]:
+    def programs(self) -> dict[str, Path]:
         """Gets programs and Debian's packages, at once; name → program."""
         need_disk(self.embedded.state.root, CLUSTER_GIB, "the embedded cluster")
-        with ThreadPoolExecutor(2) as pool:
-            packages = pool.submit(self.debian.install)
+        return self._all_at_once(self.debian.install)
+
+    def prepare(self, names: Sequence[str]) -> None:
+        """See Provider. Programs are built while base systems are made and folders of images filled."""
+        recipes = [catalog()[name]() for name in names]
+        need_disk(self.embedded.cache.root, self._missing_gib(recipes), "preparing the embedded cluster")
+        self.debian.require_possible()
+
+        def bases() -> None:
+            self.debian.install()
+            for recipe in recipes:
+                self.kitchen.make_base(recipe)
+
+        def folders() -> None:
+            for recipe in recipes:
+                self.kitchen.make_folders(recipe)
+
+        self._all_at_once(bases, folders)
+
+    def _all_at_once(self, *tasks: Callable[[], None]) -> dict[str, Path]:
+        """Runs tasks while programs are found or built; name → program."""
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            running = [pool.submit(task) for task in tasks]
             programs = self.finder.find([*CONTROL_PLANE, *NODE, "coredns", *FOR_PEOPLE])
-            packages.result()
+            for task in running:
+                task.result()
         return programs
 
-    def prepare_all(self, names: Sequence[str]) -> None:
-        """Gets everything, images included, without starting anything; what can go on at once does."""
-        recipes = [catalog()[name]() for name in names]
-        with ThreadPoolExecutor(2) as pool:
-            programs = pool.submit(self.prepare)
-            for wheels in [pool.submit(self.kitchen.prefetch, recipe) for recipe in recipes]:
-                wheels.result()
-            programs.result()
-        for recipe in recipes:
-            self.kitchen.make(recipe)
+    def _missing_gib(self, recipes: Sequence[Recipe]) -> float:
+        """All of it at once, so that a full disk is known before half an hour of work and not after."""
+        server = all_tools()["kube-apiserver"]
+        programs = 0 if cached(self.embedded.cache, server).exists() else BUILD_GIB
+        return CLUSTER_GIB + programs + sum(self.kitchen.missing_gib(recipe) for recipe in recipes)
 
     def up(self, mode: str) -> None:
         """See Provider."""
@@ -71,9 +89,9 @@ class EmbeddedProvider:
                 )
             self.embedded.progress.say(f"the embedded cluster is up and healthy ({facts.url})")
             return
-        programs = self.prepare()
+        programs = self.programs()
         self.embedded.up(mode, programs)
-        _link(self.embedded.state, programs)
+        link_programs({name: programs[name] for name in FOR_PEOPLE}, self.embedded.state.bin)
         for node in self.embedded.nodes(mode):
             self.embedded.store(node).add(busybox_image(self.embedded.runner))
         self.embedded.progress.say(f"the embedded cluster is up: {self.embedded.plane.url}")
@@ -82,6 +100,7 @@ class EmbeddedProvider:
         """See Provider."""
         require_root()
         self.embedded.down()
+        self.embedded.progress.say("down; nothing is left")
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""
@@ -119,10 +138,11 @@ class ApiServerProvider:
     progress: Progress
     name: str = "apiserver"
 
-    def prepare(self) -> dict[str, Path]:
-        """Gets the programs; name → program."""
-        need_disk(self.state.root, STATE_GIB, "an API server")
-        return self.finder.find(CONTROL_PLANE)
+    def prepare(self, names: Sequence[str]) -> None:
+        """Gets the programs."""
+        if names:
+            self.progress.say("mode apiserver has no nodes: no images are prepared")
+        self.finder.find(CONTROL_PLANE)
 
     def up(self, mode: str) -> None:
         """See Provider."""
@@ -134,14 +154,19 @@ class ApiServerProvider:
         if self.status()[0]:
             self.progress.say("the API server is up and healthy")
             return
-        programs = self.prepare()
-        self.down()
+        need_disk(self.state.root, STATE_GIB, "an API server")
+        programs = self.finder.find(CONTROL_PLANE)
+        self._remove()
         server = launch(self.state, programs, bound=False)
         Facts(mode, server.url, [], CONTROL_PLANE).write(self.state)
         self.progress.say(f"the API server is up: {server.url}")
 
     def down(self) -> None:
         """See Provider."""
+        self._remove()
+        self.progress.say("down; nothing is left")
+
+    def _remove(self) -> None:
         table = ProcessTable(self.state)
         table.kill_everything()
         if left := table.everything():
@@ -153,6 +178,10 @@ class ApiServerProvider:
         facts = read_facts(self.state)
         if facts is None:
             return False, ["no API server is up"]
+        table = ProcessTable(self.state)
+        ended = [name for name in facts.processes if not table.alive(name)]
+        if ended:  # asked first: the API server goes on being ready for a while without etcd
+            return False, [f"{facts.mode} at {facts.url}: {' and '.join(ended)} has ended"]
         with admin_client(self.state.pki, facts.url, timeout=1.0) as client:
             healthy = is_ready(client)
         return healthy, [f"{facts.mode} at {facts.url}: {'healthy' if healthy else 'does not answer'}"]
@@ -169,10 +198,3 @@ class ApiServerProvider:
 def shell_environment(state: State) -> dict[str, str]:
     """KUBECONFIG, and PATH with this cluster's kubectl and helm before others."""
     return {"KUBECONFIG": str(state.kubeconfig), "PATH": f"{state.bin}:{os.environ.get('PATH', '')}"}
-
-
-def _link(state: State, programs: Mapping[str, Path]) -> None:
-    for name in FOR_PEOPLE:
-        link = state.bin / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(programs[name])

@@ -26,6 +26,7 @@ class Namespaces:
     def create(self, node: Node) -> int:
         """Starts the node's first process; its pid, once it has made the node's file tree."""
         name = node.process("init")
+        node.ready_file.unlink(missing_ok=True)
         program = [sys.executable, "-I", "-S", str(NODEINIT), str(node.spec_file), node.name]
         unshare = ["unshare", *KINDS, "--fork", "--kill-child=KILL", "--", *program]
         record = self.table.start(name, unshare)

@@ -31,6 +31,7 @@ class ProcessRecord:
     pid: int
     started: int
     boot: str
+    words: Sequence[str] = ()  # its command line
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,9 @@ class ProcessTable:
         words = [str(word) for word in argv]
         if bound:
             words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
-        log = os.fspath(self.state.logs / f"{name}.log")
-        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        try:
-            pid = os.posix_spawnp(
-                words[0],
-                words,
-                {**os.environ, MARK: str(self.state.root)},
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, log, append, 0o644),
-                    (os.POSIX_SPAWN_DUP2, 1, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-            )
-        except OSError as error:
-            raise ClusterError(f"cannot start {words[0]}: {error.strerror}") from error
-        record = ProcessRecord(name, pid, start_ticks(pid) or 0, boot_id())
+        environment = {**os.environ, MARK: str(self.state.root)}
+        pid = _spawn(words, environment, self.state.logs / f"{name}.log")
+        record = ProcessRecord(name, pid, start_ticks(pid) or 0, boot_id(), words)
         (self.state.pids / f"{name}.json").write_text(json.dumps(asdict(record)))
         return record
 
@@ -77,14 +63,13 @@ class ProcessTable:
         return any(is_alive(record) for record in self.records() if record.name == name)
 
     def stop(self, name: str, budget: float = 10.0) -> None:
-        """Ends the process `name`: SIGTERM, and SIGKILL after `budget` seconds."""
+        """Ends the process `name`: SIGTERM, and SIGKILL after `budget` seconds. Its record stays."""
         processes = {}
         for record in self.records():
             if record.name == name and is_alive(record):
                 pid = program_of(record)
                 processes[pid] = start_ticks(pid) or 0
         end(processes, budget)
-        (self.state.pids / f"{name}.json").unlink(missing_ok=True)
 
     def everything(self) -> dict[int, int]:
         """Pid and start of all that belongs to the cluster: recorded, or carrying its mark."""
@@ -98,6 +83,19 @@ class ProcessTable:
             end(processes, 0)
         for file in self.state.pids.glob("*.json"):
             file.unlink(missing_ok=True)
+
+
+def _spawn(words: list[str], environment: Mapping[str, str], log: Path) -> int:
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.fspath(log), append, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    try:
+        return os.posix_spawnp(words[0], words, environment, file_actions=actions, setsid=True, setsigmask=[])
+    except OSError as error:
+        raise ClusterError(f"cannot start {words[0]}: {error.strerror}") from error
 
 
 def start_ticks(pid: int) -> int | None:

@@ -25,5 +25,8 @@ class Provider(Protocol):
     def load(self, names: Sequence[str]) -> None:
         """Builds images, by their short names, and brings those that are new into the cluster."""
 
+    def prepare(self, names: Sequence[str]) -> None:
+        """Gets all that `up` and `load` need, without starting anything."""
+
     def environment(self) -> Mapping[str, str]:
         """What a shell needs to use the cluster: KUBECONFIG, PATH."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KUBERNETES = "v1.34.4"
 ETCD = "v3.6.4"
@@ -12,6 +12,9 @@ HELM = "v3.20.2"
 COREDNS = "v1.14.6"
 
 VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+# of the first build; what comes after the API server finds most of its packages built
+SECONDS = {"etcd": 70, "kube-apiserver": 300, "kubelet": 90, "kube-controller-manager": 100, "kubectl": 30}
 
 CONTROL_PLANE = ("etcd", "kube-apiserver")
 NODE = ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy")
@@ -78,6 +81,19 @@ def architecture() -> str:
 
 
 def _kubernetes_tools() -> list[Tool]:
+    names = ("kube-apiserver", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+    etcd = _kubernetes_tool("etcd", package="go.etcd.io/etcd/server/v3", version=ETCD)
+    kubectl = replace(_kubernetes_tool("kubectl"), version_args=("version", "--client"), minors=range(30, 40))
+    return [etcd, *(_kubernetes_tool(name) for name in names), kubectl]
+
+
+def _kubernetes_tool(name: str, *, package: str | None = None, version: str = KUBERNETES) -> Tool:
+    package = package or f"k8s.io/kubernetes/cmd/{name}"
+    return Tool(name, version, f"k8s-{KUBERNETES}", "kubernetes", package, _stamps(), SECONDS.get(name, 15))
+
+
+def _stamps() -> str:
+    """The linker's flags that put the version into a program, as Kubernetes' own build does."""
     major, minor = KUBERNETES.removeprefix("v").split(".")[:2]
     version = "k8s.io/component-base/version"
     stamps = {
@@ -87,28 +103,7 @@ def _kubernetes_tools() -> list[Tool]:
         f"{version}.gitTreeState": "clean",
         "k8s.io/client-go/pkg/version.gitVersion": KUBERNETES,
     }
-    flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())])
-    seconds = {"kube-apiserver": 300, "kubelet": 90, "kube-controller-manager": 100, "kube-scheduler": 10}
-    commands = "k8s.io/kubernetes/cmd"
-    folder = f"k8s-{KUBERNETES}"
-    etcd = Tool("etcd", ETCD, folder, "kubernetes", "go.etcd.io/etcd/server/v3", flags, 70)
-    kubectl = Tool(
-        "kubectl",
-        KUBERNETES,
-        folder,
-        "kubernetes",
-        f"{commands}/kubectl",
-        flags,
-        30,
-        ("version", "--client"),
-        range(30, 40),
-    )
-    names = ("kube-apiserver", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-    built = [
-        Tool(name, KUBERNETES, folder, "kubernetes", f"{commands}/{name}", flags, seconds.get(name, 15))
-        for name in names
-    ]
-    return [etcd, *built, kubectl]
+    return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())])
 
 
 def _other_tools() -> list[Tool]:

@@ -104,7 +104,7 @@ def _external(facts: _Facts) -> ScaleDecision | None:
 def _within_bounds(facts: _Facts) -> ScaleDecision | None:
     bounds = facts.bounds
     if facts.pool.replicas < bounds.minimum:
-        return ScaleDecision(bounds.minimum, "MinReplicas", "scaling.minReplicas")
+        return ScaleDecision(max(bounds.minimum, _needed(facts)), "MinReplicas", "scaling.minReplicas")
     if facts.pool.replicas > bounds.maximum:
         return ScaleDecision(bounds.maximum, "MaxReplicas", "scaling.maxReplicas")
     return None
@@ -119,17 +119,17 @@ def _demand(facts: _Facts) -> ScaleDecision | None:
     depth = facts.load.depth
     if depth == 0:
         return None
-    needed = min(facts.bounds.maximum, math.ceil(depth / facts.bounds.target_concurrency))
-    replicas = max(facts.pool.replicas, needed)
+    replicas = max(facts.pool.replicas, _needed(facts))
     return ScaleDecision(replicas, "Demand", f"{depth} requests wait or run")
 
 
+def _needed(facts: _Facts) -> int:
+    return min(facts.bounds.maximum, math.ceil(facts.load.depth / facts.bounds.target_concurrency))
+
+
 def _at_minimum(facts: _Facts) -> ScaleDecision | None:
-    return (
-        facts.stay(("Steady"), ("scaling.minReplicas"))
-        if facts.pool.replicas <= facts.bounds.minimum
-        else None
-    )
+    at_minimum = facts.pool.replicas <= facts.bounds.minimum
+    return facts.stay("Steady", "scaling.minReplicas") if at_minimum else None
 
 
 def _loading(facts: _Facts) -> ScaleDecision | None:
@@ -158,10 +158,8 @@ def _counters(facts: _Facts) -> ScaleDecision | None:
 
 
 def _sleep(facts: _Facts) -> ScaleDecision | None:
-    reason, message = (
-        (("Idle"), ("idle for")) if facts.pool.ready else (("NotStarting"), ("nobody waits, no start for"))
-    )
-    text = f"{message} {facts.bounds.idle_timeout:g} s (scaling.idleTimeoutSeconds)"
+    reason, why = ("Idle", "idle for") if facts.pool.ready else ("NotStarting", "nobody waits, no start for")
+    text = f"{why} {facts.bounds.idle_timeout:g} s (scaling.idleTimeoutSeconds)"
     return ScaleDecision(facts.bounds.minimum, reason, text)
 
 

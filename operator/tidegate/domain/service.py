@@ -43,6 +43,7 @@ class ServiceConfig:
     execution_timeout_seconds: float = 300
     retry_after_seconds: int | None = None
     suspended: bool = False
+    wakes: bool = True  # False: others set the number of workers, so a request at zero is only held
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class AnswerHead:
                 self._connection(value.strip(b" \t").lower())
             else:
                 self.rewrite = True
+        # The worker took nothing, because it is about to stop: the request belongs to another one.
+        self.draining = self.status == 503 and b"\r\nx-tidegate-draining:" in raw.lower()
         self.bodiless = self.status in (204, 304)  # no body follows, whatever the fields say
         self.until_close = not (self.has_length or self.chunked or self.bodiless)
 

@@ -155,7 +155,7 @@ class Service:
 
     def must_wake(self) -> bool:
         """See Sleeper."""
-        return self.flow.waiting > 0 and not any_coming(self.view)
+        return self.view.config.wakes and self.flow.waiting > 0 and not any_coming(self.view)
 
     def waking(self) -> None:
         """See Sleeper."""

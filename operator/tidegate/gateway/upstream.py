@@ -174,6 +174,8 @@ class Upstream(asyncio.Protocol):
             return
         if interim:
             self._skip_interim(receiver, head, raw[end:])
+        elif head.draining:
+            self._break("the worker is draining")
         else:
             self._pass_on(receiver, head, raw, end)
 

@@ -21,7 +21,7 @@ from tidegate.kube.errors import GoneError, KubeError, UnreachableError, error_f
 
 Json = dict[str, Any]
 
-_PAGE_SIZE = 500
+_PAGE_SIZE = 100  # of 10 KB pods: 1 MB, 5 ms to decode; streams on the same loop must not feel it
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE_PATCH = "application/merge-patch+json"

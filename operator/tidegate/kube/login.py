@@ -24,12 +24,13 @@ async def current_login() -> Login:
     """The same cluster and account that KubeClient uses, read anew. KubeConfigError."""
     configuration = await load_configuration()
     settings: dict[str, Any] = dict(await configuration.auth_settings())
-    bearer = str((settings.get("BearerToken") or {}).get("value") or "")
+    header = str((settings.get("BearerToken") or {}).get("value") or "")
+    scheme, _, token = header.partition(" ")  # a pod's is written "bearer"
     return Login(
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
-        token=bearer.removeprefix("Bearer ") or None,
+        token=token if scheme.lower() == "bearer" else None,
         insecure=not configuration.verify_ssl,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView, Worker
@@ -31,6 +32,14 @@ class Sink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    """What is remembered of a pod: for whom it works, and how new that is."""
+
+    key: ServiceKey | None
+    version: str
+
+
 class ServiceBoard:
     """The services of a cluster as a gateway sees them.
 
@@ -43,9 +52,12 @@ class ServiceBoard:
         self._parse = parse
         self._configs: dict[ServiceKey, ServiceConfig] = {}
         self._workers: dict[ServiceKey, dict[str, Worker]] = {}
-        self._home: dict[str, ServiceKey] = {}  # a pod's uid to its service; a relabelled pod moves
+        self._pods: dict[str, _Pod] = {}  # by uid
         self._told: dict[ServiceKey, ServiceView] = {}
         self._complaints: dict[ServiceKey, str] = {}
+        self._versions: dict[
+            ServiceKey, str
+        ] = {}  # of what was parsed last; parsing 5,000 takes half a second
         self._unlisted = {"services", "pods"}
 
     @property
@@ -60,16 +72,22 @@ class ServiceBoard:
 
     def replace_services(self, items: list[Json]) -> None:
         """These are all the services; one that is not among them is removed."""
-        keys = {_key(item) for item in items}
-        for key in [known for known in self._configs if known not in keys]:
+        keyed = {_key(item): item for item in items}
+        for key in [known for known in self._versions if known not in keyed]:
             self.remove_service(key)
-        for item in items:
-            self.put_service(item)
+        for key, item in keyed.items():
+            self._put_service(key, item)
         self._listed("services")
 
     def put_service(self, item: Json) -> None:
         """A service is new or changed; one that cannot be read keeps its last good form, if it had one."""
-        key = _key(item)
+        self._put_service(_key(item), item)
+
+    def _put_service(self, key: ServiceKey, item: Json) -> None:
+        version = item["metadata"]["resourceVersion"]
+        if self._versions.get(key) == version:
+            return
+        self._versions[key] = version
         try:
             self._configs[key] = self._parse(item)
         except ValueError as error:
@@ -80,46 +98,46 @@ class ServiceBoard:
 
     def remove_service(self, key: ServiceKey) -> None:
         """A service is gone."""
-        self._configs.pop(key, None)
-        self._complaints.pop(key, None)
+        for memory in (self._versions, self._configs, self._complaints):
+            memory.pop(key, None)
         if self._told.pop(key, None):
             self._sink.service_removed(key)
 
     def replace_pods(self, items: list[Json]) -> None:
         """These are all the pods; a worker that is not among them is gone."""
-        before = self._workers.keys()
-        self._workers, self._home = {}, {}
+        listed = {pod["metadata"]["uid"]: pod for pod in items}
+        for uid in [known for known in self._pods if known not in listed]:
+            self._tell_all([self._forget(uid)])
         for pod in items:
-            self._store(pod)
-        self._tell_all(before | self._workers.keys())
+            self.put_pod(pod)
         self._listed("pods")
 
     def put_pod(self, pod: Json) -> None:
-        """A pod is new or changed."""
-        keys = {self._forget(pod), self._store(pod)}
-        self._tell_all(key for key in keys if key)
+        """A pod is new or changed; one that is relabelled moves to its new service."""
+        uid, version = pod["metadata"]["uid"], pod["metadata"]["resourceVersion"]
+        if uid in self._pods and self._pods[uid].version == version:
+            return
+        before = self._forget(uid)
+        key, worker = service_of(pod), worker_from_pod(pod)
+        self._pods[uid] = _Pod(key, version)
+        if key and worker:
+            self._workers.setdefault(key, {})[uid] = worker
+        self._tell_all({before, key})
 
     def remove_pod(self, pod: Json) -> None:
         """A pod is gone."""
-        if key := self._forget(pod):
-            self._tell(key)
+        self._tell_all([self._forget(pod["metadata"]["uid"])])
 
-    def _store(self, pod: Json) -> ServiceKey | None:
-        key, worker = service_of(pod), worker_from_pod(pod)
-        if key and worker:
-            self._workers.setdefault(key, {})[worker.uid] = worker
-            self._home[worker.uid] = key
-        return key
-
-    def _forget(self, pod: Json) -> ServiceKey | None:
-        uid = pod["metadata"]["uid"]
-        key = self._home.pop(uid, None)
-        if key:
-            workers = self._workers[key]
-            del workers[uid]
-            if not workers:
-                del self._workers[key]
-        return key
+    def _forget(self, uid: str) -> ServiceKey | None:
+        """The service that the pod worked for."""
+        known = self._pods.pop(uid, None)
+        if known is None or known.key is None:
+            return None
+        workers = self._workers.get(known.key, {})
+        workers.pop(uid, None)
+        if not workers:
+            self._workers.pop(known.key, None)
+        return known.key
 
     def _listed(self, what: str) -> None:
         if what not in self._unlisted:
@@ -129,9 +147,10 @@ class ServiceBoard:
             self._tell_all(self._configs)
             self._sink.synced()
 
-    def _tell_all(self, keys: Iterable[ServiceKey]) -> None:
-        for key in sorted(keys):
-            self._tell(key)
+    def _tell_all(self, keys: Iterable[ServiceKey | None]) -> None:
+        for key in keys:
+            if key:
+                self._tell(key)
 
     def _tell(self, key: ServiceKey) -> None:
         config = self._configs.get(key)

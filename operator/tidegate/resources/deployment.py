@@ -42,13 +42,12 @@ class WorkerImages:
         if spec.engine.image:
             return spec.engine.image
         accelerator = spec.resources.accelerator
-        if accelerator is None:
-            return self.cpu
-        if accelerator.resource.startswith("nvidia.com/"):
-            return self.cuda
-        raise ValueError(
-            f"spec.engine.image: must be set, there is no default image for {accelerator.resource}"
-        )
+        device = accelerator.resource if accelerator else "CPU"
+        by_vendor = {"CPU": self.cpu, "nvidia.com": self.cuda}
+        image = by_vendor.get(device.partition("/")[0])
+        if not image:
+            raise ValueError(f"spec.engine.image: must be set, there is no default image for {device}")
+        return image
 
 
 def build_deployment(service: InferenceService, images: WorkerImages) -> dict[str, Any]:

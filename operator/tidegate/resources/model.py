@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.api.spec import ModelSource
+from tidegate.api.model_source import ModelSource
 
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # local weights: never ask the hub
 _VOLUME = "model"
@@ -26,7 +26,7 @@ def model_parts(model: ModelSource) -> ModelParts:
     scheme, _, rest = model.uri.partition("://")
     match scheme:
         case "hf":
-            return ModelParts(path=rest, env={("HF_HOME"): ("/tmp/huggingface")})  # noqa: S108 - the pod's own volume
+            return ModelParts(path=rest, env={"HF_HOME": "/tmp/huggingface"})  # noqa: S108  the pod's own volume
         case "pvc":
             return _claim(rest)
         case "file":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.api.spec import Accelerator, InferenceServiceSpec
+from tidegate.api.compute import Accelerator
+from tidegate.api.spec import InferenceServiceSpec
 from tidegate.resources.names import CPU_POLICY_LABEL
 
 # The label on which each vendor's own node labeller writes the product.

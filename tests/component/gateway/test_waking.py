@@ -145,3 +145,11 @@ async def test_suspending_a_service_refuses_what_waits_for_it() -> None:
         substrate.show(ServiceView(config(suspended=True)))
         answer = await asked
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_removed")
+
+
+async def test_a_request_to_a_service_whose_workers_others_count_is_held_and_wakes_nobody() -> None:
+    substrate = HandSubstrate(ServiceView(config(wakes=False, cold_start_timeout_seconds=0.4)))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cold_start_timeout")
+    assert substrate.wakes == []

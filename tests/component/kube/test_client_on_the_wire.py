@@ -130,7 +130,7 @@ async def test_a_listing_that_expires_between_two_pages_is_read_again_whole(auth
         KubeClient(configuration_for(port, authority.ca), BUDGETS) as client,
     ):
         assert await client.list_all("/x", label_selector="a=b") == ([{"a": 1}, {"a": 2}], "7")
-    assert asked == ["500 None a=b", "500 next a=b", "None None a=b"]
+    assert asked == ["100 None a=b", "100 next a=b", "None None a=b"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tidegate.controller.webhook_tls import TlsNames, WebhookTls
 from tidegate.devcluster.apiserver import free_ports
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
+from tidegate.kube.errors import NotFoundError
 
 NOTE = "tidegate.io/queue-default"
 NOW = datetime.now(UTC)
@@ -233,8 +234,17 @@ async def test_a_deleted_secret_and_a_wiped_bundle_come_back(
         path = paths.mutating_webhook_configuration(installation.names.webhook_configuration)
         wiped: list[Json] = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
         await client.json_patch(path, wiped, field_manager=MANAGER)
+        await eventually(lambda: _is_whole(installation), "both are there again")
         await eventually(lambda: _answers(installation), "it is asked again")
-        assert (await installation.secret())["type"] == "kubernetes.io/tls"
+
+
+async def _is_whole(installation: Installation) -> bool:
+    """Whether there is a Secret, and the API server is told to trust it."""
+    try:
+        secret = await installation.secret()
+    except NotFoundError:
+        return False
+    return base64.b64decode(secret["data"]["ca.crt"]) == await installation.ca_bundle()
 
 
 async def test_the_secret_is_owned_by_the_operators_deployment(

@@ -29,16 +29,15 @@ class RecordingSink:
         return [worker.uid for worker in self.views[key].workers]
 
 
-def service(name: str, **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name, "namespace": "a"}, "spec": spec}
+def service(name: str, version: int = 1, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "a", "resourceVersion": str(version)}
+    return {"metadata": metadata, "spec": spec}
 
 
-def pod(uid: str, of: str, **metadata: Any) -> dict[str, Any]:
-    labels = {"tidegate.io/inferenceservice": of}
-    return {
-        "metadata": {"name": uid, "namespace": "a", "uid": uid, "labels": labels} | metadata,
-        "status": {},
-    }
+def pod(uid: str, of: str, version: int = 1, **metadata: Any) -> dict[str, Any]:
+    common: dict[str, Any] = {"name": uid, "namespace": "a", "uid": uid, "resourceVersion": str(version)}
+    common["labels"] = {"tidegate.io/inferenceservice": of}
+    return {"metadata": common | metadata, "status": {}}
 
 
 def parse(raw: dict[str, Any]) -> ServiceConfig:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.kube.fakes import RecordingSink, parse, pod, service
-from tidegate.domain.service import ServiceKey
+from tidegate.domain.service import ServiceConfig, ServiceKey
 from tidegate.kube.client import WatchEvent
 from tidegate.kube.reflector import Mirror
 from tidegate.kube.service_board import ServiceBoard
@@ -65,8 +65,8 @@ def test_an_event_that_changes_nothing_for_a_gateway_is_not_told() -> None:
     sink = RecordingSink()
     board = board_of(sink)
     board.pods.changed(event("ADDED", pod("p1", "qwen")))
-    board.pods.changed(event("MODIFIED", pod("p1", "qwen", annotations={"seen": "by somebody"})))
-    board.services.changed(event("MODIFIED", service("qwen", status="Running")))
+    board.pods.changed(event("MODIFIED", pod("p1", "qwen", 2, annotations={"seen": "by somebody"})))
+    board.services.changed(event("MODIFIED", service("qwen", 2, status="Running")))
     assert sink.log == ["changed a/qwen 1"]
 
 
@@ -83,7 +83,7 @@ def test_a_pod_that_is_relabelled_leaves_its_service() -> None:
     sink = RecordingSink()
     board = board_of(sink)
     board.pods.changed(event("ADDED", pod("p1", "qwen")))
-    board.pods.changed(event("MODIFIED", pod("p1", "quarantine")))
+    board.pods.changed(event("MODIFIED", pod("p1", "quarantine", 2)))
     assert sink.uids(QWEN) == []
 
 
@@ -103,10 +103,10 @@ def test_a_service_that_cannot_be_read_is_named_once_and_keeps_its_last_good_for
 ) -> None:
     sink = RecordingSink()
     board = board_of(sink)
-    board.services.changed(event("MODIFIED", service("qwen", depth=7)))
+    board.services.changed(event("MODIFIED", service("qwen", 2, depth=7)))
     with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            board.services.changed(event("MODIFIED", service("qwen", wrong="is not a number")))
+        for version in range(3, 6):
+            board.services.changed(event("MODIFIED", service("qwen", version, wrong="is not a number")))
     assert [record.getMessage() for record in caplog.records] == [
         "InferenceService a/qwen is skipped: spec.wrong: is not a number"
     ]
@@ -119,3 +119,45 @@ def test_a_service_that_never_could_be_read_does_not_hold_up_the_others() -> Non
     board.services.listed([service("bad", wrong="x"), service("qwen")])
     board.pods.listed([])
     assert sink.log == ["changed a/qwen 0", "synced"]
+
+
+def test_a_listing_parses_only_what_has_changed() -> None:
+    parsed: list[str] = []
+
+    def counting(raw: dict[str, Any]) -> ServiceConfig:
+        parsed.append(raw["metadata"]["name"])
+        return parse(raw)
+
+    board = ServiceBoard(RecordingSink(), counting)
+    board.services.listed([service("a"), service("b")])
+    board.services.listed([service("a"), service("b", 2), service("c")])
+    assert parsed == ["a", "b", "b", "c"]
+
+
+def test_a_service_that_is_made_again_is_parsed_again() -> None:
+    sink = RecordingSink()
+    board = board_of(sink)
+    board.services.changed(event("DELETED", service("qwen")))
+    board.services.changed(event("ADDED", service("qwen")))
+    assert sink.log == ["removed a/qwen", "changed a/qwen 0"]
+
+
+def test_a_listing_moves_what_was_relabelled_and_keeps_what_was_not_touched() -> None:
+    sink = RecordingSink()
+    board = board_of(sink)
+    board.services.changed(event("ADDED", service("other")))
+    board.pods.listed([pod("p1", "qwen"), pod("p2", "qwen"), pod("p3", "qwen")])
+    board.pods.listed([pod("p1", "qwen"), pod("p2", "other", 2)])
+    assert sink.uids(QWEN) == ["p1"]
+    assert sink.uids(ServiceKey("a", "other")) == ["p2"]
+
+
+def test_a_pod_that_has_ended_for_good_leaves_though_its_object_stays() -> None:
+    sink = RecordingSink()
+    board = board_of(sink)
+    board.pods.changed(event("ADDED", pod("p1", "qwen")))
+    ended = pod("p1", "qwen", 2) | {"status": {"phase": "Failed"}}
+    board.pods.changed(event("MODIFIED", ended))
+    assert sink.uids(QWEN) == []
+    board.pods.changed(event("DELETED", ended))
+    assert sink.log == ["changed a/qwen 1", "changed a/qwen 0"]

@@ -1,17 +1,20 @@
-"""An image as a docker-archive, in one pass: first the layers, then the descriptions with their digests."""
+"""An image as an OCI archive that holds only what the other side lacks."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from typing import Any
 
 from tidegate.devcluster.debian import SYSTEM_PATH
 from tidegate.devcluster.images.layers import BLOCK, END, Layer, Writer
 from tidegate.devcluster.tools import architecture
+
+OCI = "application/vnd.oci.image"
+NAME = "io.containerd.image.name"
 
 
 @dataclass(frozen=True)
@@ -40,65 +43,106 @@ class Image:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-class _Hashing:
-    """Passes bytes on, counts and hashes them."""
+@dataclass(frozen=True)
+class Blob:
+    """A piece of an image under its digest."""
 
-    def __init__(self, out: Writer) -> None:
-        self._out, self._digest, self.written = out, hashlib.sha256(), 0
+    digest: str  # sha256:…
+    size: int
+    kind: str
+    write: Callable[[Writer], object]
+
+    def described(self) -> dict[str, object]:
+        """The reference to it."""
+        return {"mediaType": f"{OCI}.{self.kind}", "digest": self.digest, "size": self.size}
+
+
+@dataclass
+class _Digest:
+    """Takes bytes and keeps only their hash and number."""
+
+    hash: Any = field(default_factory=hashlib.sha256)
+    size: int = 0
 
     def write(self, data: bytes, /) -> int:
-        self._digest.update(data)
-        self.written += len(data)
-        return self._out.write(data)
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
+        self.hash.update(data)
+        self.size += len(data)
+        return len(data)
 
 
-def write_archive(image: Image, out: Writer) -> None:
-    """Writes the image to a stream."""
-    digests = [_write_layer(index, layer, out) for index, layer in enumerate(image.layers)]
-    description = json.dumps(_description(image.config, digests)).encode()
-    name = f"{hashlib.sha256(description).hexdigest()}.json"
-    layers = [_layer_name(index) for index in range(len(digests))]
-    manifest = [{"Config": name, "RepoTags": [image.name], "Layers": layers}]
-    for file, content in ((name, description), ("manifest.json", json.dumps(manifest).encode())):
-        _write_entry(file, len(content), out)
-        out.write(content + bytes(-len(content) % BLOCK))
+def digest_of(layer: Layer) -> str:
+    """A layer's digest; reads the whole layer."""
+    out = _Digest()
+    layer.write(out)
+    return f"sha256:{out.hash.hexdigest()}"
+
+
+def blobs_of(image: Image, digest: Callable[[Layer], str] = digest_of) -> list[Blob]:
+    """The layers, the configuration, and last the manifest."""
+    layers = [Blob(digest(layer), layer.size(), "layer.v1.tar", layer.write) for layer in image.layers]
+    config = _document(_configuration(image.config, [layer.digest for layer in layers]), "config.v1+json")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "config": config.described(),
+        "layers": [layer.described() for layer in layers],
+    }
+    return [*layers, config, _document(manifest, "manifest.v1+json")]
+
+
+def write_archive(name: str, blobs: Sequence[Blob], known: Collection[str], out: Writer) -> None:
+    """Writes an image to a stream, without the blobs whose digests are `known` on the other side."""
+    for blob in _once(blobs):
+        if blob.digest not in known:
+            _write_blob(blob, out)
+    index = {"schemaVersion": 2, "manifests": [{**blobs[-1].described(), "annotations": {NAME: name}}]}
+    _write_file("index.json", json.dumps(index).encode(), out)
+    _write_file("oci-layout", b'{"imageLayoutVersion": "1.0.0"}', out)
     out.write(bytes(END))
 
 
-def archive(image: Image) -> bytes:
-    """A small image as one piece."""
-    out = BytesIO()
-    write_archive(image, out)
-    return out.getvalue()
+def _once(blobs: Sequence[Blob]) -> Iterator[Blob]:
+    yield from {blob.digest: blob for blob in blobs}.values()
 
 
-def _write_layer(index: int, layer: Layer, out: Writer) -> str:
-    size = layer.size()
-    _write_entry(_layer_name(index), size, out)
-    hashing = _Hashing(out)
-    layer.write(hashing)
-    if hashing.written != size:
-        raise RuntimeError(
-            f"a file changed while its layer was written ({hashing.written} bytes, not {size})"
-        )
-    out.write(bytes(-size % BLOCK))
-    return hashing.hexdigest()
+def _write_blob(blob: Blob, out: Writer) -> None:
+    _write_header(f"blobs/sha256/{blob.digest.removeprefix('sha256:')}", blob.size, out)
+    counted = _Counting(out)
+    blob.write(counted)
+    if counted.size != blob.size:
+        raise RuntimeError(f"a layer changed while it was written: {counted.size} bytes, not {blob.size}")
+    out.write(bytes(-blob.size % BLOCK))
 
 
-def _layer_name(index: int) -> str:
-    return f"{index}/layer.tar"
+@dataclass
+class _Counting:
+    """Passes bytes on and counts them."""
+
+    out: Writer
+    size: int = 0
+
+    def write(self, data: bytes, /) -> int:
+        self.size += len(data)
+        return self.out.write(data)
 
 
-def _write_entry(name: str, size: int, out: Writer) -> None:
+def _write_file(name: str, content: bytes, out: Writer) -> None:
+    _write_header(name, len(content), out)
+    out.write(content + bytes(-len(content) % BLOCK))
+
+
+def _write_header(name: str, size: int, out: Writer) -> None:
     entry = tarfile.TarInfo(name)
     entry.size = size
     out.write(entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
 
 
-def _description(config: ImageConfig, digests: Sequence[str]) -> dict[str, object]:
+def _document(content: Mapping[str, object], kind: str) -> Blob:
+    data = json.dumps(content).encode()
+    return Blob(f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), kind, lambda out: out.write(data))
+
+
+def _configuration(config: ImageConfig, digests: Sequence[str]) -> dict[str, object]:
     return {
         "architecture": architecture(),
         "os": "linux",
@@ -109,5 +153,5 @@ def _description(config: ImageConfig, digests: Sequence[str]) -> dict[str, objec
             "User": config.user,
             "WorkingDir": config.folder,
         },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]},
+        "rootfs": {"type": "layers", "diff_ids": list(digests)},
     }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
+import sys
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.disk import need_disk
@@ -16,6 +20,7 @@ from tidegate.devcluster.layout import Cache
 from tidegate.devcluster.progress import Progress
 
 BASE_GIB = 2.0  # the tar has some 200 MB, its making needs twice that and the packages
+PYTHON = re.compile(r"(?:\./)?usr/bin/python(3\.\d+)")
 LONGEST = 900.0  # seconds; 15 to 30 with a mirror nearby
 USERS = "nonroot:x:65532:65532::/nonexistent:/usr/sbin/nologin\\nworker:x:1000:1000::/tmp:/usr/sbin/nologin"
 GROUPS = "nonroot:x:65532:\\nworker:x:1000:"
@@ -38,14 +43,12 @@ class BaseSystem:
     def layer(self, runner: Runner, cache: Cache, progress: Progress) -> TarLayer:
         """The layer; made once for each set of packages."""
         suite = codename()
-        parts = [suite, *sorted(self.packages), *OPTIONS]
+        parts = [suite, python_version(), *sorted(self.packages), *OPTIONS]
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         command = ["mmdebstrap", *OPTIONS, f"--include={','.join(self.packages)}", "--format=tar", suite]
-        group = f"base-{key[:8]}"  # every set of packages is kept
-        made = Made(group, key, f"making a base system of Debian {suite} (some 20 seconds)")
-        need_disk(cache.root, BASE_GIB, "making a base system")
-        file = make_once(cache, progress, made, lambda path: _run(runner, [*command, str(path)]))
-        return TarLayer(file, key)
+        packages = hashlib.sha256("\0".join(sorted(self.packages)).encode()).hexdigest()[:8]
+        made = Made(f"base-{packages}", key, f"making a base system of {suite} (some 20 seconds)", keep=1)
+        return TarLayer(make_once(cache, progress, made, lambda path: _make(runner, command, path)), key)
 
 
 def codename() -> str:
@@ -60,5 +63,23 @@ def codename() -> str:
         ) from error
 
 
-def _run(runner: Runner, command: list[str]) -> None:
-    runner.run(command, timeout=LONGEST)
+def python_version() -> str:
+    """Major and minor version of the Python that runs this."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def require_same_python(tar: Path, wanted: str) -> None:
+    """ClusterError if the base system has another Python: packages for one do not run with another."""
+    with tarfile.open(tar) as opened:
+        found = [match[1] for entry in opened if (match := PYTHON.fullmatch(entry.name))]
+    if found and wanted not in found:
+        raise ClusterError(
+            f"this runs with Python {wanted}, and the base system of the images has {found[0]}: make the "
+            f"environment with python{found[0]} (python{found[0]} -m venv .venv), or use --provider kind"
+        )
+
+
+def _make(runner: Runner, command: list[str], path: Path) -> None:
+    need_disk(path.parent, BASE_GIB, "making a base system")
+    runner.run([*command, str(path)], timeout=LONGEST)
+    require_same_python(path, python_version())

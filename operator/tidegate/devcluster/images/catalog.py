@@ -92,4 +92,5 @@ def _part(folder: Path, entry: Mapping[str, Any]) -> Filled | Files:
         for word in entry["command"]
     ]
     inputs = [folder / name for name in entry["inputs"]]
-    return Filled(place, command, inputs, entry["about"], float(entry.get("gib", 0.5)))
+    gib, python = float(entry.get("gib", 0.5)), bool(entry.get("python", True))
+    return Filled(place, command, inputs, entry["about"], gib, python)

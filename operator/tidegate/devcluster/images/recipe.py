@@ -14,7 +14,7 @@ from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.disk import need_disk
 from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.images.archive import Image, ImageConfig
-from tidegate.devcluster.images.base import BaseSystem
+from tidegate.devcluster.images.base import BaseSystem, python_version
 from tidegate.devcluster.images.cache import Made, make_once
 from tidegate.devcluster.images.layers import FilesLayer, Layer, TreeLayer, hash_of, hash_of_tree
 from tidegate.devcluster.layout import Cache
@@ -32,9 +32,7 @@ class Filled:
 
     place: str  # in the image
     command: Sequence[str]
-    inputs: Sequence[
-        Path
-    ]  # files and folders; their content, not their names, tells whether anything changed
+    inputs: Sequence[Path]  # files and folders
     about: str
     gib: float = 0.5  # free disk that is needed
     python: bool = True  # compile the Python in it
@@ -67,25 +65,30 @@ class Kitchen:
 
     def make(self, recipe: Recipe) -> Image:
         """The image; only what changed is made anew."""
-        layers: list[Layer] = [recipe.base.layer(self.runner, self.cache, self.progress)]
+        layers: list[Layer] = [self.make_base(recipe)]
         for part in recipe.parts:
             layers += [self._filled(recipe.name, part)] if isinstance(part, Filled) else _layers_of(part)
         return Image(recipe.name, layers, recipe.config)
 
-    def prefetch(self, recipe: Recipe) -> None:
+    def make_base(self, recipe: Recipe) -> Layer:
+        """Makes the base system of a recipe."""
+        return recipe.base.layer(self.runner, self.cache, self.progress)
+
+    def make_folders(self, recipe: Recipe) -> None:
         """Makes the folders of a recipe, for which no base system is needed."""
         for part in recipe.parts:
             if isinstance(part, Filled):
                 self._filled(recipe.name, part)
 
+    def missing_gib(self, recipe: Recipe) -> float:
+        """Free disk that the folders which are still to be made will need."""
+        parts = [part for part in recipe.parts if isinstance(part, Filled)]
+        return sum(part.gib for part in parts if not _made(recipe.name, part).path(self.cache).exists())
+
     def _filled(self, image: str, part: Filled) -> TreeLayer:
-        key = _key(part)
-        group = hashlib.sha256(f"{image} {part.place}".encode()).hexdigest()[:12]
-        keep = 1 if part.gib > LARGE_GIB else 3
-        made = Made(f"{image.rpartition('/')[2].partition(':')[0]}-{group}", key, part.about, keep)
-        return TreeLayer(
-            make_once(self.cache, self.progress, made, lambda path: self._fill(part, path)), part.place, key
-        )
+        made = _made(image, part)
+        folder = make_once(self.cache, self.progress, made, lambda path: self._fill(part, path))
+        return TreeLayer(folder, part.place, made.key)
 
     def _fill(self, part: Filled, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -93,11 +96,6 @@ class Kitchen:
         self.runner.run([word.replace(TARGET, str(folder)) for word in part.command], timeout=LONGEST)
         if part.python:
             compile_python(self.runner, folder, part.place)
-
-
-def python_version() -> str:
-    """Major and minor version of the Python that runs this, which must be the base system's too."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def site_packages() -> str:
@@ -111,39 +109,26 @@ def compile_python(runner: Runner, folder: Path, place: str) -> None:
     Unchecked: the sources of an image never change, and their times are not kept.
     """
     names = ["-s", str(folder), "-p", f"/{place}"]
-    command = [
-        sys.executable,
-        "-m",
-        "compileall",
-        "-q",
-        "-j",
-        "0",
-        *names,
-        "--invalidation-mode",
-        "unchecked-hash",
-    ]
-    runner.run(
-        [*command, str(folder)], timeout=LONGEST, check=False
-    )  # some packages carry templates: no Python
+    options = ["-q", "-j", "0", *names, "--invalidation-mode", "unchecked-hash"]
+    command = [sys.executable, "-m", "compileall", *options, str(folder)]
+    runner.run(command, timeout=LONGEST, check=False)  # some packages carry templates, which are no Python
 
 
 def pip_command(requirements: Path) -> list[str]:
     """The command that installs locked requirements into a folder: uv where it is there, else pip."""
     uv = Path(sys.executable).with_name("uv")
     found = str(uv) if os.access(uv, os.X_OK) else shutil.which("uv")
-    common = [
-        "--quiet",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "--target",
-        TARGET,
-        "-r",
-        str(requirements),
-    ]
+    checks = ["--require-hashes", "--only-binary", ":all:"]
+    common = ["--quiet", *checks, "--target", TARGET, "-r", str(requirements)]
     if found:
         return [found, "pip", "install", "--python", sys.executable, *common]
     return [sys.executable, "-m", "pip", "install", "--no-compile", "--no-deps", *common]
+
+
+def _made(image: str, part: Filled) -> Made:
+    group = hashlib.sha256(f"{image} {part.place}".encode()).hexdigest()[:12]
+    name = image.rpartition("/")[2].partition(":")[0]
+    return Made(f"{name}-{group}", _key(part), part.about, keep=1 if part.gib > LARGE_GIB else 3)
 
 
 def _key(part: Filled) -> str:

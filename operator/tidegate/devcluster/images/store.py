@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.devcluster.commands import LAST_LINES, Runner
 from tidegate.devcluster.errors import ClusterError
-from tidegate.devcluster.images.archive import Image, write_archive
+from tidegate.devcluster.images.archive import Blob, Image, blobs_of, write_archive
+from tidegate.devcluster.images.digests import Digests
 from tidegate.devcluster.namespaces import Namespaces
 from tidegate.devcluster.node import Node
 
-IMPORT_BUDGET = 600.0  # seconds after the last byte; some 50 for 5 GB
-CTR = ("ctr", "--namespace", "k8s.io", "images")
+CTR = ("ctr", "--namespace", "k8s.io")
+IMPORT_BUDGET = 600.0  # seconds after the last byte; some 25 for vLLM's 2.5 GB
 
 
 @dataclass(frozen=True)
 class NodeStore:
-    """Imports images into a node, each only when its content is new."""
+    """Imports images into a node: an image only when it is new, and of that only the layers that are."""
 
     runner: Runner
     namespaces: Namespaces
@@ -29,55 +31,70 @@ class NodeStore:
 
     def add(self, image: Image) -> bool:
         """Whether the image had to be imported. A refusal is a ClusterError."""
-        known = self._known()
-        if known.get(image.name) == image.identity and image.name in self.names():
+        if self._imported().get(image.name) == image.identity and image.name in self.images():
             return False
-        self._import(image)
-        self._record.write_text(json.dumps({**self._known(), image.name: image.identity}))
+        blobs = blobs_of(image, Digests(self.node.cache.root / "layers" / "digests.json").of)
+        self._import(image.name, blobs, self._content())
+        self._record.write_text(json.dumps({**self._imported(), image.name: image.identity}))
+        self._forget_nameless()
         return True
 
     def answers(self) -> bool:
         """Whether the node's container runtime is up."""
-        words = self.namespaces.inside(self.node, ["ctr", "version"])
-        return self.runner.run(words, check=False).code == 0
+        return self.runner.run(self._inside("version"), check=False).code == 0
 
-    def names(self) -> set[str]:
-        """The names of all images that are there."""
-        words = self.namespaces.inside(self.node, [*CTR, "list", "--quiet"])
-        listed = self.runner.run(words)
-        return set(listed.stdout.split())
+    def images(self) -> dict[str, str]:
+        """The names of all images that are there → the digest of each."""
+        lines = self.runner.run(self._inside("images", "list")).stdout.splitlines()[1:]
+        return {words[0]: words[2] for words in map(str.split, lines)}
 
-    def _import(self, image: Image) -> None:
-        words = self.namespaces.inside(self.node, [*CTR, "import", "-"])
+    def _content(self) -> set[str]:
+        return set(self.runner.run(self._inside("content", "list", "--quiet")).stdout.split())
+
+    def _forget_nameless(self) -> None:
+        """Frees the disk of images that lost their name to newer ones; the runtime keeps their digests."""
+        stale = nameless(self.images())
+        if stale:
+            self.runner.run(self._inside("images", "remove", "--sync", *stale), check=False)
+
+    def _import(self, name: str, blobs: Sequence[Blob], known: Collection[str]) -> None:
+        words = self._inside("images", "import", "-")
         with tempfile.TemporaryFile() as output:
             run = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output, stderr=output)
             try:
-                _feed(image, run)
+                _feed(run, name, blobs, known)
             finally:
                 run.kill()
                 run.wait()
             output.seek(0)
             lines = output.read().decode(errors="replace").splitlines()
         if run.returncode != 0:
-            raise ClusterError(
-                "\n  ".join([f"{self.node.name} cannot import {image.name}:", *lines[-LAST_LINES:]])
-            )
+            raise ClusterError("\n  ".join([f"{self.node.name} cannot import {name}:", *lines[-LAST_LINES:]]))
+
+    def _inside(self, *words: str) -> list[str | Path]:
+        return self.namespaces.inside(self.node, [*CTR, *words])
 
     @property
     def _record(self) -> Path:
         return self.node.images / "tidegate-images.json"
 
-    def _known(self) -> dict[str, str]:
+    def _imported(self) -> dict[str, str]:
         try:
             known: dict[str, str] = json.loads(self._record.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # nothing was imported yet
             return {}
         return known
 
 
-def _feed(image: Image, run: subprocess.Popen[bytes]) -> None:
+def nameless(images: Mapping[str, str]) -> list[str]:
+    """Of names and digests of images: the names that are mere digests, where no real name means the same."""
+    named = {digest for name, digest in images.items() if not name.startswith("sha256:")}
+    return [name for name, digest in images.items() if name.startswith("sha256:") and digest not in named]
+
+
+def _feed(run: subprocess.Popen[bytes], name: str, blobs: Sequence[Blob], known: Collection[str]) -> None:
     if run.stdin is None:
         raise RuntimeError("started without a pipe")
     with suppress(BrokenPipeError), run.stdin:  # it may give up early; what it printed says why
-        write_archive(image, run.stdin)
+        write_archive(name, blobs, known, run.stdin)
     run.wait(IMPORT_BUDGET)

@@ -1,0 +1,83 @@
+"""spec.resources: what one worker gets."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from tidegate.api import rules
+from tidegate.api.base import LabelValue, Model, Size, WholeCores, require, with_rules
+from tidegate.domain.quantity import parse_bytes
+
+
+class Accelerator(Model):
+    """The devices of one worker."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(rules.ACCELERATOR_TYPES))
+
+    resource: str = Field(
+        min_length=3,
+        max_length=128,
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        description="The extended resource that the device plugin offers: nvidia.com/gpu, amd.com/gpu, "
+        "nvidia.com/mig-1g.10gb.",
+    )
+    count: int = Field(
+        ge=1,
+        le=64,
+        description="Devices of one worker. With more than one the model is spread over them "
+        "(--tensor-parallel-size).",
+    )
+    types: tuple[LabelValue, ...] = Field(
+        default=(),
+        max_length=16,
+        description=(
+            "Products that will do, as the vendor's node labels call them: NVIDIA-L4, NVIDIA-L40S. They "
+            "become node affinity on nvidia.com/gpu.product or amd.com/gpu.product-name. Default: any."
+        ),
+        json_schema_extra=with_rules(list_type="set"),
+    )
+
+    @model_validator(mode="after")
+    def _known_products(self) -> Self:
+        known = self.resource.startswith(("nvidia.com/", "amd.com/"))
+        require(not self.types or known, rules.ACCELERATOR_TYPES)
+        return self
+
+
+class Resources(Model):
+    """What one worker gets. Requests equal limits, so its pod is in the QoS class Guaranteed."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(rules.SHARED_MEMORY))
+
+    cpu: WholeCores = Field(
+        description=(
+            "Whole cores of one worker, from 1 to 1024. On a node with the static CPU manager policy they "
+            "are exclusively its own."
+        )
+    )
+    memory: Size = Field(description="Memory of one worker, such as 32Gi; sharedMemory is part of it.")
+    ephemeral_storage: Size | None = Field(
+        default=None,
+        description=(
+            "Disk of one worker for logs, /tmp and downloaded weights, such as 20Gi. Absent: neither "
+            "reserved nor limited."
+        ),
+    )
+    shared_memory: Size | None = Field(
+        default=None,
+        description=(
+            "Size of /dev/shm, such as 2Gi; a part of memory, so it must be less. Absent: the container "
+            "runtime's own, commonly 64Mi."
+        ),
+    )
+    accelerator: Accelerator | None = Field(
+        default=None, description="The devices of one worker. Absent: it runs on CPU."
+    )
+
+    @model_validator(mode="after")
+    def _shared_memory_is_a_part(self) -> Self:
+        shared = 0 if self.shared_memory is None else parse_bytes(self.shared_memory)
+        require(shared < parse_bytes(self.memory), rules.SHARED_MEMORY)
+        return self

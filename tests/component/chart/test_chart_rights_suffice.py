@@ -1,0 +1,203 @@
+"""The whole operator and the gateway's substrate with the chart's own accounts.
+
+Nothing is refused to them, and no right is idle: the API server's audit log is the judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.component.chart.conftest import NAMESPACE, token_of
+from tests.component.chart.helm import Helm
+from tests.component.kube.https import authority_of
+from tests.component.kube.objects import MANAGER, create_pod, create_service, replicas
+from tests.component.kube.test_node_labels_on_api_server import kubelet, node
+from tests.component.kube.wire import eventually
+from tests.unit.kube.fakes import RecordingSink
+from tidegate.controller.app import OperatorSettings, run
+from tidegate.devcluster import ApiServer
+from tidegate.devcluster.apiserver import free_ports
+from tidegate.domain.service import ServiceKey
+from tidegate.kube import paths
+from tidegate.kube.client import Json, KubeClient
+from tidegate.kube.errors import NotFoundError
+from tidegate.kube.gateway_substrate import GatewaySubstrate
+from tidegate.resources.deployment import WorkerImages
+
+SECRET = paths.secret(NAMESPACE, "tidegate-webhook-tls")
+
+Right = tuple[str, str, str]  # account, verb, group/resource
+
+
+def kubeconfig_with(server: ApiServer, token: str, folder: Path) -> Path:
+    """A kubeconfig with nothing but this token."""
+    config = yaml.safe_load(server.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    file = folder / "token.kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+@asynccontextmanager
+async def operator_running() -> AsyncIterator[None]:
+    metrics, health, webhook = free_ports(3)
+    settings = OperatorSettings(
+        namespace=NAMESPACE,
+        images=WorkerImages(cpu="none:1", cuda="none:2"),
+        host="127.0.0.1",
+        metrics_port=metrics,
+        health_port=health,
+        webhook_port=webhook,
+        resync_seconds=1,
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(settings, stop))
+    try:
+        yield
+        assert not task.done(), task.exception()
+    finally:
+        stop.set()
+        await task
+
+
+@pytest.fixture(autouse=True)
+def _as_the_operator(
+    server: ApiServer, admin: httpx.Client, installed: Helm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From here on this process reaches the cluster as the operator's pod would."""
+    kubeconfig = kubeconfig_with(server, token_of(admin, "tidegate-operator"), tmp_path)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+
+
+async def test_the_rights_suffice_and_each_is_used(
+    server: ApiServer, installed: Helm, as_admin: KubeClient, as_gateway: KubeClient, tmp_path: Path
+) -> None:
+    await broken_secret(as_admin)
+    async with (
+        kubelet(authority_of(server.plane.state.pki, tmp_path), "static") as port,
+        operator_running(),
+    ):
+        await node(as_admin, "n", port)
+        await the_life_of_a_service(as_admin, as_gateway)
+        await eventually(lambda: _labelled(as_admin), "the node is labelled")
+        await eventually(lambda: _has_a_certificate(as_admin), "the broken certificate is replaced")
+    await as_admin.delete(SECRET)
+    async with operator_running():
+        await eventually(lambda: _has_a_certificate(as_admin), "a certificate is made")
+    requests = [json.loads(line) for line in server.audit_log.read_text().splitlines()]
+    ours = [entry for entry in requests if f":{NAMESPACE}:tidegate-" in entry["user"]["username"]]
+    assert [_shown(entry) for entry in ours if entry.get("responseStatus", {}).get("code") == 403] == []
+    used = {right for entry in ours if (right := _right(entry))}
+    granted = set(_granted(installed))
+    assert granted - used == NOT_SEEN_HERE
+
+
+# Only a kubelet can see the first; the second waits for a name that is taken by somebody else.
+NOT_SEEN_HERE = {("tidegate-operator", "get", "/nodes/configz"), ("tidegate-operator", "get", "/services")}
+
+
+async def the_life_of_a_service(admin: KubeClient, gateway: KubeClient) -> None:
+    """Made, woken by the gateway, changed, put to sleep by the operator."""
+    key = ServiceKey("default", "qwen")
+    sink = RecordingSink()
+    watch = asyncio.create_task(GatewaySubstrate(gateway).watch(sink))
+    try:
+        await create_service(admin, *_names(key), scaling={"idleTimeoutSeconds": 1})
+        await eventually(lambda: _exists(admin, key), "the Deployment is made", seconds=20)
+        await GatewaySubstrate(gateway).wake(key)
+        assert await replicas(admin, *_names(key)) == 1
+        await create_pod(admin, *_names(key), "w1")
+        await eventually(lambda: key in sink.views and bool(sink.views[key].workers), "the gateway sees both")
+        patch = {"spec": {"engine": {"maxConcurrency": 7}}}
+        path = paths.inference_service(*_names(key))
+        await admin.merge_patch(path, patch, field_manager=MANAGER)
+        await eventually(lambda: _has_seven(admin, key), "the change arrives")
+        service = paths.service(*_names(key))
+        drift = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}
+        await admin.merge_patch(service, drift, field_manager=MANAGER)
+        suspended = {"spec": {"suspend": True}}
+        await admin.merge_patch(path, suspended, field_manager=MANAGER)
+        await eventually(lambda: _asleep(admin, key), "it is put to sleep")
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+async def broken_secret(admin: KubeClient) -> None:
+    """What a foreign hand may leave behind."""
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": "tidegate-webhook-tls"},
+        "data": {"tls.crt": "", "tls.key": ""},
+    }
+    await admin.create(paths.secrets(NAMESPACE), body, field_manager=MANAGER)
+
+
+async def _has_a_certificate(admin: KubeClient) -> bool:
+    try:
+        return bool((await admin.get(SECRET))["data"]["tls.crt"])
+    except NotFoundError:
+        return False
+
+
+def _names(key: ServiceKey) -> tuple[str, str]:
+    return key.namespace, key.name
+
+
+async def _exists(client: KubeClient, key: ServiceKey) -> bool:
+    try:
+        await replicas(client, *_names(key))
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _has_seven(client: KubeClient, key: ServiceKey) -> bool:
+    deployment = await client.get(paths.deployment(key.namespace, f"{key.name}-worker"))
+    return "7" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+async def _asleep(client: KubeClient, key: ServiceKey) -> bool:
+    return await replicas(client, *_names(key)) == 0
+
+
+async def _labelled(client: KubeClient) -> bool:
+    labels = (await client.get(paths.node("n")))["metadata"].get("labels") or {}
+    return bool(labels.get("tidegate.io/cpu-manager-policy") == "static")
+
+
+def _right(entry: Json) -> Right | None:
+    reference = entry.get("objectRef")
+    if not reference:
+        return None  # discovery
+    resource = "/".join(filter(None, [reference["resource"], reference.get("subresource")]))
+    account = entry["user"]["username"].rpartition(":")[2]
+    return account, entry["verb"], f"{reference.get('apiGroup', '')}/{resource}"
+
+
+def _granted(helm: Helm) -> Iterator[Right]:
+    for document in yaml.safe_load_all(helm.template()):
+        if document and document["kind"] in ("ClusterRole", "Role"):
+            for rule in document["rules"]:
+                yield from (
+                    (document["metadata"]["name"], verb, f"{group}/{resource}")
+                    for group in rule["apiGroups"]
+                    for resource in rule["resources"]
+                    for verb in rule["verbs"]
+                )
+
+
+def _shown(entry: dict[str, Any]) -> str:
+    return f"{entry['user']['username']} {entry['verb']} {entry['requestURI']}"

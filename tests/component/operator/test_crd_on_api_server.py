@@ -1,0 +1,206 @@
+"""What the API server itself says about an InferenceService, with no operator anywhere."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.component.operator.harness import World
+from tidegate.devcluster import ApiServer
+from tidegate.kube import paths
+from tidegate.kube.client import Json, KubeClient
+from tidegate.kube.errors import InvalidError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GPU = {"resource": "nvidia.com/gpu", "count": 1}
+LEAST: Json = {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "1Gi"}}
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("model.uri", "s3://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
+    ("model.uri", "file:///a/../../etc", r"spec\.model\.uri.*without \.\."),
+    ("model.uri", "hf://", r"spec\.model\.uri"),
+    ("model.uri", "https://example.com/a", r"spec\.model\.uri"),
+    ("model.servedNames", [], r"spec\.model\.servedNames"),
+    ("model.servedNames", ["a", "a"], r"spec\.model\.servedNames.*Duplicate"),
+    ("model.servedNames", ["a b"], r"spec\.model\.servedNames\[0\]"),
+    ("engine.args", ["--model", "x"], r"spec\.engine\.args.*set spec\.model\.uri"),
+    ("engine.args", ["--served_model_name=x"], r"spec\.engine\.args.*set spec\.model\.servedNames"),
+    ("engine.args", ["--max-num-seqs=9"], r"spec\.engine\.args.*set spec\.engine\.maxConcurrency"),
+    ("engine.args", ["-tp", "2"], r"spec\.engine\.args.*set spec\.resources\.accelerator\.count"),
+    ("engine.args", ["--port", "80"], r"spec\.engine\.args.*port 8000"),
+    ("engine.args", ["x"] * 65, r"spec\.engine\.args"),
+    ("engine.env", [{"name": "A"}], r"spec\.engine\.env\[0\].*exactly one of value and valueFrom"),
+    ("engine.env", [{"name": "A", "value": "1"}] * 2, r"spec\.engine\.env.*Duplicate"),
+    ("engine.env", [{"name": "1A", "value": "1"}], r"spec\.engine\.env\[0\]\.name"),
+    ("engine.maxConcurrency", 0, r"spec\.engine\.maxConcurrency"),
+    ("engine.maxConcurrency", "8", r"spec\.engine\.maxConcurrency.*integer"),
+    ("engine.readinessPath", "health", r"spec\.engine\.readinessPath"),
+    ("engine.startupDeadlineSeconds", 5, r"spec\.engine\.startupDeadlineSeconds"),
+    ("resources.cpu", "500m", r"spec\.resources\.cpu.*whole number of cores"),
+    ("resources.cpu", 0, r"spec\.resources\.cpu.*whole number of cores"),
+    ("resources.cpu", 1.5, r"spec\.resources\.cpu"),
+    ("resources.memory", "much", r"spec\.resources\.memory.*512Mi"),
+    ("resources.memory", "-1Gi", r"spec\.resources\.memory"),
+    ("resources.ephemeralStorage", "0", r"spec\.resources\.ephemeralStorage"),
+    ("resources.sharedMemory", "1024Mi", r"spec\.resources\.sharedMemory.*part of memory"),
+    ("resources.accelerator", {"resource": "gpu", "count": 1}, r"accelerator\.resource"),
+    ("resources.accelerator", GPU | {"count": 0}, r"accelerator\.count"),
+    ("resources.accelerator", {"resource": "x.org/npu", "count": 1, "types": ["A"]}, r"accelerator\.types"),
+    ("cpuIsolation", "Sometimes", r"spec\.cpuIsolation.*Required"),
+    ("placement.nodeSelector", {"a b": "c"}, r"spec\.placement\.nodeSelector"),
+    ("placement.tolerations", [{"effect": "NoSchedule"}], r"tolerations\[0\].*operator Exists"),
+    ("rollout", "Blue", r"spec\.rollout"),
+    ("suspend", "yes", r"spec\.suspend"),
+    ("replicas", 2, r"spec\.replicas.*scaling\.mode"),
+    ("scaling.mode", "External", r"spec\.replicas.*must be set"),
+    ("scaling.mode", "Auto", r"spec\.scaling\.mode"),
+    ("scaling.minReplicas", 2, r"spec\.scaling\.minReplicas.*not be more than maxReplicas"),
+    ("scaling.minReplicas", -1, r"spec\.scaling\.minReplicas"),
+    ("scaling.maxReplicas", 0, r"spec\.scaling\.maxReplicas"),
+    ("scaling.idleTimeoutSeconds", -1, r"spec\.scaling\.idleTimeoutSeconds"),
+    ("scaling.coldStartTimeoutSeconds", 0, r"spec\.scaling\.coldStartTimeoutSeconds"),
+    ("queue.maxDepth", 0, r"spec\.queue\.maxDepth"),
+    ("queue.maxDepth", 100001, r"spec\.queue\.maxDepth"),
+    ("queue.maxBytes", "lots", r"spec\.queue\.maxBytes"),
+    ("queue.waitTimeoutSeconds", 0, r"spec\.queue\.waitTimeoutSeconds"),
+    ("queue.executionTimeoutSeconds", 86401, r"spec\.queue\.executionTimeoutSeconds"),
+    ("queue.retryAfterSeconds", 0, r"spec\.queue\.retryAfterSeconds"),
+]
+
+ACCEPTED: list[tuple[str, Any]] = [
+    ("model.uri", "pvc://models/minilm/v1"),
+    ("model.uri", "file:///opt/model"),
+    ("resources.cpu", "4"),
+    ("resources.memory", 2**30),
+    ("resources.sharedMemory", "512Mi"),
+    ("resources.accelerator", GPU | {"types": ["NVIDIA-L4"]}),
+    ("engine.args", ["--dtype", "half", "--max-model-len=4096", "--model-impl", "auto"]),
+    ("engine.env", [{"name": "T", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]),
+    ("placement.tolerations", [{"operator": "Exists"}]),
+    ("placement.nodeSelector", {"topology.kubernetes.io/zone": "a"}),
+    ("queue.retryAfterSeconds", None),
+    ("scaling", {"minReplicas": 2, "maxReplicas": 2, "idleTimeoutSeconds": 0}),
+]
+
+
+def manifest(world: World, name: str = "one", **spec: Any) -> Json:
+    return {
+        "apiVersion": "tidegate.io/v1alpha1",
+        "kind": "InferenceService",
+        "metadata": {"name": name, "namespace": world.namespace},
+        "spec": {**copy.deepcopy(LEAST), **spec},
+    }
+
+
+def with_value(world: World, path: str, value: Any) -> Json:
+    found = manifest(world)
+    parent = found["spec"]
+    *way, last = path.split(".")
+    for step in way:
+        parent = parent.setdefault(step, {})
+    parent[last] = value
+    return found
+
+
+async def create(world: World, body: Json) -> Json:
+    return await world.kube.create(paths.inference_services(world.namespace), body, field_manager="tests")
+
+
+@pytest.mark.parametrize(("path", "value", "message"), REFUSED)
+async def test_what_is_wrong_is_refused_with_the_fields_name(
+    world: World, path: str, value: Any, message: str
+) -> None:
+    with pytest.raises(InvalidError, match=f"(?s){message}"):
+        await create(world, with_value(world, path, value))
+
+
+@pytest.mark.parametrize(("path", "value"), ACCEPTED)
+async def test_what_is_right_is_taken(world: World, path: str, value: Any) -> None:
+    await create(world, with_value(world, path, value))
+
+
+@pytest.mark.parametrize("name", ["a" * 51, "1a", "a.b"])
+async def test_a_name_of_which_no_host_can_be_made_is_refused(world: World, name: str) -> None:
+    with pytest.raises(InvalidError, match=r"metadata\.name must be a DNS label of at most 50 characters"):
+        await create(world, manifest(world, name))
+
+
+async def test_the_defaults_are_filled_in_and_no_other(world: World) -> None:
+    stored = await create(world, manifest(world))
+    assert stored["spec"] == {
+        **LEAST,
+        "engine": {"maxConcurrency": 32, "readinessPath": "/v1/models", "startupDeadlineSeconds": 900},
+        "cpuIsolation": "Preferred",
+        "rollout": "Replace",
+        "suspend": False,
+        "scaling": {
+            "mode": "Managed",
+            "minReplicas": 0,
+            "maxReplicas": 1,
+            "idleTimeoutSeconds": 180,
+            "coldStartTimeoutSeconds": 300,
+        },
+        "queue": {"maxBytes": "64Mi", "waitTimeoutSeconds": 120, "executionTimeoutSeconds": 300},
+    }
+
+
+async def test_a_change_of_the_spec_counts_a_generation_and_one_of_the_status_does_not(world: World) -> None:
+    await create(world, manifest(world))
+    path = paths.inference_service(world.namespace, "one")
+    status = {"status": {"phase": "Idle"}, "spec": {"suspend": True}}
+    after = await world.kube.merge_patch(f"{path}/status", status, field_manager="tests")
+    assert (after["metadata"]["generation"], after["spec"]["suspend"]) == (1, False)
+    after = await world.kube.merge_patch(path, {"spec": {"suspend": True}}, field_manager="tests")
+    assert after["metadata"]["generation"] == 2
+
+
+def kubectl(server: ApiServer, *arguments: str) -> str:
+    environment = os.environ | {"KUBECONFIG": str(server.kubeconfig)}
+    done = subprocess.run(
+        ["kubectl", *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_kubectl_explain_needs_no_other_page(server: ApiServer, kube: KubeClient) -> None:
+    text = " ".join(kubectl(server, "explain", "inferenceservice.spec.scaling.idleTimeoutSeconds").split())
+    assert "Seconds without activity" in text
+    assert "the last request arrived, the last request ended" in text
+    assert "Zero: sleep as soon as nothing waits or runs" in text
+    assert "Default: 180" in text
+
+
+async def test_kubectl_get_shows_the_columns(server: ApiServer, world: World) -> None:
+    await create(world, manifest(world))
+    status = {
+        "phase": "Running",
+        "ready": "1/1",
+        "model": "qwen",
+        "url": "http://here",
+        "isolation": "Exclusive",
+        "queue": {"limit": 128, "source": "Default", "summary": "12/128"},
+        "coldStarts": {"count": 1, "lastSeconds": "38"},
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Ready",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+        ],
+    }
+    path = paths.inference_service_status(world.namespace, "one")
+    await world.kube.merge_patch(path, {"status": status}, field_manager="tests")
+    table = kubectl(server, "get", "infsvc", "-n", world.namespace).splitlines()
+    assert table[0].split() == ["NAME", "PHASE", "READY", "QUEUE", "MODEL", "REASON", "AGE"]
+    assert table[1].split()[:6] == ["one", "Running", "1/1", "12/128", "qwen", "Ready"]
+    wide = kubectl(server, "get", "inference", "-o", "wide", "-n", world.namespace).splitlines()
+    assert wide[0].split()[7:] == ["URL", "ISOLATION", "COLD"]
+    assert wide[1].split()[7:] == ["http://here", "Exclusive", "38"]

@@ -1,0 +1,166 @@
+"""Watches that lose what happens, operators that come back, and what a steady state costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.component.kube.wire import eventually, restart
+from tests.component.operator.harness import (
+    Operator,
+    World,
+    api_proxy,
+    gateway_pod,
+    played_parts,
+    running_operator,
+    stop,
+)
+from tidegate.devcluster import ApiServer
+from tidegate.kube import paths
+from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import NotFoundError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@asynccontextmanager
+async def operator_of(
+    server: ApiServer, kube: KubeClient, folder: Path, *, resync: float
+) -> AsyncIterator[Operator]:
+    async with (
+        played_parts(kube) as (_, _, settings),
+        api_proxy(server) as proxy,
+        running_operator(proxy, folder, resync_seconds=resync, **settings) as operator,
+    ):
+        yield operator
+
+
+async def test_a_worker_deployment_deleted_while_the_watch_is_broken_comes_back(
+    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
+) -> None:
+    async with operator_of(server, kube, tmp_path, resync=4) as operator:
+        await world.idle("lost")
+        first = await world.deployment("lost")
+        operator.proxy.break_watches()
+        await kube.delete(paths.deployment(world.namespace, "lost-worker"))
+        operator.proxy.mend_watches()
+
+        async def back() -> bool:
+            try:
+                return bool((await world.deployment("lost"))["metadata"]["uid"] != first["metadata"]["uid"])
+            except NotFoundError:
+                return False
+
+        await eventually(back, "the Deployment is back", seconds=12)
+        await eventually(lambda: _complete(world, "lost"), "it is whole again")
+        assert await world.replicas("lost") == 0
+
+
+async def test_what_changed_while_the_watch_was_broken_is_seen_when_it_is_mended(
+    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
+) -> None:
+    async with operator_of(server, kube, tmp_path, resync=600) as operator:
+        await world.idle("changed")
+        operator.proxy.break_watches()
+        await world.change("changed", suspend=True)
+        await world.create("made")
+        operator.proxy.mend_watches()
+        await world.phase("changed", "Suspended")
+        await world.phase("made", "Idle")
+
+
+async def test_a_steady_state_costs_no_write_and_neither_does_a_restart(
+    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
+) -> None:
+    async with operator_of(server, kube, tmp_path, resync=1) as operator:
+        for number in range(10):
+            await world.create(f"steady-{number}", queue={"maxDepth": 10} if number % 2 else {})
+        for number in range(10):
+            await world.phase(f"steady-{number}", "Idle")
+        await world.scale("steady-0", 1)
+        await world.phase("steady-0", "Starting")
+        await operator.settled()
+        before = len(operator.writes)
+        await asyncio.sleep(4)  # four full listings
+        assert operator.writes[before:] == []
+        assert 'tidegate_api_writes_total{kind="Deployment",verb="create"} 10.0' in await operator.metrics()
+        await stop(operator)
+        async with running_operator(operator.proxy, tmp_path, resync_seconds=1):
+            await asyncio.sleep(4)
+            assert operator.writes[before:] == []
+
+
+async def test_an_operator_that_was_away_catches_up(
+    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
+) -> None:
+    async with operator_of(server, kube, tmp_path, resync=600) as operator:
+        await world.idle("known")
+        await stop(operator)
+        await kube.delete(paths.deployment(world.namespace, "known-worker"))
+        await kube.delete(paths.service(world.namespace, "known"))
+        await world.create("new", scaling={"minReplicas": 1})
+        async with running_operator(operator.proxy, tmp_path):
+            await world.phase("new", "Starting")
+            await eventually(lambda: _complete(world, "known"), "the Deployment is back")
+            assert await world.replicas("known") == 0
+
+
+async def test_it_outlives_a_restart_of_the_api_server(
+    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
+) -> None:
+    async with operator_of(server, kube, tmp_path, resync=600) as operator:
+        await world.idle("before")
+        restart(server)
+        await world.change("before", suspend=True)
+        await world.phase("before", "Suspended", seconds=30)
+        assert operator.process.returncode is None
+
+
+async def test_a_watch_that_fails_for_good_ends_the_operator_with_a_sentence(
+    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
+) -> None:
+    async with operator_of(server, kube, tmp_path, resync=600) as operator:
+        await world.idle("watched")
+        operator.proxy.garbage = True
+        operator.proxy.break_watches()
+        operator.proxy.resume_watches()
+        await asyncio.wait_for(operator.process.wait(), 25)
+        assert operator.process.returncode == 1
+        assert "a watch failed for good" in operator.log.read_text()
+
+
+async def test_sigterm_ends_it_cleanly(server: ApiServer, kube: KubeClient, tmp_path: Path) -> None:
+    async with operator_of(server, kube, tmp_path, resync=600) as operator:
+        await operator.settled()
+        begun = time.monotonic()
+        await stop(operator)
+        assert operator.process.returncode == 0
+        assert time.monotonic() - begun < 4
+        assert "Traceback" not in operator.log.read_text()
+        assert "ERROR" not in operator.log.read_text()
+
+
+async def test_a_gateway_that_is_not_heard_is_reported(
+    server: ApiServer, kube: KubeClient, tmp_path: Path
+) -> None:
+    await gateway_pod(kube)
+    nobody = {"gateway_admin_port": 1}
+    async with api_proxy(server) as proxy, running_operator(proxy, tmp_path, **nobody) as operator:
+
+        async def silent() -> bool:
+            return "tidegate_gateways_silent 1.0" in await operator.metrics()
+
+        await eventually(silent, "the gateway is silent")
+
+
+async def _complete(world: World, name: str) -> bool:
+    try:
+        deployment = await world.deployment(name)
+    except NotFoundError:
+        return False
+    return "tidegate.io/spec-hash" in deployment["metadata"].get("annotations", {})

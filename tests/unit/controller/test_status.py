@@ -1,0 +1,122 @@
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.resources.services import service
+from tidegate.controller.status import Observation, blocked_status, only_queue, status_of, status_patch
+from tidegate.domain.causes import Cause
+from tidegate.domain.isolation import Isolation
+from tidegate.domain.limits import QueueLimit
+from tidegate.domain.phases import PhaseFacts
+from tidegate.domain.scaling import Load, ScaleDecision
+from tidegate.domain.workers import WorkerFacts
+
+Json = dict[str, Any]
+
+STARTED, NOW = 1_767_225_600.0, 1_767_225_700.0
+WORKER = WorkerFacts("w-1", STARTED, node="n", guaranteed=True)
+READY = replace(WORKER, ready_since=STARTED + 38)
+
+
+def seen(wanted: int, *workers: WorkerFacts, depth: int = 0, reason: str = "Demand") -> Observation:
+    ready = sum(1 for each in workers if each.ready)
+    facts = PhaseFacts(suspended=False, wanted=wanted, ready=ready, remaining=len(workers))
+    return Observation(
+        facts=facts,
+        workers=workers,
+        limit=QueueLimit(128, "Default"),
+        load=Load(waiting=depth),
+        decision=ScaleDecision(wanted, reason, ""),
+        isolation=Isolation.EXCLUSIVE if ready else None,
+    )
+
+
+def merged(status: Json, patch: Json) -> Json:
+    """What the API server makes of a merge patch."""
+    result = dict(status)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, dict):
+            result[name] = merged(result.get(name) or {}, value)
+        else:
+            result[name] = value
+    return result
+
+
+def after(status: Json, observation: Observation, now: float = NOW) -> Json:
+    wanted = status_of(service(), observation, status, now)
+    return merged(status, status_patch(wanted, status))
+
+
+def test_the_columns_of_kubectl_get_are_filled() -> None:
+    status = after({}, seen(1, READY, depth=12))
+    assert status["phase"] == "Running"
+    assert status["ready"] == "1/1"
+    assert status["queue"] == {"limit": 128, "source": "Default", "summary": "12/128"}
+    assert status["model"] == "qwen"
+    assert status["url"] == "http://qwen.team.svc.cluster.local/v1"
+    assert status["isolation"] == "Exclusive"
+    assert status["selector"] == "tidegate.io/inferenceservice=qwen"
+    assert status["observedGeneration"] == 1
+
+
+@given(
+    st.lists(st.sampled_from([seen(0), seen(1), seen(1, WORKER), seen(1, READY), seen(0, READY)]), max_size=6)
+)
+def test_the_same_facts_never_write_twice(way: list[Observation]) -> None:
+    status: Json = {}
+    for step, observation in enumerate(way):
+        status = after(status, observation, NOW + step)
+        again = status_of(service(), observation, status, NOW + step + 1000)
+        assert status_patch(again, status) == {}
+
+
+def test_what_does_not_apply_any_more_goes() -> None:
+    asleep = after(after({}, seen(1, READY)), seen(0))
+    assert "isolation" not in asleep
+
+
+def test_only_a_changed_depth_may_wait() -> None:
+    status = after({}, seen(1, READY))
+    deeper = status_patch(status_of(service(), seen(1, READY, depth=3), status, NOW), status)
+    assert only_queue(deeper)
+    assert not only_queue(status_patch(status_of(service(), seen(0), status, NOW), status))
+
+
+def test_a_start_from_zero_is_counted_once_with_its_seconds() -> None:
+    status = after(after({}, seen(0)), seen(1, WORKER))
+    assert "coldStarts" not in status
+    status = after(status, seen(1, READY))
+    assert status["coldStarts"] == {"count": 1, "lastSeconds": "38", "lastWorker": "w-1"}
+    flapped = after(after(status, seen(1, WORKER)), seen(1, READY))
+    assert flapped["coldStarts"]["count"] == 1
+    second = replace(READY, name="w-2", created=STARTED + 500, ready_since=STARTED + 510)
+    again = after(after(flapped, seen(0)), seen(1, second))
+    assert again["coldStarts"] == {"count": 2, "lastSeconds": "10", "lastWorker": "w-2"}
+
+
+def test_the_scaling_reason_is_that_of_the_last_change() -> None:
+    status = after({}, seen(0, reason="Idle"))
+    woken = after(status, seen(1, WORKER, reason="Loading"), NOW + 5)
+    assert woken["scaling"] == {"desired": 1, "reason": "Woken", "since": "2026-01-01T00:01:45Z"}
+    assert after(woken, seen(1, READY, reason="Recent"), NOW + 50)["scaling"] == woken["scaling"]
+
+
+def test_a_blocked_service_says_why_and_keeps_the_rest() -> None:
+    status = after({}, seen(0))
+    raw: Json = {"metadata": {"generation": 4}, "status": status}
+    patch = status_patch(blocked_status(raw, Cause("NameConflict", "in the way"), NOW), status)
+    blocked = merged(status, patch)
+    assert blocked["phase"] == "Failed"
+    assert blocked["url"] == status["url"]
+    (ready,) = blocked["conditions"]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "NameConflict")
+    assert (
+        status_patch(
+            blocked_status(raw | {"status": blocked}, Cause("NameConflict", "in the way"), NOW), blocked
+        )
+        == {}
+    )

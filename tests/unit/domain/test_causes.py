@@ -1,0 +1,117 @@
+from typing import Any
+
+import pytest
+
+from tests.unit.domain.pods import Json, condition, container, failing_pod, pod, ready_pod
+from tidegate.domain.causes import Cause, cause_of, replica_failure
+from tidegate.domain.workers import first_cause, worker_facts
+
+DEADLINE = 900.0
+
+
+def cause(of: Json) -> Cause:
+    found = cause_of(of, DEADLINE)
+    assert found is not None
+    return found
+
+
+def ended(**terminated: Any) -> Json:
+    return failing_pod({"exitCode": 1, "reason": "Error", **terminated})
+
+
+def test_the_engines_own_line_is_reason_and_message() -> None:
+    found = cause(ended(message="ModelNotFound: /models/none has no config.json\n"))
+    assert found == Cause("ModelNotFound", "/models/none has no config.json")
+
+
+def test_of_a_whole_log_the_last_line_counts() -> None:
+    assert cause(ended(message="INFO start\n\nBadArgument: --foo is unknown\n  \n")).reason == "BadArgument"
+
+
+def test_a_line_that_is_not_the_engines_is_shown_with_the_exit_code() -> None:
+    found = cause(ended(exitCode=3, message="Traceback: no\nsegmentation fault"))
+    assert found == Cause("EngineFailed", "the engine ended with exit code 3: segmentation fault")
+
+
+def test_an_engine_that_ends_well_has_ended_nevertheless() -> None:
+    assert cause(ended(exitCode=0, reason="Completed")).reason == "EngineExited"
+
+
+def test_a_killed_engine_needed_more_memory_than_it_was_given() -> None:
+    assert cause(ended(reason="OOMKilled", message="OutOfMemory: x")).reason == "OOMKilled"
+
+
+def test_an_engine_that_ran_for_the_whole_deadline_was_too_slow() -> None:
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:15:01Z"}
+    found = cause(ended(exitCode=137, **times))
+    assert found.reason == "StartupDeadlineExceeded"
+    assert "startupDeadlineSeconds" in found.message
+
+
+def test_the_cause_stays_while_the_engine_is_started_again() -> None:
+    again = ended(message="ModelNotFound: gone")
+    again["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    assert cause(again).reason == "ModelNotFound"
+
+
+def test_nothing_is_wrong_with_a_first_start_or_a_ready_worker() -> None:
+    creating = {"containerStatuses": [container(state={"waiting": {"reason": "ContainerCreating"}})]}
+    for fine in (pod(), pod(creating), ready_pod()):
+        assert cause_of(fine, DEADLINE) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("ErrImagePull", "ImagePullBackOff"), ("CreateContainerConfigError", "CreateContainerConfigError")],
+)
+def test_what_the_kubelet_waits_for_is_the_cause(said: str, reason: str) -> None:
+    state = {"waiting": {"reason": said, "message": "no such thing"}}
+    found = cause(pod({"containerStatuses": [container(state=state)]}))
+    assert found == Cause(reason, "no such thing")
+
+
+def test_the_scheduler_names_the_resource_that_is_missing() -> None:
+    message = (
+        "0/2 nodes are available: 1 Insufficient cpu, 2 Insufficient nvidia.com/gpu. "
+        "preemption: 0/2 nodes are available: 2 No preemption victims found."
+    )
+    found = cause(
+        pod({"conditions": [condition("PodScheduled", "False", reason="Unschedulable", message=message)]})
+    )
+    assert found.reason == "Unschedulable"
+    assert found.message.startswith("no node has enough cpu and nvidia.com/gpu left: 0/2 nodes")
+    assert "preemption" not in found.message
+    assert not found.failure
+
+
+def test_a_rejected_or_evicted_pod_says_why() -> None:
+    found = cause(pod({"phase": "Failed", "reason": "SMTAlignmentError", "message": "not aligned"}))
+    assert found == Cause("SMTAlignmentError", "not aligned")
+
+
+def test_a_quota_that_forbids_pods_is_named() -> None:
+    refused = condition(
+        "ReplicaFailure", "True", reason="FailedCreate", message="forbidden: exceeded quota: gpu"
+    )
+    found = replica_failure({"status": {"conditions": [refused]}})
+    assert found
+    assert found.reason == "QuotaExceeded"
+    assert replica_failure({"status": {"conditions": [condition("ReplicaFailure", "False")]}}) is None
+
+
+def test_a_failure_comes_before_a_wait_and_an_ending_pod_counts_for_nothing() -> None:
+    waits = pod({"conditions": [condition("PodScheduled", "False", reason="Unschedulable", message="full")]})
+    fails = ended(message="ModelNotFound: gone")
+    facts = [worker_facts(each, DEADLINE) for each in (waits, fails)]
+    found = first_cause(facts)
+    assert found
+    assert found.reason == "ModelNotFound"
+    ending = failing_pod({"message": "ModelNotFound: x"}, deletionTimestamp="2026-01-01T00:01:00Z")
+    assert first_cause([worker_facts(ending, DEADLINE)]) is None
+
+
+def test_a_terminating_worker_is_not_ready_whatever_its_condition_says() -> None:
+    facts = worker_facts(ready_pod(deletionTimestamp="2026-01-01T00:01:00Z"), DEADLINE)
+    assert not facts.ready
+    assert not facts.loading
+    assert worker_facts(ready_pod(), DEADLINE).ready

@@ -1,0 +1,110 @@
+"""What a process may use, read from cgroups of both versions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tidegate_worker.cores import cgroup_folders, count_oom_kills, parse_cpus, read_share
+
+V1_MEMBERSHIP = (
+    "11:memory:/kubepods/pod1/engine\n6:cpuset:/kubepods/pod1/engine\n3:cpu,cpuacct:/kubepods/pod1/engine\n"
+)
+NO_LIMIT_V1 = "9223372036854771712"
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"), [("0-2,5", {0, 1, 2, 5}), ("7", {7}), ("", set()), ("0,2-3\n", {0, 2, 3})]
+)
+def test_a_list_of_cpus_is_read_with_its_ranges(text: str, cpus: set[int]) -> None:
+    assert parse_cpus(text) == cpus
+
+
+def test_a_container_on_cgroup_v1_finds_its_own_cgroup_at_the_top_of_the_mount(tmp_path: Path) -> None:
+    own = min(os.sched_getaffinity(0))
+    root = write(
+        tmp_path,
+        {
+            "proc/self/cgroup": V1_MEMBERSHIP,
+            "sys/fs/cgroup/cpuset/cpuset.cpus": f"{own}\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "100000\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": "3221225472\n",
+        },
+    )
+    share = read_share(root)
+    assert (share.cpus, share.quota, share.memory) == ((own,), 1.0, 3 << 30)
+
+
+def test_a_container_on_cgroup_v2_reads_the_unified_files(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        {
+            "proc/self/cgroup": "0::/\n",
+            "sys/fs/cgroup/cpuset.cpus.effective": "0-1023\n",
+            "sys/fs/cgroup/cpu.max": "250000 100000\n",
+            "sys/fs/cgroup/memory.max": "1073741824\n",
+        },
+    )
+    share = read_share(root)
+    assert share.cpus == tuple(sorted(os.sched_getaffinity(0)))
+    assert (share.quota, share.memory) == (2.5, 1 << 30)
+
+
+def test_no_limit_is_none_in_both_versions(tmp_path: Path) -> None:
+    v1 = {
+        "proc/self/cgroup": V1_MEMBERSHIP,
+        "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+        "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": NO_LIMIT_V1,
+    }
+    v2 = {
+        "proc/self/cgroup": "0::/\n",
+        "sys/fs/cgroup/cpu.max": "max 100000\n",
+        "sys/fs/cgroup/memory.max": "max\n",
+    }
+    for name, files in (("v1", v1), ("v2", v2)):
+        share = read_share(write(tmp_path / name, files))
+        assert (share.quota, share.memory) == (None, None), name
+
+
+def test_the_tightest_limit_on_the_way_up_counts(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        {
+            "proc/self/cgroup": "0::/slice/unit\n",
+            "sys/fs/cgroup/slice/cpu.max": "100000 100000\n",
+            "sys/fs/cgroup/slice/memory.max": "2147483648\n",
+            "sys/fs/cgroup/slice/unit/cpu.max": "max 100000\n",
+            "sys/fs/cgroup/slice/unit/memory.max": "4294967296\n",
+        },
+    )
+    share = read_share(root)
+    assert (share.quota, share.memory) == (1.0, 2 << 30)
+
+
+def test_a_path_that_leaves_the_mount_means_the_top_of_it(tmp_path: Path) -> None:
+    folders = cgroup_folders("0::/../other\n", tmp_path)
+    assert folders["cpu"] == [tmp_path]
+
+
+@pytest.mark.parametrize(
+    ("membership", "file", "text"),
+    [
+        ("0::/\n", "memory.events", "low 0\nmax 7\noom 2\noom_kill 2\n"),
+        (V1_MEMBERSHIP, "memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"),
+    ],
+)
+def test_kills_at_the_memory_limit_are_counted(tmp_path: Path, membership: str, file: str, text: str) -> None:
+    files = {"proc/self/cgroup": membership, f"sys/fs/cgroup/{file}": text}
+    assert count_oom_kills(write(tmp_path, files)) == 2

@@ -1,0 +1,90 @@
+"""The drain inside the server: nothing new, what runs ends, then the end is told, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tidegate_worker.drain import Drain, Message, Receive, Send
+
+
+class Server:
+    """An application that answers a request when it is let go on."""
+
+    def __init__(self, seconds: float = 60) -> None:
+        self.go_on = asyncio.Event()
+        self.finished: list[bool] = []
+        self.end = asyncio.Event()
+        self.drain = Drain(self._answer, self._finish, seconds)
+
+    def _finish(self) -> None:
+        self.finished.append(True)
+        self.end.set()
+
+    async def _answer(self, _scope: Message, _receive: Receive, send: Send) -> None:
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def request(self, kind: str = "http") -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {}
+
+        await self.drain({"type": kind}, receive, send)
+        return sent
+
+
+async def test_what_runs_ends_before_the_server_is_stopped() -> None:
+    server = Server()
+    running = asyncio.create_task(server.request())
+    await asyncio.sleep(0)
+    server.drain.begin()
+    assert server.finished == []
+    server.go_on.set()
+    assert (await running)[0]["status"] == 200
+    assert server.finished == [True]
+
+
+async def test_a_new_request_is_refused_so_that_it_can_be_sent_elsewhere() -> None:
+    server = Server()
+    running = asyncio.create_task(server.request())
+    await asyncio.sleep(0)
+    server.drain.begin()
+    async with asyncio.timeout(5):
+        start, body = await server.request()
+    assert start["status"] == 503
+    assert dict(start["headers"])[b"x-tidegate-draining"] == b"1"
+    assert int(dict(start["headers"])[b"content-length"]) == len(body["body"])
+    server.go_on.set()
+    await running
+
+
+async def test_an_idle_server_is_stopped_at_once_and_only_once() -> None:
+    server = Server()
+    server.drain.begin()
+    server.drain.begin()
+    assert server.finished == [True]
+
+
+async def test_a_request_that_fails_counts_as_ended() -> None:
+    server = Server()
+    running = asyncio.create_task(server.request())
+    await asyncio.sleep(0)
+    server.drain.begin()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert server.finished == [True]
+
+
+async def test_a_request_that_never_ends_does_not_hold_the_server_for_ever() -> None:
+    server = Server(seconds=0.02)
+    running = asyncio.create_task(server.request())
+    await asyncio.sleep(0)
+    server.drain.begin()
+    async with asyncio.timeout(5):
+        await server.end.wait()
+    assert not running.done()
+    running.cancel()

@@ -1,0 +1,112 @@
+"""The first process of the worker, with something smaller than vLLM as its child."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+WORKER_IMAGE = Path(__file__).resolve().parents[3] / "worker-image"
+Start = Callable[..., "subprocess.Popen[str]"]
+PROGRAM = """
+import os, sys, tidegate_worker.supervisor as supervisor
+{serve}
+supervisor.serve = serve
+sys.exit(supervisor.supervise(["--model", "some/model"], os.environ))
+"""
+WAITS = """
+def serve(words, watch):
+    import signal
+    signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
+    print("serving", os.getpid(), flush=True)
+    signal.pause()
+"""
+
+
+def serving(worker: subprocess.Popen[str]) -> int:
+    """The child's process number, once it serves."""
+    assert worker.stdout is not None
+    return next(int(line.split()[1]) for line in worker.stdout if line.startswith("serving "))
+
+
+@pytest.fixture
+def message(tmp_path: Path) -> Path:
+    return tmp_path / "termination-message"
+
+
+@pytest.fixture
+def start(message: Path, tmp_path: Path) -> Start:
+    """Starts a supervisor whose child runs the given function."""
+
+    def starter(serve: str) -> subprocess.Popen[str]:
+        environment = {
+            "PYTHONPATH": str(WORKER_IMAGE),
+            "TIDEGATE_TERMINATION_MESSAGE": str(message),
+            "HOME": str(tmp_path),
+        }
+        words = [sys.executable, "-c", PROGRAM.format(serve=serve)]
+        return subprocess.Popen(words, env=environment, text=True, stdout=-1, stderr=-1)
+
+    return starter
+
+
+def test_a_failing_engine_leaves_its_last_sentence_and_its_code(start: Start, message: Path) -> None:
+    worker = start(
+        "def serve(words, watch): raise SystemExit(print('MemoryError: no room', flush=True) or 3)"
+    )
+    output, _ = worker.communicate(timeout=30)
+    assert worker.returncode == 3
+    assert "MemoryError: no room" in output
+    assert message.read_text() == "OutOfMemory: MemoryError: no room\n"
+
+
+def test_an_engine_that_ends_by_itself_without_an_error_has_failed_all_the_same(
+    start: Start, message: Path
+) -> None:
+    worker = start("def serve(words, watch): pass")
+    worker.communicate(timeout=30)
+    assert worker.returncode not in (0, None)
+    assert message.read_text().startswith("EngineFailed: The engine ended with code 0")
+
+
+def test_a_killed_engine_is_reported_with_its_signal(start: Start, message: Path) -> None:
+    worker = start("def serve(words, watch): os.kill(os.getpid(), 9)")
+    worker.communicate(timeout=30)
+    assert worker.returncode == 128 + 9
+    assert "signal 9" in message.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_was_told_to_stop_ends_well_and_leaves_no_message(
+    start: Start, message: Path, number: signal.Signals
+) -> None:
+    worker = start(WAITS)
+    serving(worker)
+    worker.send_signal(number)
+    worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    assert not message.exists()
+
+
+def test_the_child_ends_with_a_supervisor_that_is_killed(start: Start) -> None:
+    worker = start(WAITS)
+    with os.fdopen(os.pidfd_open(serving(worker))) as child:
+        worker.kill()
+        worker.communicate(timeout=30)
+        assert select.select([child], [], [], 10)[0], "the child still runs"
+
+
+def test_what_was_chosen_is_said_in_one_json_line(start: Start) -> None:
+    output, _ = start("def serve(words, watch): print(words, flush=True)").communicate(timeout=30)
+    prepared, words, *_ = output.splitlines()
+    said = json.loads(prepared)
+    assert said["worker"] == "prepared"
+    assert said["environment"]["OMP_NUM_THREADS"].isdecimal()
+    assert "--middleware=tidegate_worker.drain.Drain" in words

@@ -1,0 +1,1 @@
+"""The parts of the worker's entrypoint. Nothing here imports vLLM before ``serving`` does."""

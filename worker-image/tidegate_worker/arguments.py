@@ -1,0 +1,117 @@
+"""What vLLM's command line says, and what the worker adds to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .failure import Failure
+
+GIB = 1 << 30
+MIB = 1 << 20
+# Resident memory of an API server and an engine core without a model, measured 1.25 GiB (vLLM
+# 0.32), and room for bodies, buffers and /dev/shm.
+PROGRAM_BYTES = int(1.75 * GIB)
+LEAST_CACHE_BYTES = 256 * MIB
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The command line as given; nothing is checked that vLLM checks itself."""
+
+    words: tuple[str, ...]
+
+    def value(self, *names: str) -> str | None:
+        """The last value of an option in either spelling (``--a b``, ``--a=b``); None if absent."""
+        found = None
+        for at, word in enumerate(self.words):
+            name, equals, value = word.partition("=")
+            if name.replace("_", "-") in names:
+                following = self.words[at + 1] if at + 1 < len(self.words) else ""
+                found = value if equals else following
+        return found
+
+    def number(self, *names: str, default: int) -> int:
+        """The same as a whole number; the default where it is absent or none (vLLM will complain)."""
+        text = self.value(*names) or ""
+        return int(text) if text.isdecimal() else default
+
+    @property
+    def model(self) -> str:
+        return self.value("--model") or ""
+
+    @property
+    def local_model(self) -> Path | None:
+        """The model's folder or file where it is given as a path."""
+        return Path(self.model) if self.model.startswith(("/", "./", "../")) else None
+
+    @property
+    def workers(self) -> int:
+        """How many processes compute."""
+        tensor = self.number("--tensor-parallel-size", "-tp", default=1)
+        return tensor * self.number("--pipeline-parallel-size", "-pp", default=1)
+
+
+def check_model(arguments: Arguments) -> Failure | None:
+    """A named failure for a local model that is not there, before ten seconds of imports."""
+    if not arguments.model:
+        return Failure("BadArgument", "--model is missing: give a folder with a model or a name on the hub")
+    path = arguments.local_model
+    if path is None or path.is_file():
+        return None
+    if not path.exists():
+        return Failure("ModelNotFound", f"{path} does not exist in the worker; {_nearest(path)}")
+    if not any((path / name).is_file() for name in ("config.json", "params.json")):
+        return Failure("ModelNotFound", f"{path} has no config.json, so it is not a model's folder")
+    return None
+
+
+def _nearest(path: Path) -> str:
+    """What is there instead: the first folder above that exists, and what it holds."""
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    names = sorted(entry.name for entry in folder.iterdir())
+    held = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "nothing"
+    return f"{folder} holds {held}"
+
+
+def cache_bytes(arguments: Arguments, memory: int) -> int | None:
+    """The size of the key-value cache on CPU; None leaves it to vLLM.
+
+    Three quarters of what the limit leaves beside program and weights; the rest is for activations.
+    A 16 GiB limit and 5 GiB of weights: (16 - 1.75 - 6) * ¾ = 6.2 GiB. No more than twice what the
+    model can use, because the cache is written once at the start.
+    """
+    path = arguments.local_model
+    if path is None or not path.is_dir():
+        return None
+    weights = sum(file.stat().st_size for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
+    left = int((memory - PROGRAM_BYTES - 1.2 * weights) * 0.75)
+    useful = _most_useful(path, arguments)
+    return max(LEAST_CACHE_BYTES, min(left, 2 * useful) if useful else left)
+
+
+def _most_useful(model: Path, arguments: Arguments) -> int | None:
+    """Bytes with which as many sequences as may run fit at full length; None for unusual models."""
+    config = json.loads((model / "config.json").read_text()) if (model / "config.json").is_file() else {}
+    try:
+        heads = int(config.get("num_key_value_heads", config["num_attention_heads"]))
+        head = int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
+        layers, positions = int(config["num_hidden_layers"]), int(config["max_position_embeddings"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    token = 2 * layers * heads * head * 4  # keys and values, at most 4 bytes a number
+    positions = arguments.number("--max-model-len", default=positions)
+    return token * positions * arguments.number("--max-num-seqs", default=128)
+
+
+def added(arguments: Arguments, cache: int | None, *, compiler: bool, drain_seconds: int) -> list[str]:
+    """The options that the worker adds; one that is given stays as it is."""
+    wanted = {"--shutdown-timeout": str(drain_seconds)}
+    if cache is not None and arguments.value("--gpu-memory-utilization") is None:
+        wanted["--kv-cache-memory-bytes"] = str(cache)
+    words = [f"{name}={value}" for name, value in wanted.items() if arguments.value(name) is None]
+    if not compiler and arguments.value("--enforce-eager", "--no-enforce-eager") is None:
+        words.append("--enforce-eager")
+    return [*words, "--middleware=tidegate_worker.drain.Drain"]

@@ -1,0 +1,30 @@
+"""What the worker says of itself: JSON lines on stdout, and the termination message."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from .failure import Failure
+
+
+def say(event: str, **facts: object) -> None:
+    """One JSON line, ``{"worker": event, …}``."""
+    print(json.dumps({"worker": event, **facts}), flush=True)
+
+
+def process_age() -> float:
+    """Seconds since this process was started, its interpreter's start included."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    started = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # in seconds since the machine's start
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+
+
+def leave_message(failure: Failure, path: Path) -> None:
+    """Write the cause where Kubernetes reads it, if that place is there (on a plain host it is not)."""
+    print(f"worker failed: {failure.line}", file=sys.stderr, flush=True)
+    if path.parent != Path("/dev") or path.exists():
+        path.write_text(failure.line + "\n", encoding="utf-8")

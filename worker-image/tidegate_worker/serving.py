@@ -1,0 +1,96 @@
+"""vLLM's server in this process, by its public functions, with the time of each part of the start."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+from .report import say
+
+PROBE_SECONDS = 0.02
+
+
+class Stopwatch:
+    """Seconds of each part since the one before."""
+
+    def __init__(self, **before: float) -> None:
+        self._last = time.monotonic()
+        self.parts = {part: round(seconds, 3) for part, seconds in before.items()}
+
+    def mark(self, part: str) -> None:
+        """Everything since the last mark was this part."""
+        now = time.monotonic()
+        self.parts[part] = round(now - self._last, 3)
+        self._last = now
+
+
+def serve(words: list[str], watch: Stopwatch) -> None:
+    """Run vLLM's OpenAI server until it is told to stop. Whatever vLLM raises comes through."""
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, _stop_starting)  # until the drain and vLLM take them over
+    entry = import_module("vllm.entrypoints.launchers.api_server.entry")
+    arguments = _parse(words)
+    watch.mark("imports")
+    import_module("uvloop").run(_serve(entry, arguments, watch))
+
+
+def _stop_starting(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt("told to stop while starting")
+
+
+def _parse(words: list[str]) -> Any:
+    """vLLM's own parser and its own checks; a bad option ends the process with its sentence."""
+    import_module("vllm.entrypoints.serve.utils.api_utils").cli_env_setup()
+    cli_args = import_module("vllm.entrypoints.launchers.cli_args")
+    parser = import_module("vllm.utils.argparse_utils").FlexibleArgumentParser(prog="vllm")
+    arguments = cli_args.make_arg_parser(parser).parse_args(words)
+    import_module("vllm.logger").configure_logging_from_args(arguments)
+    cli_args.validate_parsed_serve_args(arguments)
+    return arguments
+
+
+async def _serve(entry: Any, arguments: Any, watch: Stopwatch) -> None:
+    """What vLLM's run_server does, with a mark after each step."""
+    launcher = import_module("vllm.entrypoints.launchers.launcher")
+    engine_arguments = entry.AsyncEngineArgs.from_cli_args(arguments)
+    import_module("vllm.entrypoints.launchers.cli_args").propagate_flash_late_interaction(
+        arguments, engine_arguments
+    )
+    address, listener = launcher.setup_server(arguments, reuse_port=False)
+    configured = engine_arguments.create_engine_config
+
+    def create_engine_config(*args: Any, **kwargs: Any) -> Any:
+        config = configured(*args, **kwargs)
+        watch.mark("config")
+        return config
+
+    engine_arguments.create_engine_config = create_engine_config
+    async with entry.build_async_engine_client_from_engine_args(engine_arguments) as engine:
+        watch.mark("engine")
+        announcing = asyncio.create_task(_announce(listener.getsockname(), watch))
+        try:
+            closing = await entry.build_and_serve(engine, address, listener, arguments)
+        finally:
+            announcing.cancel()
+    try:
+        await closing
+    finally:
+        listener.close()
+
+
+async def _announce(address: Any, watch: Stopwatch) -> None:
+    """Say that the server serves, once a connection to it is accepted."""
+    while not isinstance(address, str):  # a Unix socket's address is a path: nobody asks for the time
+        try:
+            _, writer = await asyncio.open_connection(*address[:2])
+        except ConnectionRefusedError:
+            await asyncio.sleep(PROBE_SECONDS)
+            continue
+        writer.close()
+        watch.mark("serving")
+        say("serving", port=address[1], seconds=watch.parts, total=round(sum(watch.parts.values()), 3))
+        return

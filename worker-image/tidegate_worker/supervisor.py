@@ -1,0 +1,129 @@
+"""The first process of the worker: starts vLLM in a child, passes its output on, and says how it ended.
+
+A failing engine is several processes, of which the one with the cause may be killed at any moment:
+only someone who stands outside and has seen the output can name it. This process stays small (it
+never imports vLLM).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+from collections import deque
+from collections.abc import MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from .arguments import GIB, Arguments, check_model
+from .cores import count_oom_kills, read_share
+from .failure import Failure, find_failure
+from .preparation import prepare
+from .report import leave_message, process_age, say
+from .serving import Stopwatch, serve
+
+TERMINATION_MESSAGE = "/dev/termination-log"
+TAIL_LINES = 500
+LAST_WORDS_MILLISECONDS = 500  # for output that the child's own children still hold
+PR_SET_PDEATHSIG = 1
+
+
+def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
+    """Run the worker to its end; the exit code: 0 after a drain, otherwise never 0."""
+    message = Path(environment.get("TIDEGATE_TERMINATION_MESSAGE") or TERMINATION_MESSAGE)
+    arguments = Arguments(tuple(words))
+    failure = check_model(arguments)
+    if failure is not None:
+        leave_message(failure, message)
+        return 1
+    options = prepare(arguments, environment)
+    age, killed = process_age(), count_oom_kills()
+    child = Child()
+    if child.pid == 0:
+        serve([*words, *options], Stopwatch(interpreter=age))
+        sys.stdout.flush()
+        os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
+    code = child.wait()
+    if child.told_to_stop:
+        say("stopped", code=code)
+        return 0
+    out_of_memory = count_oom_kills() > killed
+    leave_message(_killed() if out_of_memory else find_failure(child.tail, code, environment), message)
+    return code if code > 0 else 128 - code
+
+
+def _killed() -> Failure:
+    limit = (read_share().memory or 0) / GIB
+    return Failure("OutOfMemory", f"A part of the engine was killed at the memory limit of {limit:.1f} GiB")
+
+
+class Child:
+    """A fork of this process, in a group of its own, whose output is passed on and remembered.
+
+    ``pid`` is 0 in the child, which goes on by itself.
+    """
+
+    def __init__(self) -> None:
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.told_to_stop = False
+        self._rest = b""
+        self._output, theirs = os.pipe()
+        sys.stdout.flush()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become_child(theirs, parent)
+        os.close(theirs)
+        if self.pid:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._stop)
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """A child that serves drains (drain.py), one that starts stops at once (serving.py)."""
+        if not self.told_to_stop:
+            self.told_to_stop = True
+            say("draining")
+            os.kill(self.pid, signal.SIGUSR1)
+
+    def wait(self) -> int:
+        """Pass the output on until the child has ended; its code, or minus its signal's number."""
+        ended = os.pidfd_open(self.pid)
+        poll = select.poll()
+        poll.register(ended, select.POLLIN)
+        poll.register(self._output, select.POLLIN)
+        while ended not in (ready := [number for number, _ in poll.poll()]):
+            if self._output in ready and not self._pass_on():
+                poll.unregister(self._output)
+        poll.unregister(ended)
+        while poll.poll(LAST_WORDS_MILLISECONDS) and self._pass_on():
+            pass
+        os.close(ended)
+        return self._reap()
+
+    def _pass_on(self) -> bool:
+        """One piece of output; False at its end."""
+        piece = os.read(self._output, 65536)
+        os.write(sys.stdout.fileno(), piece)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self.tail.extend(line.decode(errors="replace") for line in lines)
+        return bool(piece)
+
+    def _reap(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        with suppress(ProcessLookupError):  # as it should be; otherwise an engine outlived its server
+            os.killpg(self.pid, signal.SIGKILL)
+        os.close(self._output)
+        return os.waitstatus_to_exitcode(status)
+
+
+def _become_child(output: int, parent: int) -> None:
+    """Write into the pipe, and end when the parent does, even if it is killed."""
+    os.setpgid(0, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it went before the line above
+        sys.exit(1)
