@@ -121,15 +121,15 @@ class StreamedAnswer:
         self._task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
-        connection = self._connection
-        connection.write(response.chunked_head(200, self._content_type))
+        connection, chunked = self._connection, not self.request.head.http10
+        connection.write(response.streamed_head(200, self._content_type, chunked=chunked))
         pieces: Any = self._source()
         async with aclosing(pieces):
             async for data in pieces:
                 if data:
-                    connection.write(response.chunk(data))
+                    connection.write(response.chunk(data) if chunked else data)
                 await self._writable.wait()
-        connection.write(response.LAST_CHUNK)
+        connection.write(response.LAST_CHUNK if chunked else b"")
         connection.finished(self.request, keep_alive=False)
 
     def body_arrived(self) -> None:

@@ -252,6 +252,8 @@ class Exchange:
 
     def client_gone(self) -> None:
         """See Answering: the worker stops working for nobody."""
+        if self.outcome is not None:
+            return  # we closed the connection ourselves
         self._drop_upstream()
         self.status = CLIENT_GONE_STATUS
         self._end(Outcome.CLIENT_GONE)
