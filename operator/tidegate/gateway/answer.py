@@ -19,6 +19,7 @@ class AnswerHead:
     __slots__ = (
         "bodiless",
         "chunked",
+        "draining",
         "has_length",
         "keeps_alive",
         "persistent",
