@@ -244,6 +244,11 @@ class Exchange:
             self.connection.deadline = NEVER
             service.arbiter.give_back(ticket)
 
+    def turned_away(self) -> None:
+        """See Receiver: no worker has failed, so it is no try."""
+        self.tries -= 1
+        self.upstream_failed("the worker is draining", unused=False)
+
     # -- Answering: ends before their time
 
     def body_failed(self, error: ApiError) -> None:
@@ -298,7 +303,7 @@ class Exchange:
         """Ends an answer that has begun: with an error event where the format has a place for one."""
         event = endings.last_event(self, error)
         self._drop_upstream()
-        self.reason = error.reason or ""
+        self.status, self.reason = error.status, error.reason or ""  # the books have what it came to
         self._end(error.outcome)
         if event:
             self.connection.write(event)
