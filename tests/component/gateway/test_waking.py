@@ -11,8 +11,11 @@ from tests.component.gateway.harness import (
     KEY,
     HandSubstrate,
     config,
+    connection,
     engine,
     gateway,
+    metric,
+    post,
     until,
     worker,
 )
@@ -72,6 +75,15 @@ async def test_no_worker_within_the_cold_start_budget_is_503_with_the_reason_and
     assert error["reason"] == "the API server is away"
     assert answer.headers["retry-after"] == "60"
     assert "coldstart;dur=" in answer.headers["server-timing"]
+
+
+async def test_a_wake_that_is_repeated_and_changes_nothing_is_not_counted() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    substrate.counts_each = False
+    async with gateway(substrate, wake_interval=0.01) as running, connection(running.port) as (_, writer):
+        writer.write(post(b'{"model": "m"}'))
+        await until(lambda: len(substrate.wakes) > 5)
+        assert metric(running, "gateway_wakes_total") == 1
 
 
 async def test_a_refused_wake_is_asked_for_again_while_requests_wait() -> None:
