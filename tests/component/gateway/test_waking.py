@@ -16,6 +16,7 @@ from tests.component.gateway.harness import (
     gateway,
     metric,
     post,
+    scripted,
     until,
     worker,
 )
@@ -165,3 +166,31 @@ async def test_a_request_to_a_service_whose_workers_others_count_is_held_and_wak
         answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cold_start_timeout")
     assert substrate.wakes == []
+
+
+async def test_only_a_post_wakes_a_sleeping_service() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        for path in ("/metrics", "/favicon.ico", "/docs", "/version", "/v1/responses/1"):
+            answer = await client.get(f"http://127.0.0.1:{running.port}/team-a/qwen{path}")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+            answer = await client.get(
+                f"http://127.0.0.1:{running.port}{path}", headers={"host": "qwen.team-a"}
+            )
+            assert answer.status_code == 404
+        assert running.fleet.services[KEY].arrivals == 0
+    assert substrate.wakes == []
+
+
+async def test_the_workers_own_numbers_are_not_for_clients_and_its_other_paths_are() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    async with scripted(answer) as port:
+        substrate = HandSubstrate(ServiceView(config(), (worker(port, ready=True),)))
+        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{running.port}"
+            for path in ("/metrics", "/metrics/", "/%6detrics", "/metrics?name=x"):
+                assert (await client.get(f"{url}/team-a/qwen{path}")).status_code == 404
+            assert (await client.post(f"{url}/metrics", json=CHAT)).status_code == 404
+            assert (await client.get(f"{url}/team-a/qwen/version")).status_code == 200
