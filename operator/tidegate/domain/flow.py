@@ -33,6 +33,7 @@ class Flow:
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
         self._endpoints: dict[EndpointKey, Endpoint] = {}
+        self._leaving: dict[EndpointKey, Endpoint] = {}  # take no more work, and still have some
         self._open: tuple[Endpoint, ...] = ()  # its values, in an order that _free_endpoint may index
         self._line: list[tuple[int, Ticket]] = []  # a heap by arrival; ended tickets are skipped
         self._arrivals = 0
@@ -126,6 +127,8 @@ class Flow:
         if endpoint is not None:
             endpoint.in_flight -= 1
             self.in_flight -= 1
+            if self._leaving and not endpoint.in_flight:
+                self._leaving.pop(endpoint.key, None)
 
     def _free_endpoint(self) -> Endpoint | None:
         """The endpoint with the fewest in flight below the limit; equals take turns."""
@@ -182,17 +185,25 @@ class Flow:
     def set_endpoints(self, keys: Iterable[EndpointKey], now: float) -> list[Ticket]:
         """Exactly these take work from now on; the tickets that run now because of it.
 
-        Requests on an endpoint that is gone from the list are left to end by themselves.
+        Requests on an endpoint that is gone from the list are left to end by themselves; they still count
+        where it comes back before that.
         """
         wanted = dict.fromkeys(keys)
         for key in [k for k in self._endpoints if k not in wanted]:
-            del self._endpoints[key]
+            endpoint = self._endpoints.pop(key)
+            if endpoint.in_flight:
+                self._leaving[key] = endpoint
         for key in wanted:
             if key not in self._endpoints:
-                self._endpoints[key] = Endpoint(key)
+                self._endpoints[key] = self._return(key)
         self._open = tuple(self._endpoints.values())
         self.clock.turn(bool(self._endpoints), now)
         return self._dispatch()
+
+    def _return(self, key: EndpointKey) -> Endpoint:
+        endpoint = self._leaving.pop(key, None) or Endpoint(key)
+        endpoint.handle = None  # what the edge kept with it is of the time before
+        return endpoint
 
     def configure(self, config: ServiceConfig) -> list[Ticket]:
         """A new spec; what was admitted stays admitted. The tickets that run now because of it."""

@@ -23,6 +23,7 @@ from tidegate.gateway.connection import NEVER, ClientConnection
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
 from tidegate.gateway.request import Refusal, Request
+from tidegate.gateway.router import workers_own
 from tidegate.gateway.service import Service
 from tidegate.gateway.upstream import Upstream
 
@@ -94,11 +95,23 @@ class Exchange:
         self.service, self.target, missing = self.traffic.router.by_address(head.host, head.target)
         if missing is not None:
             self.refuse(self.traffic.unknown(missing))
+        elif not self.target.startswith(b"/v1/") and workers_own(self.target):
+            self.refuse(errors.no_such_path(head.method.decode(), self.target.decode("latin-1")))
+        elif head.method != b"POST" and (asleep := self._asleep()) is not None:
+            self.refuse(asleep)
         elif self.request.complete:
             self.admit()
         else:
             self.intake = BodyIntake(self)
             self.intake.begin()
+
+    def _asleep(self) -> ApiError | None:
+        """A browser, a crawler or a scraper must not start a GPU: only a POST does."""
+        service = self.service
+        if service is None or service.flow.endpoints or service.config.suspended:
+            return None
+        path = self.target.partition(b"?")[0].decode("latin-1")
+        return errors.nobody_answers(self.request.head.method.decode(), path, service.key)
 
     def body_arrived(self) -> None:
         """See Answering."""
@@ -244,6 +257,11 @@ class Exchange:
             self.connection.deadline = NEVER
             service.arbiter.give_back(ticket)
 
+    def turned_away(self) -> None:
+        """See Receiver: no worker has failed, so it is no try."""
+        self.tries -= 1
+        self.upstream_failed("the worker is draining", unused=False)
+
     # -- Answering: ends before their time
 
     def body_failed(self, error: ApiError) -> None:
@@ -298,7 +316,7 @@ class Exchange:
         """Ends an answer that has begun: with an error event where the format has a place for one."""
         event = endings.last_event(self, error)
         self._drop_upstream()
-        self.reason = error.reason or ""
+        self.status, self.reason = error.status, error.reason or ""  # the books have what it came to
         self._end(error.outcome)
         if event:
             self.connection.write(event)

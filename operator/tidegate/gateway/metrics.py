@@ -62,7 +62,7 @@ TOTAL = Family("gateway_request_seconds", "histogram", "From arrival to the last
 FIRST_TOKEN = Family(
     "gateway_time_to_first_token_seconds", "histogram", "From arrival to a stream's first byte."
 )
-WAKES = Family("gateway_wakes_total", "counter", "Wakes that were accepted.")
+WAKES = Family("gateway_wakes_total", "counter", "Wakes that were accepted and changed something.")
 COLD_START = Family("gateway_cold_start_seconds", "histogram", "From the wake until each part was reached.")
 REJECTED = Family("gateway_rejected_total", "counter", "Requests refused before the queue.")
 FAMILIES = (
@@ -154,7 +154,7 @@ class Meters:
         one.observe(seconds)
 
     def woken(self) -> None:
-        """The substrate accepted a wake."""
+        """The substrate accepted a wake, and it changed something."""
         self._wakes += 1
 
     def cold_start(self, parts: dict[str, float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from tidegate.domain.service import ServiceConfig, ServiceKey
 
@@ -97,6 +98,14 @@ class Router(Generic[S]):
                 self._hosts.clear()
             self._hosts[host] = found
             return found
+
+
+def workers_own(target: bytes) -> bool:
+    """True for the worker's /metrics, however it is written: the workers' numbers are not for clients."""
+    path = target.partition(b"?")[0]
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    return path == b"/metrics" or path.startswith(b"/metrics/")
 
 
 def _missing(target: bytes) -> str | None:

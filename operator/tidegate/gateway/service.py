@@ -162,10 +162,11 @@ class Service:
         if self.cold_start is None or self.cold_start.loaded_seconds is not None:
             self.cold_start = ColdStart(self._time())
 
-    def wake_accepted(self) -> None:
+    def wake_accepted(self, *, changed: bool) -> None:
         """See Sleeper."""
         self.flow.wake_refusal = None
-        self.meters.woken()
+        if changed:
+            self.meters.woken()
 
     def wake_refused(self, reason: str) -> None:
         """See Sleeper."""

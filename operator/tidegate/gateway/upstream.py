@@ -34,6 +34,10 @@ class Receiver(Protocol):
         while the request was on its way, so the worker never saw it."""
         ...
 
+    def turned_away(self) -> None:
+        """The worker is about to stop, and took nothing of the request."""
+        ...
+
 
 class Upstream(asyncio.Protocol):
     """A connection to a worker. Idle in its pool, or working for exactly one request."""
@@ -175,7 +179,7 @@ class Upstream(asyncio.Protocol):
         if interim:
             self._skip_interim(receiver, head, raw[end:])
         elif head.draining:
-            self._break("the worker is draining")
+            self._turn_away(receiver)
         else:
             self._pass_on(receiver, head, raw, end)
 
@@ -224,6 +228,11 @@ class Upstream(asyncio.Protocol):
         self._released(self)
         if receiver is not None:
             receiver.upstream_failed(reason, unused=unused)
+
+    def _turn_away(self, receiver: Receiver) -> None:
+        self.close()
+        self._released(self)
+        receiver.turned_away()
 
     # -- called by llhttp
 
