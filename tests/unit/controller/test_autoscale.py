@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests.unit.domain.pods import container, pod
 from tests.unit.resources.services import service
-from tidegate.controller.autoscale import Autoscaler, Scene
+from tidegate.controller.autoscale import Autoscaler, Scene, pool_of
 from tidegate.controller.counters import CounterWatch
-from tidegate.domain.scaling import Load
-from tidegate.domain.workers import WorkerFacts
+from tidegate.domain.scaling import Bounds, Load, decide_scale
+from tidegate.domain.workers import WorkerFacts, worker_facts
 
 WORKER = WorkerFacts("w-1", created=0.0, node="n", host="192.0.2.1", ready_since=0.0)
 IDLE = "vllm:num_requests_running 0\nvllm:num_requests_waiting 0\n"
@@ -61,3 +62,16 @@ async def test_a_deployment_that_goes_while_the_worker_is_asked_is_not_scaled() 
         world.gone = True
 
     assert await World(goes).replicas() is None
+
+
+def reloading() -> WorkerFacts:
+    """A worker that was killed after hours of work, and loads its model once more."""
+    killed = {"terminated": {"reason": "OOMKilled"}}
+    statuses = [container(restarts=1, state={"running": {}}, lastState=killed)]
+    return worker_facts(pod({"phase": "Running", "containerStatuses": statuses}), 900.0)
+
+
+def test_a_worker_that_loads_again_after_a_crash_is_not_put_to_sleep() -> None:
+    pool = pool_of({"spec": {"replicas": 1}}, [reloading()], None)
+    decision = decide_scale(Bounds(), pool, Load(), now=4_000_000_000.0)
+    assert (decision.replicas, decision.reason) == (1, "Loading")
