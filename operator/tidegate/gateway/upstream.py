@@ -34,6 +34,10 @@ class Receiver(Protocol):
         while the request was on its way, so the worker never saw it."""
         ...
 
+    def worker_drains(self) -> None:
+        """The worker took nothing, because it is about to stop."""
+        ...
+
 
 class Upstream(asyncio.Protocol):
     """A connection to a worker. Idle in its pool, or working for exactly one request."""
@@ -175,7 +179,9 @@ class Upstream(asyncio.Protocol):
         if interim:
             self._skip_interim(receiver, head, raw[end:])
         elif head.draining:
-            self._break("the worker is draining")
+            self.close()
+            self._released(self)
+            receiver.worker_drains()
         else:
             self._pass_on(receiver, head, raw, end)
 
