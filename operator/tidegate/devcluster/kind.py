@@ -65,7 +65,7 @@ class Kind:
         """Deletes the cluster and the state folder."""
         if self.cluster in self._clusters():
             self._kind("delete", "cluster", *self._place())
-        shutil.rmtree(self.state.root, ignore_errors=True)
+        self.state.remove()
         self.progress.say(f"down; no kind cluster {self.cluster} is left")
 
     def status(self) -> tuple[bool, list[str]]:
