@@ -196,8 +196,8 @@ class ClientConnection(asyncio.Protocol):
             self.transport.write_eof()
 
     def close(self) -> None:
-        """Closes when what was written is sent."""
-        self.deadline = self._time() + self._host.settings.linger_timeout
+        """Closes when what was written is sent; a slow reader has as long as an idle one."""
+        self._linger_end = self.deadline = self._time() + self._host.settings.idle_timeout
         self.lingering = True
         self.transport.close()
 

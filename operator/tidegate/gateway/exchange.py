@@ -257,10 +257,16 @@ class Exchange:
             self.connection.deadline = NEVER
             service.arbiter.give_back(ticket)
 
-    def turned_away(self) -> None:
-        """See Receiver: no worker has failed, so it is no try."""
+    def worker_drains(self) -> None:
+        """See Receiver: back into the queue, and it costs no try."""
+        service, ticket = self.service, self.ticket
+        self.upstream = None
+        if service is None or ticket is None or ticket.endpoint is None:
+            return
         self.tries -= 1
-        self.upstream_failed("the worker is draining", unused=False)
+        self.connection.deadline = NEVER
+        service.endpoint_drains(ticket.endpoint.key)
+        service.arbiter.give_back(ticket)
 
     # -- Answering: ends before their time
 

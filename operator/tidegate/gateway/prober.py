@@ -27,8 +27,8 @@ class Probed(Protocol):
         """What to ask for."""
         ...
 
-    def probe_succeeded(self, key: EndpointKey) -> None:
-        """The worker answered 200."""
+    def probed(self, key: EndpointKey, *, answers: bool) -> bool:
+        """What a probe found; True where that settles it and no more are needed."""
         ...
 
 
@@ -41,23 +41,23 @@ class Prober:
         self._tasks: dict[ServiceKey, dict[EndpointKey, asyncio.Task[None]]] = {}
 
     def want(self, service: Probed, keys: set[EndpointKey]) -> None:
-        """Probes exactly ``keys`` of this service from now on."""
+        """Probes exactly ``keys`` of this service from now on. May be called from ``probed``."""
         if not keys and service.key not in self._tasks:
             return
         tasks = self._tasks.setdefault(service.key, {})
         for key in [k for k in tasks if k not in keys]:
-            tasks.pop(key).cancel()
+            task = tasks.pop(key)
+            if task is not asyncio.current_task():
+                task.cancel()
         for key in keys:
-            if key not in tasks:
+            if key not in tasks or tasks[key].done():
                 tasks[key] = asyncio.create_task(self._until_ready(service, key))
         if not tasks:
             del self._tasks[service.key]
 
     async def _until_ready(self, service: Probed, key: EndpointKey) -> None:
-        while not await self._probe(key, service.readiness_path()):
+        while not service.probed(key, answers=await self._probe(key, service.readiness_path())):
             await self._pause(service)
-        self._tasks.get(service.key, {}).pop(key, None)
-        service.probe_succeeded(key)
 
     async def _pause(self, service: Probed) -> None:
         """The short interval while requests wait; otherwise the long one, cut short when one comes."""

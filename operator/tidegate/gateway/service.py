@@ -53,6 +53,7 @@ class Service:
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
         self._suspect: set[EndpointKey] = set()  # failed us; only a probe makes it good again
+        self._draining: set[EndpointKey] = set()  # said so: only a process that takes their place is good
         self.update(view)
 
     @property
@@ -84,6 +85,7 @@ class Service:
             self._pools.pop(key).retire()
         self._answered &= new.keys()
         self._suspect &= new.keys()
+        self._draining &= new.keys()
         self.arbiter.configure(view.config)
         self._watch_cold_start()
         self._choose_endpoints()
@@ -100,7 +102,8 @@ class Service:
     def _choose_endpoints(self) -> None:
         usable, unproven = [], set()
         for key, worker in candidates(self.view).items():
-            if key in self._answered or (worker.ready and key not in self._suspect):
+            trusted = worker.ready and key not in self._suspect and key not in self._draining
+            if key in self._answered or trusted:
                 usable.append(key)
             else:
                 unproven.add(key)
@@ -122,18 +125,37 @@ class Service:
         """See Probed."""
         return self.flow.waiting > 0
 
-    def probe_succeeded(self, key: EndpointKey) -> None:
-        """A worker answers: it takes requests from now on."""
+    def probed(self, key: EndpointKey, *, answers: bool) -> bool:
+        """See Probed: a worker that answers takes requests from now on. One that drains answers too, until
+        it is gone; what answers there afterwards is another process."""
+        if not answers:
+            self._draining.discard(key)
+            return False
+        if key in self._draining:
+            return False
         if key in candidates(self.view):
             self._answered.add(key)
             self._suspect.discard(key)
             self._choose_endpoints()
+        return True
 
     def endpoint_failed(self, key: EndpointKey) -> None:
         """A request met a worker that does not answer: nothing new goes there before a probe succeeds."""
         if key in candidates(self.view):
             self._answered.discard(key)
             self._suspect.add(key)
+            self._choose_endpoints()
+
+    @property
+    def drains(self) -> bool:
+        """True while a worker is known to drain by its own word."""
+        return bool(self._draining)
+
+    def endpoint_drains(self, key: EndpointKey) -> None:
+        """A request met a worker that is about to stop, before the substrate told of it."""
+        if key in candidates(self.view):
+            self._answered.discard(key)
+            self._draining.add(key)
             self._choose_endpoints()
 
     def pool(self, endpoint: Endpoint) -> Pool:

@@ -34,8 +34,8 @@ class Receiver(Protocol):
         while the request was on its way, so the worker never saw it."""
         ...
 
-    def turned_away(self) -> None:
-        """The worker is about to stop, and took nothing of the request."""
+    def worker_drains(self) -> None:
+        """The worker took nothing, because it is about to stop."""
         ...
 
 
@@ -179,7 +179,9 @@ class Upstream(asyncio.Protocol):
         if interim:
             self._skip_interim(receiver, head, raw[end:])
         elif head.draining:
-            self._turn_away(receiver)
+            self.close()
+            self._released(self)
+            receiver.worker_drains()
         else:
             self._pass_on(receiver, head, raw, end)
 
@@ -228,11 +230,6 @@ class Upstream(asyncio.Protocol):
         self._released(self)
         if receiver is not None:
             receiver.upstream_failed(reason, unused=unused)
-
-    def _turn_away(self, receiver: Receiver) -> None:
-        self.close()
-        self._released(self)
-        receiver.turned_away()
 
     # -- called by llhttp
 

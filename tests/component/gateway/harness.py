@@ -204,7 +204,7 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[int]:
+async def scripted(script: Script, port: int = 0) -> AsyncIterator[int]:
     """The port of a worker that answers probes, and hands every other request's connection to ``script``
     after its head and body were read."""
     tasks: set[asyncio.Task[None]] = set()
@@ -231,7 +231,7 @@ async def scripted(script: Script) -> AsyncIterator[int]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
