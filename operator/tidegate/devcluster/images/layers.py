@@ -1,7 +1,7 @@
 """The layers of an image, as uncompressed tars that are written in one go and never held in memory.
 
-A layer knows its identity (what it is made of) without being read, and writes the same bytes each time, so that
-an image of several gigabytes goes straight into the container runtime, with no second copy on the disk.
+A layer knows its identity (what it is made of) without being read, and writes the same bytes each time, so
+that an image of several gigabytes goes straight into the container runtime, with no second copy on the disk.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def hash_of_tree(folder: Path) -> str:
         if "/__pycache__" in name or found.is_dir(follow_symlinks=False):
             continue
         entry, content = _found_entry(name, found)
-        digest.update(f"{name}\0{entry.mode}\0{hash_of(content)}\0".encode())
+        digest.update(f"{name[1:]}\0{entry.mode == 0o755}\0{hash_of(content)}\0".encode())
     return digest.hexdigest()
 
 
@@ -172,10 +172,8 @@ def _found_entry(name: str, found: os.DirEntry[str]) -> tuple[tarfile.TarInfo, C
     if found.is_symlink():
         link = LinkTo(os.readlink(found.path))  # noqa: PTH115  tens of thousands of Path objects cost seconds
         return _entry(name, link, 0, executable=False), link
-    status = found.stat()
-    return _entry(name, Path(found.path), status.st_size, executable=bool(status.st_mode & 0o100)), Path(
-        found.path
-    )
+    status, file = found.stat(), Path(found.path)
+    return _entry(name, file, status.st_size, executable=bool(status.st_mode & 0o100)), file
 
 
 def _length(content: bytes | LinkTo) -> int:
