@@ -1,6 +1,6 @@
 # Operator and gateway in one image. The embedded development cluster makes the same without Docker, of the same
 # locked requirements and the same package (operator/tidegate/devcluster/images/catalog.py).
-FROM docker.io/library/python:3.11-slim-bookworm
+FROM python:3.11-slim-bookworm
 COPY requirements/runtime.txt /tmp/runtime.txt
 RUN python3 -m pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r /tmp/runtime.txt \
  && rm /tmp/runtime.txt

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of one command: 0, 1 where it failed (with a sentence on stderr), 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=options.log_level, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise a line for each of its requests
+    for library in ("httpx", "kopf"):  # each has a line for every request, or every event
+        logging.getLogger(library).setLevel(logging.WARNING)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -86,6 +87,9 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="metrics, status and demand; never for clients",
     )
+    drain = int(GatewaySettings().drain_seconds)
+    text = f"after SIGTERM, for the requests that still run ({drain})"
+    parser.add_argument("--drain-seconds", type=_positive, default=drain, metavar="SECONDS", help=text)
     parser.add_argument("--file", type=Path, help="InferenceServices, without a cluster")
     _add_default_max_depth(parser)
     parser.set_defaults(command=_gateway)
@@ -97,6 +101,7 @@ def _gateway(options: argparse.Namespace) -> int:
         listen_port=options.listen[1],
         admin_host=options.admin_listen[0],
         admin_port=options.admin_listen[1],
+        drain_seconds=options.drain_seconds,
     )
     uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
     return 0

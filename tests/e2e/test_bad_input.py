@@ -62,8 +62,9 @@ def test_with_the_operator_down_a_sleeping_service_wakes_and_answers(
 ) -> None:
     services.create("alone")
     with operator_down(kubectl):
-        url = f"{gateway.url}/{services.namespace}/alone/v1/models"
-        assert httpx.get(url, timeout=60).status_code == 200
+        url = f"{gateway.url}/{services.namespace}/alone/v1/chat/completions"
+        chat = {"model": "alone", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
+        assert httpx.post(url, json=chat, timeout=60).status_code == 200
 
 
 def test_the_webhook_bounds_a_queue_without_a_limit_and_the_status_names_its_source(

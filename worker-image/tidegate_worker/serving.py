@@ -33,7 +33,7 @@ def serve(words: list[str], watch: Stopwatch) -> None:
     for number in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, _stop_starting)  # until the drain and vLLM take them over
     entry = import_module("vllm.entrypoints.launchers.api_server.entry")
-    arguments = _parse(words)
+    arguments = parse(words)
     watch.mark("imports")
     import_module("uvloop").run(_serve(entry, arguments, watch))
 
@@ -42,11 +42,15 @@ def _stop_starting(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt("told to stop while starting")
 
 
-def _parse(words: list[str]) -> Any:
-    """vLLM's own parser and its own checks; a bad option ends the process with its sentence."""
+def parse(words: list[str]) -> Any:
+    """vLLM's own parser and its own checks; a bad option ends the process with its sentence.
+
+    An abbreviated option is a bad one: --max-num-se would pass for --max-num-seqs, which is the operator's.
+    """
     import_module("vllm.entrypoints.serve.utils.api_utils").cli_env_setup()
     cli_args = import_module("vllm.entrypoints.launchers.cli_args")
-    parser = import_module("vllm.utils.argparse_utils").FlexibleArgumentParser(prog="vllm")
+    flexible = import_module("vllm.utils.argparse_utils").FlexibleArgumentParser
+    parser = flexible(prog="vllm", allow_abbrev=False)
     arguments = cli_args.make_arg_parser(parser).parse_args(words)
     import_module("vllm.logger").configure_logging_from_args(arguments)
     cli_args.validate_parsed_serve_args(arguments)

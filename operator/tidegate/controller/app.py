@@ -36,6 +36,7 @@ from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
 from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import KubeError
 from tidegate.kube.kubelet import Kubelets
 from tidegate.kube.reflector import Reflector
 from tidegate.resources.deployment import WorkerImages
@@ -84,7 +85,10 @@ class OperatorSettings:
 
 
 async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> None:
-    """Run until SIGTERM, SIGINT or ``stop``. KubeConfigError without a cluster, OSError: a port is taken."""
+    """Run until SIGTERM, SIGINT or ``stop``.
+
+    KubeConfigError: there is no cluster; KubeError: it cannot be listed or watched; OSError: a port is taken.
+    """
     stop = stop or asyncio.Event()
     stop_on_signals(stop)
     async with AsyncExitStack() as stack:
@@ -137,12 +141,18 @@ class _Operator:
         settings = self._settings
         ports = settings.metrics_port, settings.health_port
         async with served(self._metrics, lambda: self._listed, settings.host, *ports):
-            self._listed = await _finished(self._resync.first(), stop)
+            self._listed = await _finished(self._first_listing(), stop)
             if not self._listed:
                 return
             async with kopf_running(self._registry(), stop), self._subscriptions.running():
                 await _until(stop, self._parts())
         self._queue.close()
+
+    async def _first_listing(self) -> None:
+        try:
+            await self._resync.first()
+        except Exception as error:  # that the API server is away is waited out; this is for good
+            raise KubeError(0, "Listing", f"the cluster cannot be listed: {error!r}") from error
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = new_registry()
@@ -194,7 +204,7 @@ class _Operator:
 
 
 async def _finished(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Whether the work was done before ``stop`` was set."""
+    """Whether the work was done before ``stop`` was set; what it raised is raised."""
     task, waiter = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)

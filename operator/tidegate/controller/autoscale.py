@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tidegate.api.config import service_key
@@ -15,6 +16,22 @@ from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a decision depends on, at one moment; ``now``: Unix time."""
+
+    deployment: dict[str, Any]
+    workers: tuple[WorkerFacts, ...]
+    load: Load
+    refused: Cause | None  # why the Deployment cannot make its pods, if it cannot
+    now: float
+
+    @property
+    def pool(self) -> Pool:
+        """The workers as they are."""
+        return pool_of(self.deployment, self.workers, self.refused)
+
+
 class Autoscaler:
     """Decides, and asks the workers' counters where the decision wants them."""
 
@@ -22,16 +39,24 @@ class Autoscaler:
         self._counters = counters
 
     async def decide(
-        self, service: InferenceService, pool: Pool, workers: Sequence[WorkerFacts], load: Load, now: float
-    ) -> ScaleDecision:
-        """The number of workers that a service should have now."""
-        bounds = bounds_of(service.spec)
-        decision = decide_scale(bounds, pool, load, now)
+        self, service: InferenceService, look: Callable[[], Scene | None]
+    ) -> tuple[Scene, ScaleDecision] | None:
+        """The number of workers that a service should have, and what was seen then.
+
+        ``look`` returns the scene as it is at that moment, None: there is nothing to scale. It is called
+        again after the counters were asked: a request that came meanwhile must not find its worker asleep.
+        """
+        bounds, scene = bounds_of(service.spec), look()
+        if scene is None:
+            return None
+        decision = decide_scale(bounds, scene.pool, scene.load, scene.now)
         if not decision.ask_counters:
-            return decision
-        hosts = {worker.name: worker.host for worker in workers if worker.ready and worker.host}
-        counters = await self._counters.ask(service_key(service), hosts, now)
-        return decide_scale(bounds, pool, load, now, counters)
+            return scene, decision
+        hosts = {worker.name: worker.host for worker in scene.workers if worker.ready and worker.host}
+        counters = await self._counters.ask(service_key(service), hosts, scene.now)
+        if (scene := look()) is None:
+            return None
+        return scene, decide_scale(bounds, scene.pool, scene.load, scene.now, counters)
 
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""

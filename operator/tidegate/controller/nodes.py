@@ -105,8 +105,13 @@ class NodeLabels:
         await asyncio.gather(*(self._reconcile_within(gate, node) for node in nodes))
 
     async def _reconcile_within(self, gate: asyncio.Semaphore, node: Json) -> None:
+        """One node of many: whatever is odd about it, the others are asked, and the operator goes on."""
+        name = node["metadata"]["name"]
         async with gate:
-            await self.reconcile_node(node)
+            try:
+                await self.reconcile_node(node)
+            except Exception:
+                _logger.exception("node %s: labelling failed for a reason that is not foreseen", name)
 
     async def _write(self, name: str, value: str) -> bool:
         body = {"metadata": {"labels": {CPU_POLICY_LABEL: value}}}

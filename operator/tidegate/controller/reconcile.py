@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.api.config import service_key
 from tidegate.api.v1alpha1 import InferenceService, parse
-from tidegate.controller.autoscale import Autoscaler, pool_of
+from tidegate.controller.autoscale import Autoscaler, Scene
 from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
@@ -103,19 +103,29 @@ class Reconciler:
 
     async def _scale_and_tell(self, raw: Json, service: InferenceService) -> float | None:
         """Seconds until the next look, None: at the next event."""
-        key, now = service_key(service), self._settings.now()
+        decided = await self._autoscaler.decide(service, lambda: self._look(service))
+        if decided is None:
+            return None  # the Deployment is on its way out; its end is an event
+        scene, decision = decided
+        if decision.replicas != scene.pool.replicas:
+            await self._writer.scale(scene.deployment, decision)
+        cause = first_cause(scene.workers) or scene.refused
+        seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
+        wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
+        return _earliest(decision.recheck_after, await self._tell(raw, service_key(service), wanted))
+
+    def _look(self, service: InferenceService) -> Scene | None:
+        key = service_key(service)
         deployment = self._world.cache.get(Kind.DEPLOYMENT, key.namespace, worker_deployment(key.name))
         if deployment is None or "deletionTimestamp" in deployment["metadata"]:
-            return None  # on its way out; its end is an event
-        workers, load = self._world.workers(service), self._world.board.load(key)
-        refused = replica_failure(deployment)
-        pool = pool_of(deployment, workers, refused)
-        decision = await self._autoscaler.decide(service, pool, workers, load, now)
-        if decision.replicas != pool.replicas:
-            await self._writer.scale(deployment, decision)
-        seen = self._world.observation(service, workers, load, decision, first_cause(workers) or refused)
-        wanted = status_of(service, seen, raw.get("status") or {}, now)
-        return _earliest(decision.recheck_after, await self._tell(raw, key, wanted))
+            return None
+        return Scene(
+            deployment=deployment,
+            workers=self._world.workers(service),
+            load=self._world.board.load(key),
+            refused=replica_failure(deployment),
+            now=self._settings.now(),
+        )
 
     async def _tell(self, raw: Json, key: ServiceKey, wanted: Json) -> float | None:
         """Write the status where it differs; seconds until a depth that was held back may be written."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -75,7 +74,7 @@ class Embedded:
         left = self._leftovers.remove()
         if left:
             raise LeftoverError("still there: " + "; ".join(left))
-        shutil.rmtree(self.state.root, ignore_errors=True)
+        self.state.remove()
 
     def connect(self, node: Node, pid: int) -> None:
         """Connects a node that was started again, whose first process is `pid`."""

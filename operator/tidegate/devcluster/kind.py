@@ -21,7 +21,7 @@ from tidegate.devcluster.tools import architecture
 ENGINE_TIMEOUT = 5.0  # seconds; an engine that is there answers at once
 LONGEST = 3600.0
 VLLM = "v0.32.0"
-PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
+PYTHON_IMAGE = "python:3.11-slim-bookworm"
 SIMULATOR_DOCKERFILE = f"""\
 FROM {PYTHON_IMAGE}
 COPY engine.py /engine.py
@@ -65,7 +65,7 @@ class Kind:
         """Deletes the cluster and the state folder."""
         if self.cluster in self._clusters():
             self._kind("delete", "cluster", *self._place())
-        shutil.rmtree(self.state.root, ignore_errors=True)
+        self.state.remove()
         self.progress.say(f"down; no kind cluster {self.cluster} is left")
 
     def status(self) -> tuple[bool, list[str]]:
@@ -132,7 +132,7 @@ class Kind:
 def vllm_image() -> str:
     """vLLM's official image for CPUs; $VLLM_IMAGE names another, by its digest say."""
     suffix = {"amd64": "x86_64"}.get(architecture(), architecture())
-    return os.environ.get("VLLM_IMAGE", f"docker.io/vllm/vllm-openai-cpu:{VLLM}-{suffix}")
+    return os.environ.get("VLLM_IMAGE", f"vllm/vllm-openai-cpu:{VLLM}-{suffix}")
 
 
 def engine_answers(runner: Runner) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +60,38 @@ class State:
         """What `up` started (cluster.Facts)."""
         return self.root / "cluster.json"
 
+    def must_be_ours(self) -> None:
+        """ClusterError where the folder holds something and no cluster made it: `down` removes it whole."""
+        if (
+            self.root.exists()
+            and not self._marker.exists()
+            and (self.root.is_file() or any(self.root.iterdir()))
+        ):
+            raise ClusterError(
+                f"{self.root} is not a cluster's state: name a folder that is empty or not there yet"
+            )
+
+    def remove(self) -> None:
+        """Removes the folder, what says that it is ours last, so that a killed removal can be done again."""
+        if self.root.is_dir():
+            for entry in self.root.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry, ignore_errors=True)
+                elif entry != self._marker:
+                    entry.unlink(missing_ok=True)
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    @property
+    def _marker(self) -> Path:
+        return self.root / ".tidegate-cluster"
+
     def make(self) -> None:
-        """Creates the folders. A folder that cannot be written is a ClusterError."""
+        """Creates the folders. A folder that cannot be written, or is somebody else's, is a ClusterError."""
+        self.must_be_ours()
         try:
             for folder in (self.root, self.pki, self.logs, self.pids, self.bin):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+            self._marker.touch()
         except OSError as error:
             raise ClusterError(f"cannot write the state folder {self.root}: {error.strerror}") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -171,7 +170,7 @@ class ApiServerProvider:
         table.kill_everything()
         if left := table.everything():
             raise LeftoverError(f"still there: processes {', '.join(map(str, left))}")
-        shutil.rmtree(self.state.root, ignore_errors=True)
+        self.state.remove()
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""

@@ -58,6 +58,7 @@ class Tool:
         }
         if reader := readers.get(self.options.command):
             return reader()
+        self.state.must_be_ours()
         with locked(self.state.root.with_name(f".{self.state.root.name}.lock"), self.progress):
             self._change()
         return 0

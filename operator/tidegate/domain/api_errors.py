@@ -5,6 +5,7 @@
     ApiError
     ├─ 400 invalid_request      not HTTP/1.1, or not JSON
     ├─ 404 model_not_found      no such service or model
+    ├─ 404 not_found            no such path, or one that wakes nobody
     ├─ 408 request_timeout      head or body did not arrive
     ├─ 413 request_too_large    one body over the service's limit
     ├─ 414, 431, 501, 505       lines, fields, codings and versions of HTTP
@@ -102,6 +103,12 @@ def no_service_named() -> ApiError:
 def no_such_path(method: str, path: str) -> ApiError:
     """Nothing of a service, and nothing of the gateway."""
     message = f"{method} {path}: no such path; ask for /v1/… or /<namespace>/<name>/v1/…"
+    return ApiError(404, INVALID, "not_found", message, Outcome.REJECTED_UNKNOWN)
+
+
+def nobody_answers(method: str, path: str, key: ServiceKey) -> ApiError:
+    """The service has no worker ready, and the request is none that wakes one."""
+    message = f"{method} {path}: {key} has no worker ready, and only a POST wakes one"
     return ApiError(404, INVALID, "not_found", message, Outcome.REJECTED_UNKNOWN)
 
 

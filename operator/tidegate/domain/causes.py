@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.domain.timestamps import from_timestamp
@@ -68,18 +68,19 @@ def _containers(status: Json) -> Iterator[Json]:
 
 
 def _container_cause(container: Json, startup_deadline: float) -> Cause | None:
-    if container.get("ready"):
-        return None
     state: Json = container.get("state") or {}
+    if container.get("ready") or (container.get("started") and "running" in state):
+        return None  # its start has succeeded: readiness that is lost for a moment is no failed start
     if "terminated" in state:
         return _ended(state["terminated"], startup_deadline)
     waiting: Json = state.get("waiting") or {}
     if waiting.get("reason", "") not in (*_WAITING_IS_NORMAL, "CrashLoopBackOff"):
         return _waiting_cause(waiting)
     last: Json = (container.get("lastState") or {}).get("terminated") or {}
-    if last:
-        return _ended(last, startup_deadline)
-    return _waiting_cause(waiting) if waiting.get("reason") == "CrashLoopBackOff" else None
+    backs_off = waiting.get("reason") == "CrashLoopBackOff"
+    if last:  # unless it backs off it starts again, and has its startup deadline for it
+        return replace(_ended(last, startup_deadline), failure=backs_off)
+    return _waiting_cause(waiting) if backs_off else None
 
 
 def _waiting_cause(waiting: Json) -> Cause:
@@ -87,7 +88,7 @@ def _waiting_cause(waiting: Json) -> Cause:
     return Cause(_IMAGE_REASONS.get(reason, reason), _sentence(waiting.get("message"), reason))
 
 
-def _ended(terminated: Json, startup_deadline: float) -> Cause | None:
+def _ended(terminated: Json, startup_deadline: float) -> Cause:
     """The end of a container that was meant to run on."""
     if terminated.get("reason") == "OOMKilled":
         return Cause("OOMKilled", "the engine needed more memory than resources.memory; the kernel killed it")

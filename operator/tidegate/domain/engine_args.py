@@ -12,6 +12,7 @@ OWNED_FLAGS: dict[tuple[str, ...], str] = {
     ("--served-model-name",): "set spec.model.servedNames",
     ("--max-num-seqs",): "set spec.engine.maxConcurrency",
     ("--tensor-parallel-size", "-tp"): "set spec.resources.accelerator.count",
+    ("--config",): "give what is in the file as arguments, one by one",
     ("--host", "--port", "--uds"): "remove it: the gateway reaches a worker at its pod's address, port 8000",
     (
         "--ssl-keyfile",

@@ -18,6 +18,8 @@ from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Tick
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceConfig
 
+_READING, _WAITING, _RUNNING, _ENDED = Stage.READING, Stage.WAITING, Stage.RUNNING, Stage.ENDED
+
 
 class Flow:
     """Admission (depth and bytes), order (first come first served), choice (least in flight)."""
@@ -31,6 +33,7 @@ class Flow:
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
         self._endpoints: dict[EndpointKey, Endpoint] = {}
+        self._leaving: dict[EndpointKey, Endpoint] = {}  # take no more work, and still have some
         self._open: tuple[Endpoint, ...] = ()  # its values, in an order that _free_endpoint may index
         self._line: list[tuple[int, Ticket]] = []  # a heap by arrival; ended tickets are skipped
         self._arrivals = 0
@@ -59,7 +62,7 @@ class Flow:
         if body_read:
             return self._place(ticket)
         self.reading += 1
-        ticket.stage = Stage.READING
+        ticket.stage = _READING
         return WAIT
 
     def _refusal(self, size: int, now: float) -> ApiError:
@@ -110,11 +113,11 @@ class Flow:
 
     def _line_up(self, ticket: Ticket) -> None:
         self.waiting += 1
-        ticket.stage = Stage.WAITING
+        ticket.stage = _WAITING
         heapq.heappush(self._line, (ticket.sequence, ticket))
 
     def _run(self, ticket: Ticket, endpoint: Endpoint) -> None:
-        ticket.stage, ticket.endpoint = Stage.RUNNING, endpoint
+        ticket.stage, ticket.endpoint = _RUNNING, endpoint
         ticket.cold_wait = self.clock.cold_total - ticket.cold
         endpoint.in_flight += 1
         self.in_flight += 1
@@ -124,6 +127,8 @@ class Flow:
         if endpoint is not None:
             endpoint.in_flight -= 1
             self.in_flight -= 1
+            if self._leaving and not endpoint.in_flight:
+                self._leaving.pop(endpoint.key, None)
 
     def _free_endpoint(self) -> Endpoint | None:
         """The endpoint with the fewest in flight below the limit; equals take turns."""
@@ -140,17 +145,17 @@ class Flow:
 
     def done(self, ticket: Ticket, now: float) -> list[Ticket]:
         """The request ended; the tickets that run now because of it. Repeated, it changes nothing."""
-        if ticket.stage is Stage.RUNNING:
+        if ticket.stage is _RUNNING:
             self._leave_endpoint(ticket)
             self.rate.ended(now)
-        elif ticket.stage is Stage.WAITING:
+        elif ticket.stage is _WAITING:
             self.waiting -= 1
             self._forget_ended()
-        elif ticket.stage is Stage.READING:
+        elif ticket.stage is _READING:
             self.reading -= 1
         else:
             return []
-        ticket.stage = Stage.ENDED
+        ticket.stage = _ENDED
         self.depth -= 1
         self.bytes_held -= ticket.bytes
         return self._dispatch() if self.waiting else []
@@ -168,29 +173,37 @@ class Flow:
     def _forget_ended(self) -> None:
         """Tickets that left the line stay in the heap until their turn; never more than half of it."""
         if len(self._line) > 2 * self.waiting + 64:
-            self._line = [entry for entry in self._line if entry[1].stage is Stage.WAITING]
+            self._line = [entry for entry in self._line if entry[1].stage is _WAITING]
             heapq.heapify(self._line)
 
     def _next_waiting(self) -> Ticket:
         while True:
             ticket = heapq.heappop(self._line)[1]
-            if ticket.stage is Stage.WAITING:
+            if ticket.stage is _WAITING:
                 return ticket
 
     def set_endpoints(self, keys: Iterable[EndpointKey], now: float) -> list[Ticket]:
         """Exactly these take work from now on; the tickets that run now because of it.
 
-        Requests on an endpoint that is gone from the list are left to end by themselves.
+        Requests on an endpoint that is gone from the list are left to end by themselves; they still count
+        where it comes back before that.
         """
         wanted = dict.fromkeys(keys)
         for key in [k for k in self._endpoints if k not in wanted]:
-            self._endpoints.pop(key).takes_work = False
+            endpoint = self._endpoints.pop(key)
+            if endpoint.in_flight:
+                self._leaving[key] = endpoint
         for key in wanted:
             if key not in self._endpoints:
-                self._endpoints[key] = Endpoint(key)
+                self._endpoints[key] = self._return(key)
         self._open = tuple(self._endpoints.values())
         self.clock.turn(bool(self._endpoints), now)
         return self._dispatch()
+
+    def _return(self, key: EndpointKey) -> Endpoint:
+        endpoint = self._leaving.pop(key, None) or Endpoint(key)
+        endpoint.handle = None  # what the edge kept with it is of the time before
+        return endpoint
 
     def configure(self, config: ServiceConfig) -> list[Ticket]:
         """A new spec; what was admitted stays admitted. The tickets that run now because of it."""
@@ -235,4 +248,4 @@ class Flow:
         return line
 
     def _in_line(self) -> list[Ticket]:
-        return [ticket for _, ticket in self._line if ticket.stage is Stage.WAITING]
+        return [ticket for _, ticket in self._line if ticket.stage is _WAITING]

@@ -19,6 +19,9 @@ class Stage(Enum):
     ENDED = "ended"
 
 
+_NEW = Stage.NEW
+
+
 class Wait(Enum):
     """The answer to a ticket that has to wait."""
 
@@ -39,14 +42,14 @@ class EndpointKey:
 
 
 class Endpoint:
-    """An endpoint and how many requests run on it; ``takes_work`` False lets them end and adds none."""
+    """An endpoint and how many requests run on it."""
 
-    __slots__ = ("in_flight", "key", "takes_work")
+    __slots__ = ("handle", "in_flight", "key")
 
     def __init__(self, key: EndpointKey) -> None:
         self.key = key
         self.in_flight = 0
-        self.takes_work = True
+        self.handle: object = None  # what the edge keeps with it: its connections
 
 
 class Waiter(Protocol):
@@ -64,15 +67,16 @@ class Waiter(Protocol):
 class Ticket:
     """One request in the queue of its service."""
 
-    stage = Stage.NEW
-    endpoint: Endpoint | None = None
-    sequence = 0
-    warm = cold = 0.0  # the budget clocks at its arrival
-    cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
+    __slots__ = ("bytes", "cold", "cold_wait", "endpoint", "sequence", "stage", "waiter", "warm")
 
     def __init__(self, waiter: Waiter, size: int = 0) -> None:
         self.waiter = waiter
         self.bytes = size
+        self.stage = _NEW
+        self.endpoint: Endpoint | None = None
+        self.sequence = 0
+        self.warm = self.cold = 0.0  # the budget clocks at its arrival
+        self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
 
 
 Verdict: TypeAlias = Endpoint | Wait | ApiError

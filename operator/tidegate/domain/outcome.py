@@ -23,7 +23,7 @@ class Outcome(Enum):
     EVICTED_QUEUE_TIMEOUT = "evicted_queue_timeout"
     EVICTED_COLD_START_TIMEOUT = "evicted_cold_start_timeout"
     EVICTED_REMOVED = "evicted_removed"  # the service was deleted or suspended while it waited
-    EVICTED_DRAINING = "evicted_draining"  # this gateway had to stop before its turn came
+    EVICTED_DRAINING = "evicted_draining"  # this gateway had to stop, and its time to drain was over
     EVICTED_BODY = "evicted_body"  # the client's body did not arrive, or outgrew the limit
 
     CLIENT_GONE = "client_gone"  # the client left, waiting or being answered
@@ -33,3 +33,4 @@ class Outcome(Enum):
 
     def __init__(self, value: str) -> None:
         self.rejected = value.startswith("rejected_")  # it never entered the queue
+        self.text = value.encode()

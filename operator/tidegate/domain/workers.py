@@ -40,8 +40,12 @@ class WorkerFacts:
 
     @property
     def loading(self) -> bool:
-        """Whether it is on its way to ready, with nothing wrong."""
-        return self.alive and not self.ready and self.cause is None
+        """Whether it is on its way to ready: with nothing wrong, or once more after a failure.
+
+        How long that may take is its startup probe's business, which ends it at the deadline.
+        """
+        again = self.cause is not None and not self.cause.failure and bool(self.node)
+        return self.alive and not self.ready and (self.cause is None or again)
 
 
 def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:

@@ -47,12 +47,12 @@ class Admin:
 
     def answering(self, connection: ClientConnection, request: Request) -> Answering:
         """See Host."""
-        path = request.target.partition(b"?")[0]
-        if request.method == b"GET" and path == b"/metrics":
+        method, path = request.head.method, request.head.target.partition(b"?")[0]
+        if method == b"GET" and path == b"/metrics":
             return self._stream(connection, request, exposition.CONTENT_TYPE, self._metrics)
-        if request.method == b"GET" and path == b"/demand":
+        if method == b"GET" and path == b"/demand":
             return self._stream(connection, request, NDJSON, self._traffic.fleet.demand.subscribe)
-        code, body = self._at_once(request.method, path)
+        code, body = self._at_once(method, path)
         return LocalAnswer(connection, request, code, body)
 
     def _at_once(self, method: bytes, path: bytes) -> tuple[int, bytes]:
@@ -68,8 +68,9 @@ class Admin:
 
     def _metrics(self) -> AsyncIterator[bytes]:
         traffic = self._traffic
+        traffic.books.settle()
         return exposition.render(
-            lambda: [traffic.nowhere, *(service.meters for service in traffic.fleet.services.values())],
+            lambda: [traffic.books.nowhere, *(service.meters for service in traffic.fleet.services.values())],
             self._time,
         )
 
@@ -120,15 +121,15 @@ class StreamedAnswer:
         self._task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
-        connection = self._connection
-        connection.write(response.chunked_head(200, self._content_type))
+        connection, chunked = self._connection, not self.request.head.http10
+        connection.write(response.streamed_head(200, self._content_type, chunked=chunked))
         pieces: Any = self._source()
         async with aclosing(pieces):
             async for data in pieces:
                 if data:
-                    connection.write(response.chunk(data))
+                    connection.write(response.chunk(data) if chunked else data)
                 await self._writable.wait()
-        connection.write(response.LAST_CHUNK)
+        connection.write(response.LAST_CHUNK if chunked else b"")
         connection.finished(self.request, keep_alive=False)
 
     def body_arrived(self) -> None:

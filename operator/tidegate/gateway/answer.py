@@ -14,56 +14,66 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class AnswerHead:
-    """One head. ``rewrite``: some field of it is not for the client."""
+    """What one head says, its length apart. It never changes: a worker's next answer may have the same."""
 
-    length: int | None = None
-    chunked = rewrite = False
-    sse = False  # server-sent events: an error can still be told in the middle
+    __slots__ = (
+        "bodiless",
+        "chunked",
+        "draining",
+        "has_length",
+        "keeps_alive",
+        "persistent",
+        "rewrite",
+        "sse",
+        "status",
+        "until_close",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """Reads a whole head, its empty line included. ValueError for a coding that nobody asked for."""
-        self.raw = raw
+        self.has_length = self.chunked = False
+        self.sse = False  # server-sent events: an error can still be told in the middle
+        self.rewrite = False  # some field of it is not for the client
+        self.keeps_alive = False  # it says so: right for the client only where we keep its connection
         self.status = int(raw[9:12])
         self.persistent = raw.startswith(b"HTTP/1.1 ")  # the connection outlives the answer
+        if not self.persistent:
+            self.rewrite = True
         for name, value in _KNOWN.findall(raw):
             key = name.lower()
             if key == b"content-length":
-                self.length = int(value)
+                self.has_length = True
             elif key == b"content-type":
                 self.sse = value.startswith(b"text/event-stream")
             elif key == b"transfer-encoding":
                 self._coding(value)
+            elif key == b"connection":
+                self._connection(value.strip(b" \t").lower())
             else:
                 self.rewrite = True
-                if key == b"connection" and b"close" in value.lower():
-                    self.persistent = False
+        # The worker took nothing, because it is about to stop: the request belongs to another one.
+        self.draining = self.status == 503 and b"\r\nx-tidegate-draining:" in raw.lower()
+        self.bodiless = self.status in (204, 304)  # no body follows, whatever the fields say
+        self.until_close = not (self.has_length or self.chunked or self.bodiless)
 
     def _coding(self, value: bytes) -> None:
         if value.strip(b" \t").lower() != b"chunked":
             raise ValueError("the answer has a transfer coding that nobody asked for")
         self.chunked = True
 
-    @property
-    def bodiless(self) -> bool:
-        """No body follows, whatever the fields say."""
-        return self.status in (204, 304)
+    def _connection(self, value: bytes) -> None:
+        if value == b"keep-alive":
+            self.keeps_alive = True
+        else:
+            self.rewrite = True
+            self.persistent = self.persistent and b"close" not in value
 
-    @property
-    def draining(self) -> bool:
-        """The worker took nothing, because it is about to stop: the request belongs to another one."""
-        return self.status == 503 and b"\r\nx-tidegate-draining:" in self.raw.lower()
 
-    @property
-    def until_close(self) -> bool:
-        """Its body ends with the connection."""
-        return self.length is None and not self.chunked and not self.bodiless
+def without_hop_fields(raw: bytes, *, framing: bool) -> bytes:
+    """A head without what is for the worker's hop alone; ``framing`` False: without its framing too."""
 
-    def without_hop_fields(self, *, framing: bool) -> bytes:
-        """The head without what is for the worker's hop alone; ``framing`` False: without its framing too."""
-        return _KNOWN.sub(lambda match: self._kept(match, framing), self.raw)
-
-    @staticmethod
-    def _kept(match: re.Match[bytes], framing: bool) -> bytes:
+    def kept(match: re.Match[bytes]) -> bytes:
         key = match[1].lower()
-        kept = key == b"content-type" or (framing and key in _FRAMING)
-        return match[0] if kept else b""
+        return match[0] if key == b"content-type" or (framing and key in _FRAMING) else b""
+
+    return _KNOWN.sub(kept, raw)

@@ -31,7 +31,7 @@ class BodyIntake:
         if error is not None:
             x.refuse(error)
             return
-        if x.request.expects_continue:
+        if x.request.head.expects_continue:
             x.connection.write(response.CONTINUE)
         x.connection.deadline = x.arrived + x.traffic.settings.body_timeout
 

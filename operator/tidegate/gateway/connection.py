@@ -17,6 +17,7 @@ from tidegate.gateway.request_reader import RequestReader
 
 NEVER = math.inf
 PIPELINE_LIMIT = 8  # requests read ahead of the one being answered before reading pauses
+AHEAD_BYTES = 64 * 1024  # of bodies read ahead before it pauses: no service has admitted them yet
 LINGER_SECONDS = 30.0  # the longest lingering close, however busily the client goes on sending
 
 
@@ -108,9 +109,19 @@ class ClientConnection(asyncio.Protocol):
             current.body_failed(error)
         else:
             current.body_arrived()
-        if len(self.reader.requests) > PIPELINE_LIMIT and self.open and not self._paused:
+        if self.reader.requests and self.open and not self._paused:
+            self._bound_read_ahead()
+
+    def _bound_read_ahead(self) -> None:
+        requests = self.reader.requests
+        if len(requests) > PIPELINE_LIMIT or sum(r.received for r in requests) > AHEAD_BYTES:
             self._paused = True
             self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._paused and self.open:
+            self._paused = False
+            self.transport.resume_reading()
 
     def _next(self) -> None:
         """Begins with the next request, as long as answers are there at once."""
@@ -125,6 +136,8 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = NEVER
             self.current = self._host.answering(self, request)
             self.current.start()
+            if not request.complete:
+                self._read_on()  # its turn has come: what is left of it is awaited
         self._advancing = False
         if self.current is None and self.open and not self.lingering:
             self._between_requests()
@@ -139,9 +152,7 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = now + host.settings.idle_timeout
         elif self.deadline > now + host.settings.header_timeout:
             self.deadline = now + host.settings.header_timeout
-        if self._paused and self.open:
-            self._paused = False
-            self.transport.resume_reading()
+        self._read_on()
 
     def _refuse(self, error: ApiError) -> None:
         """Answers bytes that are no request, and ends the connection."""
@@ -164,10 +175,12 @@ class ClientConnection(asyncio.Protocol):
             return
         if not request.complete:
             self.linger()
-        elif keep_alive:
-            self._next()
-        else:
+        elif not keep_alive:
             self.close()
+        elif self.reader.quiet and self._refusal is None and not self._paused:
+            self.deadline = self._time() + self._host.settings.idle_timeout
+        else:
+            self._next()
 
     def linger(self) -> None:
         """Ends our side, and reads on until the client has read the answer and closes its own.
@@ -178,8 +191,7 @@ class ClientConnection(asyncio.Protocol):
         self.lingering = True
         self._linger_end = now + LINGER_SECONDS
         self.deadline = now + self._host.settings.linger_timeout
-        if self._paused:
-            self.transport.resume_reading()
+        self._read_on()
         if self.transport.can_write_eof():
             self.transport.write_eof()
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.domain.api_errors import ApiError
-from tidegate.gateway import account, response
+from tidegate.gateway import response
 
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
+AT_ONCE = 0.00005  # seconds; rounds to 0.0 ms
 
-def own_fields(exchange: Exchange) -> bytes:
+
+def own_fields(x: Exchange) -> bytes:
     """The gateway's own lines in each answer: the request's id, and what the wait was (milliseconds)."""
-    waited, cold = account.waited(exchange)
-    return b"x-request-id: %b\r\nserver-timing: queue;dur=%.1f, coldstart;dur=%.1f\r\n" % (
-        exchange.id,
-        (waited - cold) * 1e3,
-        cold * 1e3,
-    )
+    waited, cold = x.dispatched - x.arrived, x.cold_wait
+    if not x.dispatched:
+        waited = x.ended - x.arrived
+        cold = waited if x.service is not None and not x.service.flow.endpoints else 0.0
+    if waited < AT_ONCE:
+        return b"x-request-id: %b\r\nserver-timing: queue;dur=0.0, coldstart;dur=0.0\r\n" % x.id
+    form = b"x-request-id: %b\r\nserver-timing: queue;dur=%.1f, coldstart;dur=%.1f\r\n"
+    return form % (x.id, (waited - cold) * 1e3, cold * 1e3)
 
 
 def refusal(exchange: Exchange, error: ApiError, *, close: bool) -> bytes:
@@ -33,6 +37,6 @@ def last_event(exchange: Exchange, error: ApiError) -> bytes:
     upstream = exchange.upstream
     if not exchange.sse or upstream is None:
         return b""
-    if not upstream.chunked or exchange.request.http10:
+    if not upstream.chunked or exchange.request.head.http10:
         return error.event()
     return response.chunk(error.event()) + response.LAST_CHUNK if upstream.between_chunks() else b""

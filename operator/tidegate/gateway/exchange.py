@@ -9,19 +9,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway import account, endings
+from tidegate.gateway import endings
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.connection import NEVER, ClientConnection
-from tidegate.gateway.passage import Dechunker, answer_head, request_head
+from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
 from tidegate.gateway.request import Refusal, Request
+from tidegate.gateway.router import workers_own
 from tidegate.gateway.service import Service
 from tidegate.gateway.upstream import Upstream
 
@@ -35,42 +37,81 @@ CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody read
 class Exchange:
     """Answers one request: as Answering to its connection, Waiter to the arbiter, Receiver to the worker."""
 
-    # Most requests have these; an instance holds only what differs.
-    service: Service | None = None
-    ticket: Ticket | None = None
-    intake: BodyIntake | None = None
-    upstream: Upstream | None = None
-    outcome: Outcome | None = None
-    peeked = NOTHING
-    dispatched = first_byte = cold_wait = 0.0
-    status = tries = 0
-    reading = sse = answered = head_only = False
-    reason = ""
+    __slots__ = (
+        "answered",
+        "arrived",
+        "cold_wait",
+        "connection",
+        "dispatched",
+        "ended",
+        "first_byte",
+        "head_only",
+        "id",
+        "intake",
+        "keep_alive",
+        "onward",
+        "outcome",
+        "peeked",
+        "reading",
+        "reason",
+        "request",
+        "service",
+        "sse",
+        "status",
+        "target",
+        "ticket",
+        "traffic",
+        "tries",
+        "upstream",
+    )
 
     def __init__(self, traffic: Traffic, connection: ClientConnection, request: Request, now: float) -> None:
+        head = request.head
         self.traffic = traffic
         self.connection = connection
         self.request = request
         self.arrived = now
-        self.id = request.request_id or traffic.next_id()
-        self.keep_alive = request.keep_alive
-        self.target = request.target
-        if request.method == b"HEAD":
-            self.head_only = True
+        self.id = head.request_id or traffic.next_id()
+        self.keep_alive = head.keep_alive
+        self.head_only = head.method == b"HEAD"
+        self.target = head.target
+        self.onward: Callable[[bytes], None] = connection.write
+        self.service: Service | None = None
+        self.ticket: Ticket | None = None
+        self.intake: BodyIntake | None = None
+        self.upstream: Upstream | None = None
+        self.outcome: Outcome | None = None
+        self.peeked = NOTHING
+        self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
+        self.status = self.tries = 0
+        self.reading = self.sse = self.answered = False
+        self.reason = ""
 
     # -- Answering: arrival
 
     def start(self) -> None:
         """Finds the service, where Host or path tell it, and admits the request or reads on."""
-        request = self.request
-        self.service, self.target, missing = self.traffic.router.by_address(request.host, request.target)
+        head = self.request.head
+        self.service, self.target, missing = self.traffic.router.by_address(head.host, head.target)
         if missing is not None:
             self.refuse(self.traffic.unknown(missing))
-        elif request.complete:
+        elif not self.target.startswith(b"/v1/") and workers_own(self.target):
+            self.refuse(errors.no_such_path(head.method.decode(), self.target.decode("latin-1")))
+        elif head.method != b"POST" and (asleep := self._asleep()) is not None:
+            self.refuse(asleep)
+        elif self.request.complete:
             self.admit()
         else:
             self.intake = BodyIntake(self)
             self.intake.begin()
+
+    def _asleep(self) -> ApiError | None:
+        """A browser, a crawler or a scraper must not start a GPU: only a POST does."""
+        service = self.service
+        if service is None or service.flow.endpoints or service.config.suspended:
+            return None
+        path = self.target.partition(b"?")[0].decode("latin-1")
+        return errors.nobody_answers(self.request.head.method.decode(), path, service.key)
 
     def body_arrived(self) -> None:
         """See Answering."""
@@ -92,7 +133,8 @@ class Exchange:
 
     def look_into_body(self) -> bool:
         """Reads the fields that matter here; False where the body is refused."""
-        if self.request.method != b"POST" or self.request.content_type.startswith(b"multipart/"):
+        head = self.request.head
+        if head.method != b"POST" or head.content_type.startswith(b"multipart/"):
             return True
         try:
             self.peeked = peek(self.request.body())
@@ -119,7 +161,7 @@ class Exchange:
         self.dispatched, self.cold_wait = now, ticket.cold_wait
         self.tries += 1
         self.connection.deadline = now + service.config.execution_timeout_seconds
-        self._use(service.pool(endpoint.key))
+        self._use(service.pool(endpoint))
 
     def evicted(self, error: ApiError) -> None:
         """See Waiter."""
@@ -154,18 +196,22 @@ class Exchange:
 
     # -- Receiver
 
-    def answer_began(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
+    def answer_began(self, upstream: Upstream, head: AnswerHead, raw: bytes, rest: bytes) -> None:
         """See Receiver: passes the head on, and joins the two transports."""
         self.answered = True
         self.status, self.sse = head.status, head.sse
         self.request.drop_body()
         if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
-        if head.chunked and self.request.http10:
-            self._answer_without_chunks(upstream, head, rest)
-            return
-        write = self.connection.transport.write
-        write(answer_head(head, endings.own_fields(self), close=not self.keep_alive, whole=True) + rest)
+        own = endings.own_fields(self)
+        write: Callable[[bytes], None] = self.connection.transport.write
+        if head.chunked and self.request.head.http10:
+            write(answer_head_without_chunks(head, raw, own))
+            write = Dechunker(raw, write).feed
+            write(rest)
+        else:
+            write(answer_head(head, raw, own, close=not self.keep_alive) + rest)
+        self.onward = write
         if rest:
             self._body_began()
             upstream.write = write
@@ -174,20 +220,12 @@ class Exchange:
         if self.connection.write_paused:
             upstream.pause()
 
-    def _answer_without_chunks(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
-        write = self.connection.transport.write
-        write(answer_head(head, endings.own_fields(self), close=True, whole=False))
-        self._body_began()
-        upstream.write = Dechunker(head.raw, write).feed
-        upstream.write(rest)
-
     def _first_piece(self, data: bytes) -> None:
         """A body that came after its head has begun."""
-        write = self.connection.transport.write
         self._body_began()
         if self.upstream is not None:
-            self.upstream.write = write
-        write(data)
+            self.upstream.write = self.onward
+        self.onward(data)
 
     def _body_began(self) -> None:
         self.first_byte = self.traffic.time()
@@ -210,7 +248,7 @@ class Exchange:
             return
         self.upstream = None
         if unused:
-            self._use(service.pool(ticket.endpoint.key))
+            self._use(service.pool(ticket.endpoint))
             return
         service.endpoint_failed(ticket.endpoint.key)
         if self.tries >= self.traffic.settings.max_tries:
@@ -218,6 +256,11 @@ class Exchange:
         else:
             self.connection.deadline = NEVER
             service.arbiter.give_back(ticket)
+
+    def turned_away(self) -> None:
+        """See Receiver: no worker has failed, so it is no try."""
+        self.tries -= 1
+        self.upstream_failed("the worker is draining", unused=False)
 
     # -- Answering: ends before their time
 
@@ -227,6 +270,8 @@ class Exchange:
 
     def client_gone(self) -> None:
         """See Answering: the worker stops working for nobody."""
+        if self.outcome is not None:
+            return  # we closed the connection ourselves
         self._drop_upstream()
         self.status = CLIENT_GONE_STATUS
         self._end(Outcome.CLIENT_GONE)
@@ -271,7 +316,7 @@ class Exchange:
         """Ends an answer that has begun: with an error event where the format has a place for one."""
         event = endings.last_event(self, error)
         self._drop_upstream()
-        self.reason = error.reason or ""
+        self.status, self.reason = error.status, error.reason or ""  # the books have what it came to
         self._end(error.outcome)
         if event:
             self.connection.write(event)
@@ -295,5 +340,11 @@ class Exchange:
         if self.intake is not None:
             self.intake.release()
             self.intake = None
-        account.ended(self, self.traffic.time())
+        self.ended = now = self.traffic.time()
+        service, ticket = self.service, self.ticket
+        if service is not None and ticket is not None:
+            service.arbiter.done(ticket)
+            service.ended(now)
         self.ticket = None  # it points back here; without cycles the garbage collector has nothing to do
+        self.request.drop_body()
+        self.traffic.books.ended(self)

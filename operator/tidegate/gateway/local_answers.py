@@ -28,9 +28,9 @@ class LocalAnswer:
         self.request = request
         self.reading = False
         self._connection = connection
-        self._keep_alive = request.complete and request.keep_alive and not request.http10
+        self._keep_alive = request.complete and request.head.keep_alive
         answer = response.whole(status, body, close=not self._keep_alive)
-        self._answer = response.without_body(answer) if request.method == b"HEAD" else answer
+        self._answer = response.without_body(answer) if request.head.method == b"HEAD" else answer
 
     def start(self) -> None:
         """See Answering."""
@@ -58,12 +58,12 @@ class LocalAnswer:
 
 def answer_locally(traffic: Traffic, connection: ClientConnection, request: Request) -> LocalAnswer | None:
     """The answer to a GET or HEAD that is for the gateway itself; None for everything else."""
-    if request.method not in (b"GET", b"HEAD"):
+    if request.head.method not in (b"GET", b"HEAD"):
         return None
-    route = traffic.router.by_address(request.host, request.target)
-    path = route.target.partition(b"?")[0]
+    service, target, _ = traffic.router.by_address(request.head.host, request.head.target)
+    path = target.partition(b"?")[0]
     if path in _PATHS:
-        status, body = _answer(traffic, path, route.service)
+        status, body = _answer(traffic, path, service)
     elif path.startswith(_ONE_MODEL):
         status, body = _one_model(traffic, path[len(_ONE_MODEL) :].decode("latin-1"))
     else:

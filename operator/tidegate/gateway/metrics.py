@@ -62,7 +62,7 @@ TOTAL = Family("gateway_request_seconds", "histogram", "From arrival to the last
 FIRST_TOKEN = Family(
     "gateway_time_to_first_token_seconds", "histogram", "From arrival to a stream's first byte."
 )
-WAKES = Family("gateway_wakes_total", "counter", "Wakes that were accepted.")
+WAKES = Family("gateway_wakes_total", "counter", "Wakes that were accepted and changed something.")
 COLD_START = Family("gateway_cold_start_seconds", "histogram", "From the wake until each part was reached.")
 REJECTED = Family("gateway_rejected_total", "counter", "Requests refused before the queue.")
 FAMILIES = (
@@ -121,7 +121,7 @@ class Meters:
     ) -> None:
         self._labels = label_text(namespace=key.namespace if key else "", service=key.name if key else "")
         self._gauges, self._state = gauges, state
-        self._requests: dict[tuple[Outcome, int], int] = {}
+        self._requests: dict[tuple[bytes, int], int] = {}  # an Enum's own hash costs more than all the rest
         self._rejected: dict[str, int] = {}
         self._wakes = 0
         self._timings: list[tuple[Distribution, Distribution, Distribution] | None] = [None, None]
@@ -130,7 +130,7 @@ class Meters:
 
     def request(self, outcome: Outcome, status: int) -> None:
         """One request ended."""
-        key = (outcome, status)
+        key = (outcome.text, status)
         self._requests[key] = self._requests.get(key, 0) + 1
 
     def rejected(self, reason: str) -> None:
@@ -154,7 +154,7 @@ class Meters:
         one.observe(seconds)
 
     def woken(self) -> None:
-        """The substrate accepted a wake."""
+        """The substrate accepted a wake, and it changed something."""
         self._wakes += 1
 
     def cold_start(self, parts: dict[str, float]) -> None:
@@ -185,7 +185,7 @@ class Meters:
     def _numbers(self, family: Family) -> Iterator[tuple[str, float]]:
         if family is REQUESTS:
             for (outcome, status), count in self._requests.items():
-                yield "," + label_text(outcome=outcome.value, code=str(status)), count
+                yield "," + label_text(outcome=outcome.decode(), code=str(status)), count
         elif family is REJECTED:
             yield from (("," + label_text(reason=reason), count) for reason, count in self._rejected.items())
         elif family is STATE and self._state is not None:

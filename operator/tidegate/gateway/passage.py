@@ -7,30 +7,39 @@ from collections.abc import Callable
 import httptools
 
 from tidegate.gateway import response
-from tidegate.gateway.answer import AnswerHead
+from tidegate.gateway.answer import AnswerHead, without_hop_fields
 from tidegate.gateway.request import Request
 
 
 def request_head(request: Request, target: bytes, authority: bytes, request_id: bytes) -> bytes:
     """The head that a worker gets: Host rewritten, hop-by-hop fields gone, the body's length known."""
-    if request.received or request.content_length is not None or request.chunked:
+    head = request.head
+    if request.received or request.content_length is not None or head.chunked:
         form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
-        return form % (request.method, target, authority, request.fields, request_id, request.received)
+        return form % (head.method, target, authority, head.fields, request_id, request.received)
     form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n"
-    return form % (request.method, target, authority, request.fields, request_id)
+    return form % (head.method, target, authority, head.fields, request_id)
 
 
-def answer_head(head: AnswerHead, own: bytes, *, close: bool, whole: bool) -> bytes:
-    """The head that a client gets: the worker's own bytes and the gateway's fields after them.
+def answer_head(head: AnswerHead, raw: bytes, own: bytes, *, close: bool) -> bytes:
+    """The head that a client gets: the worker's own bytes, and the gateway's fields after them.
 
-    It is built anew where a field of it is for the worker's hop alone, or where the chunk framing
-    is taken off for HTTP/1.0 (``whole`` False).
+    It is built anew where a field of it is for the worker's hop alone.
     """
+    if not head.rewrite and not (close and head.keeps_alive):
+        return raw[:-2] + own + (b"connection: close\r\n\r\n" if close else b"\r\n")
+    return _anew(head, without_hop_fields(raw, framing=True), own, close=close)
+
+
+def answer_head_without_chunks(head: AnswerHead, raw: bytes, own: bytes) -> bytes:
+    """The same for a client of HTTP/1.0, where the body ends with the connection."""
+    return _anew(head, without_hop_fields(raw, framing=False), own, close=True)
+
+
+def _anew(head: AnswerHead, raw: bytes, own: bytes, *, close: bool) -> bytes:
+    fields = raw.partition(b"\r\n")[2][:-2]
     end = b"connection: close\r\n\r\n" if close else b"\r\n"
-    raw = head.raw if whole and not head.rewrite else head.without_hop_fields(framing=whole)
-    if not raw.startswith(b"HTTP/1.1 "):
-        raw = response.status_line(head.status) + raw.partition(b"\r\n")[2]
-    return raw[:-2] + own + end
+    return b"".join((response.status_line(head.status), fields, own, end))
 
 
 class Dechunker:

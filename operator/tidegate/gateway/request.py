@@ -35,23 +35,30 @@ class Refusal(Exception):  # noqa: N818 - an answer rather than a failure of our
         self.error = error
 
 
-class Request:
-    """A request as its head and body arrive. ``fields`` are the header lines to pass on, as they came."""
+class Head:
+    """What a request's head says, its length apart. ``fields`` are the header lines to pass on, as they came.
 
-    # Most requests have these; an instance holds only what differs.
-    host = b""
-    content_type = b""
-    request_id = b""
-    content_length: int | None = None
-    chunked = http10 = expects_continue = upgrade = False
-    keep_alive = True
-    complete = False
-    received = 0
-    _body = b""
-    _parts: list[bytes] | None = None
+    It never changes, so that a client which sends the same head again on its connection has it read once.
+    """
+
+    __slots__ = (
+        "chunked",
+        "content_type",
+        "expects_continue",
+        "fields",
+        "host",
+        "http10",
+        "keep_alive",
+        "method",
+        "request_id",
+        "target",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
+        self.host = self.content_type = self.request_id = b""
+        self.chunked = self.http10 = self.expects_continue = False
+        self.keep_alive = True
         line_end = raw.index(b"\r\n")
         self.method, self.target, version = _request_line(raw[:line_end])
         if version != b"HTTP/1.1":
@@ -59,39 +66,10 @@ class Request:
                 raise Refusal(version_not_supported())
             self.http10, self.keep_alive = True, False
         _check_size(raw)
-        special = _SPECIAL.findall(raw)
-        if special:
-            self.fields = _SPECIAL.sub(b"", raw)[line_end + 2 : -2]
-            self._read(special)
-        else:
-            self.fields = raw[line_end + 2 : -2]
-            self._check_host(0)
+        self.fields = _SPECIAL.sub(b"", raw)[line_end + 2 : -2]
+        self._read(_SPECIAL.findall(raw))
         if not self.target.startswith(b"/") or b"#" in self.target:
             self._check_target()
-
-    # -- the body
-
-    def add_body(self, data: bytes) -> None:
-        """Some more of the body."""
-        self.received += len(data)
-        if not self._body:
-            self._body = data
-        elif self._parts is None:
-            self._parts = [self._body, data]
-        else:
-            self._parts.append(data)
-
-    def body(self) -> bytes:
-        """The body so far, in one piece."""
-        if self._parts is not None:
-            self._body, self._parts = b"".join(self._parts), None
-        return self._body
-
-    def drop_body(self) -> None:
-        """Lets the body go: it will not be sent (again)."""
-        self._body, self._parts = b"", None
-
-    # -- the head
 
     def _read(self, special: list[tuple[bytes, bytes]]) -> None:
         hosts = 0
@@ -100,14 +78,12 @@ class Request:
             if key == b"host":
                 hosts += 1
                 self.host = value.rstrip(b" \t")
-            elif key == b"content-length":
-                self.content_length = int(value)  # llhttp let only digits through, and only one such field
             elif key == b"content-type":
                 self.content_type = value
                 self.fields += b"content-type: %b\r\n" % value
             elif key == b"x-request-id":
                 self.request_id = value if _REQUEST_ID.fullmatch(value) else b""
-            else:
+            elif key != b"content-length":
                 self._rare(key, value.strip(b" \t"))
         self._check_host(hosts)
 
@@ -160,6 +136,40 @@ class Request:
             raise Refusal(errors.invalid("the request target's host is not a host"))
         self.host = authority  # RFC 9112, 3.2.2: it stands above the field
         self.target = path if path.startswith(b"/") else b"/" + path
+
+
+class Request:
+    """One request: its head, and its body as it arrives."""
+
+    __slots__ = ("_body", "_parts", "complete", "content_length", "head", "received")
+
+    def __init__(self, head: Head, length: int | None) -> None:
+        self.head = head
+        self.content_length = length
+        self.complete = False
+        self.received = 0
+        self._body = b""
+        self._parts: list[bytes] | None = None
+
+    def add_body(self, data: bytes) -> None:
+        """Some more of the body."""
+        self.received += len(data)
+        if not self._body:
+            self._body = data
+        elif self._parts is None:
+            self._parts = [self._body, data]
+        else:
+            self._parts.append(data)
+
+    def body(self) -> bytes:
+        """The body so far, in one piece."""
+        if self._parts is not None:
+            self._body, self._parts = b"".join(self._parts), None
+        return self._body
+
+    def drop_body(self) -> None:
+        """Lets the body go: it will not be sent (again)."""
+        self._body, self._parts = b"", None
 
 
 def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:

@@ -44,10 +44,11 @@ def without_body(answer: bytes) -> bytes:
     return answer[: answer.index(b"\r\n\r\n") + 4]
 
 
-def chunked_head(status: int, content_type: bytes) -> bytes:
-    """The head of an answer whose length is not known; it ends its connection."""
-    framing = b"content-type: %b\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n" % content_type
-    return status_line(status) + framing
+def streamed_head(status: int, content_type: bytes, *, chunked: bool) -> bytes:
+    """The head of an answer whose length is not known; it ends its connection. HTTP/1.0 knows no chunks."""
+    framing = b"transfer-encoding: chunked\r\n" if chunked else b""
+    form = b"content-type: %b\r\n%bconnection: close\r\n\r\n"
+    return status_line(status) + form % (content_type, framing)
 
 
 def chunk(data: bytes) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from tidegate.domain.service import ServiceConfig, ServiceKey
 
@@ -23,12 +24,9 @@ class Routable(Protocol):
 S = TypeVar("S", bound=Routable)
 
 
-class Route(NamedTuple, Generic[S]):
-    """``service`` None: only the body can tell. ``missing``: the path names one that does not exist."""
-
-    service: S | None
-    target: bytes
-    missing: str | None = None
+# The service (None: only the body can tell), the target as the worker shall see it, and the name of a
+# service that the path means and that does not exist.
+Route: TypeAlias = tuple[S | None, bytes, str | None]
 
 
 class Router(Generic[S]):
@@ -83,11 +81,11 @@ class Router(Generic[S]):
             if len(parts) == 4:
                 found = self._by_key.get((parts[1], parts[2]))
                 if found is not None:
-                    return Route(found, b"/" + parts[3])
+                    return found, b"/" + parts[3], None
         service = self.by_host(host)
         if service is None and not target.startswith(b"/v1/"):
-            return Route(None, target, _missing(target))
-        return Route(service, target)
+            return None, target, _missing(target)
+        return service, target, None
 
     def by_host(self, host: bytes) -> S | None:
         """The service that ``<name>.<namespace>…`` names."""
@@ -100,6 +98,14 @@ class Router(Generic[S]):
                 self._hosts.clear()
             self._hosts[host] = found
             return found
+
+
+def workers_own(target: bytes) -> bool:
+    """True for the worker's /metrics, however it is written: the workers' numbers are not for clients."""
+    path = target.partition(b"?")[0]
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    return path == b"/metrics" or path.startswith(b"/metrics/")
 
 
 def _missing(target: bytes) -> str | None:

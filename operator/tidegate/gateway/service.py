@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tidegate.domain import api_errors as errors
 from tidegate.domain.coldstart import STAGES, ColdStart
 from tidegate.domain.flow import Flow
-from tidegate.domain.flow_ticket import EndpointKey
+from tidegate.domain.flow_ticket import Endpoint, EndpointKey
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
 from tidegate.gateway import metrics
@@ -136,12 +136,15 @@ class Service:
             self._suspect.add(key)
             self._choose_endpoints()
 
-    def pool(self, key: EndpointKey) -> Pool:
+    def pool(self, endpoint: Endpoint) -> Pool:
         """The connections to an endpoint; those of one that is gone are closed after their answer."""
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = Pool(key, self._shared.settings, self._time)
-            pool.retire()
+        pool = endpoint.handle
+        if not isinstance(pool, Pool):
+            pool = self._pools.get(endpoint.key)
+            if pool is None:
+                pool = Pool(endpoint.key, self._shared.settings, self._time)
+                pool.retire()
+            endpoint.handle = pool
         return pool
 
     # -- waking
@@ -152,17 +155,18 @@ class Service:
 
     def must_wake(self) -> bool:
         """See Sleeper."""
-        return self.flow.waiting > 0 and not any_coming(self.view)
+        return self.view.config.wakes and self.flow.waiting > 0 and not any_coming(self.view)
 
     def waking(self) -> None:
         """See Sleeper."""
         if self.cold_start is None or self.cold_start.loaded_seconds is not None:
             self.cold_start = ColdStart(self._time())
 
-    def wake_accepted(self) -> None:
+    def wake_accepted(self, *, changed: bool) -> None:
         """See Sleeper."""
         self.flow.wake_refusal = None
-        self.meters.woken()
+        if changed:
+            self.meters.woken()
 
     def wake_refused(self, reason: str) -> None:
         """See Sleeper."""

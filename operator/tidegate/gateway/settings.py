@@ -40,7 +40,8 @@ class GatewaySettings:
     """How long an unused connection to a worker is kept; below the 5 s after which vLLM closes it."""
 
     max_tries: int = 3
-    """How often a request is sent to workers before its failure is the client's; 1 never sends again."""
+    """How often a request is sent to workers before its failure is the client's; 1 never sends again.
+    A worker that turns it away because it is about to stop has not failed."""
 
     max_unrouted_bytes: int = 256 * 1024 * 1024
     """Bodies in memory of which the service is not known yet, all together."""

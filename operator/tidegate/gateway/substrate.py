@@ -33,7 +33,8 @@ class Substrate(Protocol):
         """Tells ``sink`` everything that is, then every change, until it is cancelled."""
         ...
 
-    async def wake(self, key: ServiceKey) -> None:
+    async def wake(self, key: ServiceKey) -> bool:
         """Asks for the service's first worker. Idempotent; returns when the request is accepted, not
-        when the worker is there. Raises domain.errors.WakeError where it is refused."""
+        when the worker is there: True where it changed something, False where it had been asked for
+        before. Raises domain.errors.WakeError where it is refused."""
         ...

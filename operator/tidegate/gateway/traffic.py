@@ -13,11 +13,11 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.domain.outcome import Outcome
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
+from tidegate.gateway.books import Books
 from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
 from tidegate.gateway.local_answers import answer_locally
-from tidegate.gateway.metrics import Meters
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
@@ -37,7 +37,7 @@ class Traffic:
         self.log = log
         self.connections: set[ClientConnection] = set()
         self.draining = False
-        self.nowhere = Meters(None)  # requests that never found a service
+        self.books = Books(log, time)
         self.time = time
         self._unrouted = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,7 +56,7 @@ class Traffic:
 
     def answering(self, connection: ClientConnection, request: Request) -> Answering:
         """See Host."""
-        if request.method != b"POST":
+        if request.head.method != b"POST":
             local = answer_locally(self, connection, request)
             if local is not None:
                 return local
@@ -64,8 +64,8 @@ class Traffic:
 
     def refused(self, _request: Request | None, error: ApiError) -> None:
         """See Host."""
-        self.nowhere.request(Outcome.REJECTED_INVALID, error.status)
-        self.nowhere.rejected("invalid")
+        self.books.nowhere.request(Outcome.REJECTED_INVALID, error.status)
+        self.books.nowhere.rejected("invalid")
 
     # -- for the exchanges
 
@@ -81,9 +81,10 @@ class Traffic:
         """Why a request that names no service we know is refused."""
         if model is not None:
             return self.unknown(model)
-        if request.method == b"POST":
+        method = request.head.method
+        if method == b"POST":
             return errors.no_service_named()
-        return errors.no_such_path(request.method.decode(), target.decode("latin-1"))
+        return errors.no_such_path(method.decode(), target.decode("latin-1"))
 
     def unknown(self, name: str) -> ApiError:
         """No such service; or this gateway cannot know yet."""
@@ -108,6 +109,7 @@ class Traffic:
         """Looks at the deadline of each connection."""
         for connection in list(self.connections):
             connection.sweep(now)
+        self.books.settle()
 
     async def close(self) -> None:
         """Ends what is left at once."""
@@ -116,3 +118,4 @@ class Traffic:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.books.settle()

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import httptools
 
 from tidegate.gateway.answer import AnswerHead
+from tidegate.gateway.heads import without_length
 
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
 ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a copy costs less than a write
@@ -20,8 +21,8 @@ class Receiver(Protocol):
 
     head_only: bool
 
-    def answer_began(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
-        """The head is there, and what followed it in the same read."""
+    def answer_began(self, upstream: Upstream, head: AnswerHead, raw: bytes, rest: bytes) -> None:
+        """The head is there: ``raw`` with its empty line, and what followed it in the same read."""
         ...
 
     def answer_ended(self) -> None:
@@ -33,6 +34,10 @@ class Receiver(Protocol):
         while the request was on its way, so the worker never saw it."""
         ...
 
+    def turned_away(self) -> None:
+        """The worker is about to stop, and took nothing of the request."""
+        ...
+
 
 class Upstream(asyncio.Protocol):
     """A connection to a worker. Idle in its pool, or working for exactly one request."""
@@ -41,6 +46,8 @@ class Upstream(asyncio.Protocol):
         "_begun",
         "_ended",
         "_head",
+        "_known",
+        "_known_raw",
         "_last",
         "_parser",
         "_paused",
@@ -63,7 +70,8 @@ class Upstream(asyncio.Protocol):
         self.on_chunk_complete: Callable[[], int] = count().__next__
         self._parser = httptools.HttpResponseParser(self)
         self._head: AnswerHead | None = None
-        self._raw = self._last = b""
+        self._known: AnswerHead | None = None  # the latest that was read
+        self._raw = self._last = self._known_raw = b""
         self._begun = 0
         self._ended = self._paused = False
         self.receiver: Receiver | None = None
@@ -164,16 +172,23 @@ class Upstream(asyncio.Protocol):
         interim = raw.startswith(b"HTTP/1.1 1")
         try:
             self._parser.feed_data(raw[:end] if interim else raw)
-            head = AnswerHead(raw[:end])
+            head = self._understand(raw[:end])
         except (httptools.HttpParserError, ValueError) as error:
             self._break(f"the worker's answer is not valid HTTP: {error}")
             return
         if interim:
             self._skip_interim(receiver, head, raw[end:])
         elif head.draining:
-            self._break("the worker is draining")
+            self._turn_away(receiver)
         else:
-            self._pass_on(receiver, head, raw[end:])
+            self._pass_on(receiver, head, raw, end)
+
+    def _understand(self, raw: bytes) -> AnswerHead:
+        """Reads a head; one like the connection's last is not read again."""
+        _, rest = without_length(raw)
+        if rest != self._known_raw or self._known is None:
+            self._known, self._known_raw = AnswerHead(raw), rest
+        return self._known
 
     def _skip_interim(self, receiver: Receiver, head: AnswerHead, rest: bytes) -> None:
         """100 and 103 are for this hop; 101 was not asked for."""
@@ -183,13 +198,13 @@ class Upstream(asyncio.Protocol):
         elif rest:
             self._read_head(receiver, rest)
 
-    def _pass_on(self, receiver: Receiver, head: AnswerHead, rest: bytes) -> None:
-        self._head, self._last = head, rest or head.raw
+    def _pass_on(self, receiver: Receiver, head: AnswerHead, raw: bytes, end: int) -> None:
+        self._head, self._last = head, raw
         if not head.persistent or head.until_close:
             self.usable = False
         if receiver.head_only or head.bodiless:
             self._ended, self.usable = True, False  # llhttp may wait for a body that does not come
-        receiver.answer_began(self, head, rest)
+        receiver.answer_began(self, head, raw[:end], raw[end:])
         if self._ended:
             self._finish()
 
@@ -213,6 +228,11 @@ class Upstream(asyncio.Protocol):
         self._released(self)
         if receiver is not None:
             receiver.upstream_failed(reason, unused=unused)
+
+    def _turn_away(self, receiver: Receiver) -> None:
+        self.close()
+        self._released(self)
+        receiver.turned_away()
 
     # -- called by llhttp
 

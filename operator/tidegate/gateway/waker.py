@@ -27,8 +27,8 @@ class Sleeper(Protocol):
         """A wake is about to be asked for."""
         ...
 
-    def wake_accepted(self) -> None:
-        """It was accepted."""
+    def wake_accepted(self, *, changed: bool) -> None:
+        """It was accepted; ``changed`` False: somebody had asked for a worker before."""
         ...
 
     def wake_refused(self, reason: str) -> None:
@@ -63,14 +63,15 @@ class Waker:
         service.waking()
         try:
             async with asyncio.timeout(self._settings.wake_timeout):
-                await self._substrate.wake(service.key)
+                changed = await self._substrate.wake(service.key)
         except WakeError as error:
             service.wake_refused(str(error))
         except TimeoutError:
             service.wake_refused(f"no answer to the wake within {self._settings.wake_timeout:g} s")
         else:
-            service.wake_accepted()
-            _log.info("woke %s", service.key)
+            service.wake_accepted(changed=changed)
+            if changed:
+                _log.info("woke %s", service.key)
 
     async def close(self) -> None:
         """Ends every task."""

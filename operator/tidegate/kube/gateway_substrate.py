@@ -51,16 +51,15 @@ class GatewaySubstrate:
     def _reflector(self, collection: Collection, mirror: Mirror) -> Reflector:
         return Reflector(self._client, collection, mirror, pace=self._pace, chance=self._chance)
 
-    async def wake(self, key: ServiceKey) -> None:
-        """Scale the service's Deployment from 0 to 1; one that has more already is left alone.
+    async def wake(self, key: ServiceKey) -> bool:
+        """Scale the service's Deployment from 0 to 1; one that has more already is left alone (False).
 
         A merge patch would also take 3 down to 1 wherever the admission policy is not installed, so this
         is a JSON patch whose ``test`` makes the server itself refuse. It needs the right to patch and
         nothing else. Raises WakeError.
         """
         try:
-            if not await self._raise_from(key, _ABSENT):
-                await self._raise_from(key, 0)
+            return await self._raise_from(key, _ABSENT) or await self._raise_from(key, 0)
         except KubeError as error:
             raise WakeError(_sentence(key, error)) from error
 

@@ -35,12 +35,12 @@ class Kubelets:
 
     async def cpu_manager_policy(self, node: Json) -> CpuManagerPolicy:
         """The policy that a node's kubelet runs with. Never raises."""
-        base = kubelet_url(node)
-        if base is None:
-            return CpuManagerPolicy(None, "the node has no InternalIP yet")
         try:
+            base = kubelet_url(node)
+            if base is None:
+                return CpuManagerPolicy(None, "the node has no InternalIP yet")
             answer = await self._client.get_elsewhere(f"{base}/configz", verify=not self._insecure)
-        except KubeError as error:
+        except (KubeError, ValueError) as error:
             return CpuManagerPolicy(None, str(error))
         config = answer.get("kubeletconfig")
         policy = config.get("cpuManagerPolicy") if isinstance(config, dict) else None
@@ -50,7 +50,9 @@ class Kubelets:
 
 
 def kubelet_url(node: Json) -> str | None:
-    """``https://<InternalIP>:<port>`` of a node's kubelet; None before it has registered an address."""
+    """``https://<InternalIP>:<port>`` of a node's kubelet; None before it has registered an address.
+
+    ValueError: the node's InternalIP is none."""
     status = node.get("status") or {}
     for address in status.get("addresses") or []:
         if address.get("type") == "InternalIP":

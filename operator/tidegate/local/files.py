@@ -72,7 +72,7 @@ class FileSubstrate:
                 sink.synced()
             await asyncio.sleep(self._poll_seconds)
 
-    async def wake(self, key: ServiceKey) -> None:
+    async def wake(self, key: ServiceKey) -> bool:
         """Nothing can be started here."""
         raise WakeError(
             f"{key} has no endpoint: name one in the annotation {ENDPOINTS_ANNOTATION} in the file"

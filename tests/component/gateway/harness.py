@@ -51,6 +51,7 @@ class HandSubstrate:
         self.views = {view.config.key: view for view in views}
         self.wakes: list[ServiceKey] = []
         self.refusal = ""
+        self.counts_each = True  # False: the scale stays at 1 after the first wake
         self.on_wake: Callable[[ServiceKey], Awaitable[None]] | None = None
         self._sink: Sink | None = None
 
@@ -61,12 +62,13 @@ class HandSubstrate:
         sink.synced()
         await asyncio.Event().wait()
 
-    async def wake(self, key: ServiceKey) -> None:
+    async def wake(self, key: ServiceKey) -> bool:
         self.wakes.append(key)
         if self.refusal:
             raise WakeError(self.refusal)
         if self.on_wake is not None:
             await self.on_wake(key)
+        return self.wakes.count(key) == 1 or self.counts_each
 
     def show(self, view: ServiceView) -> None:
         """The service is now as ``view`` says."""
@@ -241,6 +243,7 @@ async def scripted(script: Script) -> AsyncIterator[int]:
 
 def metric(running: Gateway, name: str, **labels: str) -> float:
     """The sum of all samples of that name with at least these labels."""
+    running.traffic.books.settle()
     wanted = [f'{label}="{value}"' for label, value in labels.items()]
     texts = (s.meters.text(family) for s in running.fleet.services.values() for family in FAMILIES)
     lines = (line for text in texts for line in text.splitlines() if line.startswith(f"{name}{{"))

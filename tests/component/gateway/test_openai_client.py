@@ -14,13 +14,13 @@ from tests.component.gateway.harness import (
     connection,
     engine,
     gateway,
+    metric,
     post,
     ready,
     until,
     worker,
 )
 from tidegate.domain.service import ServiceView
-from tidegate.gateway.metrics import REJECTED
 from tidegate.gateway.server import Gateway
 
 MESSAGES = [openai.types.chat.ChatCompletionUserMessageParam(role="user", content="hello")]
@@ -104,7 +104,7 @@ async def test_the_client_comes_again_after_a_429_when_it_was_told_to() -> None:
                 await until(lambda: running.fleet.services[KEY].arrivals == 2)
             substrate.show(ServiceView(view.config, (worker(quick.port),)))
             answer = await asked
-            assert 'reason="depth"} 1' in running.fleet.services[KEY].meters.text(REJECTED)
+            assert metric(running, "gateway_rejected_total", reason="depth") == 1
     assert answer.choices[0].message.content == "word0"
 
 

@@ -211,4 +211,23 @@ async def test_connections_to_the_worker_are_used_again() -> None:
                 writer.write(post(CHAT))
                 assert (await read_answer(reader)).status == 200
             (endpoint,) = running.fleet.services[KEY].flow.endpoints
-            assert running.fleet.services[KEY].pool(endpoint.key).opened == 1
+            assert running.fleet.services[KEY].pool(endpoint).opened == 1
+
+
+async def test_bodies_behind_a_request_that_waits_are_not_read_until_their_turn() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    big = json.dumps({"model": "m", "max_tokens": 1, "padding": "x" * 16_000_000}).encode()
+    async with (
+        engine(tokens_per_second="0") as quick,
+        gateway(substrate) as running,
+        connection(running.port) as (reader, writer),
+    ):
+        writer.write(post(CHAT))
+        await until(lambda: running.fleet.services[KEY].flow.waiting == 1)
+        writer.write(post(big) + post(CHAT))
+        (client,) = running.traffic.connections
+        await until(lambda: bool(client.reader.requests) and client.reader.requests[0].received > 65536)
+        await asyncio.sleep(0.2)
+        assert sum(r.received for r in client.reader.requests) < 1_000_000
+        substrate.show(ServiceView(config(), (worker(quick.port),)))
+        assert [(await read_answer(reader)).status for _ in range(3)] == [200, 200, 200]

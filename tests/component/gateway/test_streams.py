@@ -10,6 +10,7 @@ import httpx
 from tests.component.gateway.harness import (
     KEY,
     HandSubstrate,
+    Log,
     config,
     connection,
     engine,
@@ -96,9 +97,10 @@ async def test_an_answer_that_is_no_stream_and_breaks_off_is_cut_so_that_the_cli
         await writer.drain()
         writer.close()
 
+    log = Log()
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, connection(running.port) as (reader, writer):
+        async with gateway(substrate, log) as running, connection(running.port) as (reader, writer):
             await ready(running)
             writer.write(post(json.dumps(CHAT).encode()))
             await reader.readuntil(b"\r\n\r\n")
@@ -107,7 +109,10 @@ async def test_an_answer_that_is_no_stream_and_breaks_off_is_cut_so_that_the_cli
             except ConnectionError:
                 body = b""
             assert len(body) < 1000
-            assert metric(running, "gateway_requests_total", outcome="worker_died") == 1
+            assert metric(running, "gateway_requests_total", outcome="worker_died", code="502") == 1
+            assert metric(running, "gateway_requests_total") == 1
+    line = json.loads(log.data)
+    assert (line["outcome"], line["code"]) == ("worker_died", 502)
 
 
 async def test_a_chunk_that_breaks_off_inside_is_not_followed_by_an_event() -> None:
@@ -154,7 +159,7 @@ async def test_a_request_that_meets_a_draining_worker_goes_back_into_the_queue()
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal calls
         calls += 1
-        if calls == 1:
+        if calls <= 5:  # more than a request has tries: being turned away is none
             head = b"HTTP/1.1 503 Service Unavailable\r\nx-tidegate-draining: 1\r\nconnection: close\r\n"
             writer.write(head + b"content-length: 2\r\n\r\nno")
         else:
@@ -165,7 +170,7 @@ async def test_a_request_that_meets_a_draining_worker_goes_back_into_the_queue()
         async with gateway(substrate) as running, httpx.AsyncClient() as client:
             got = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
             assert running.fleet.services[KEY].flow.depth == 0
-    assert (got.status_code, got.content, calls >= 2) == (200, b"ok", True)
+    assert (got.status_code, got.content, calls == 6) == (200, b"ok", True)
 
 
 async def test_a_request_that_every_worker_fails_is_502_after_three_tries() -> None:

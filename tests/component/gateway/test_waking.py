@@ -11,8 +11,12 @@ from tests.component.gateway.harness import (
     KEY,
     HandSubstrate,
     config,
+    connection,
     engine,
     gateway,
+    metric,
+    post,
+    scripted,
     until,
     worker,
 )
@@ -72,6 +76,15 @@ async def test_no_worker_within_the_cold_start_budget_is_503_with_the_reason_and
     assert error["reason"] == "the API server is away"
     assert answer.headers["retry-after"] == "60"
     assert "coldstart;dur=" in answer.headers["server-timing"]
+
+
+async def test_a_wake_that_is_repeated_and_changes_nothing_is_not_counted() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    substrate.counts_each = False
+    async with gateway(substrate, wake_interval=0.01) as running, connection(running.port) as (_, writer):
+        writer.write(post(b'{"model": "m"}'))
+        await until(lambda: len(substrate.wakes) > 5)
+        assert metric(running, "gateway_wakes_total") == 1
 
 
 async def test_a_refused_wake_is_asked_for_again_while_requests_wait() -> None:
@@ -145,3 +158,39 @@ async def test_suspending_a_service_refuses_what_waits_for_it() -> None:
         substrate.show(ServiceView(config(suspended=True)))
         answer = await asked
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_removed")
+
+
+async def test_a_request_to_a_service_whose_workers_others_count_is_held_and_wakes_nobody() -> None:
+    substrate = HandSubstrate(ServiceView(config(wakes=False, cold_start_timeout_seconds=0.4)))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cold_start_timeout")
+    assert substrate.wakes == []
+
+
+async def test_only_a_post_wakes_a_sleeping_service() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        for path in ("/metrics", "/favicon.ico", "/docs", "/version", "/v1/responses/1"):
+            answer = await client.get(f"http://127.0.0.1:{running.port}/team-a/qwen{path}")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+            answer = await client.get(
+                f"http://127.0.0.1:{running.port}{path}", headers={"host": "qwen.team-a"}
+            )
+            assert answer.status_code == 404
+        assert running.fleet.services[KEY].arrivals == 0
+    assert substrate.wakes == []
+
+
+async def test_the_workers_own_numbers_are_not_for_clients_and_its_other_paths_are() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    async with scripted(answer) as port:
+        substrate = HandSubstrate(ServiceView(config(), (worker(port, ready=True),)))
+        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+            url = f"http://127.0.0.1:{running.port}"
+            for path in ("/metrics", "/metrics/", "/%6detrics", "/metrics?name=x"):
+                assert (await client.get(f"{url}/team-a/qwen{path}")).status_code == 404
+            assert (await client.post(f"{url}/metrics", json=CHAT)).status_code == 404
+            assert (await client.get(f"{url}/team-a/qwen/version")).status_code == 200

@@ -30,6 +30,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("model.servedNames", ["a b"], r"spec\.model\.servedNames\[0\]"),
     ("engine.args", ["--model", "x"], r"spec\.engine\.args.*set spec\.model\.uri"),
     ("engine.args", ["--served_model_name=x"], r"spec\.engine\.args.*set spec\.model\.servedNames"),
+    ("engine.args", ["--config=vllm.yaml"], r"spec\.engine\.args.*one by one"),
     ("engine.args", ["--max-num-seqs=9"], r"spec\.engine\.args.*set spec\.engine\.maxConcurrency"),
     ("engine.args", ["-tp", "2"], r"spec\.engine\.args.*set spec\.resources\.accelerator\.count"),
     ("engine.args", ["--port", "80"], r"spec\.engine\.args.*port 8000"),

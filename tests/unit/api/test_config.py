@@ -89,6 +89,7 @@ def test_a_defaulted_limit_follows_the_installation_and_the_users_stands() -> No
         ({"queue": {"maxDepth": "7"}}, "spec.queue.maxDepth: Input should be a valid integer (got '7')"),
         ({"scaling": {"minReplicas": 2}}, "minReplicas must not be more than maxReplicas"),
         ({"engine": {"args": ["--max_num_seqs=4"]}}, "set spec.engine.maxConcurrency"),
+        ({"engine": {"args": ["--config", "vllm.yaml"]}}, "one by one"),
         ({"engine": {"args": ["--port"]}}, "--port"),
         ({"replicas": 2}, "scaling.mode"),
         ({"scaling": {"mode": "External"}}, "replicas must be set"),

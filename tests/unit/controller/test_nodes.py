@@ -140,3 +140,15 @@ async def test_why_a_kubelet_cannot_be_asked_is_said_once(caplog: pytest.LogCapt
     assert [record.getMessage() for record in caplog.records] == [
         "node n: its kubelet cannot be asked for its CPU manager policy: no connection"
     ]
+
+
+async def test_an_odd_node_does_not_keep_the_others_from_their_labels(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World({"n": CpuManagerPolicy("static")})  # the other one's kubelet is not even known
+    labels = labels_of(world)
+    world.add("odd")
+    world.add("n")
+    await labels.recheck_all()
+    assert world.label("n") == "static"
+    assert "node odd" in caplog.text

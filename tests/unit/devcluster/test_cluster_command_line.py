@@ -133,3 +133,11 @@ def test_progress_lines_begin_with_the_seconds() -> None:
     out = io.StringIO()
     Progress(out, lambda: next(times)).say("building etcd")
     assert out.getvalue() == "[  12 s] building etcd\n"
+
+
+def test_a_folder_that_no_cluster_made_is_left_alone(tmp_path: Path) -> None:
+    precious = tmp_path / "thesis.txt"
+    precious.write_text("years of work")
+    for command in ("up", "down"):
+        assert main([command, "--mode", "apiserver", "--state", str(tmp_path)]) == 2
+    assert precious.read_text() == "years of work"

@@ -78,7 +78,7 @@ def test_kind_builds_the_worker_on_vllms_own_image(tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("VLLM_IMAGE", raising=False)
     runner = Recorder()
     kind(runner, tmp_path).prepare(["worker"])
-    assert "--build-arg VLLM_IMAGE=docker.io/vllm/vllm-openai-cpu:v0.32.0-" in runner.lines[0]
+    assert "--build-arg VLLM_IMAGE=vllm/vllm-openai-cpu:v0.32.0-" in runner.lines[0]
 
 
 def test_what_kind_builds_lies_in_this_repository() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.domain.pods import Json, condition, container, failing_pod, pod, ready_pod
 from tidegate.domain.causes import Cause, cause_of, replica_failure
+from tidegate.domain.phases import Phase, PhaseFacts, phase_of
 from tidegate.domain.workers import first_cause, worker_facts
 
 DEADLINE = 900.0
@@ -48,10 +49,43 @@ def test_an_engine_that_ran_for_the_whole_deadline_was_too_slow() -> None:
     assert "startupDeadlineSeconds" in found.message
 
 
-def test_the_cause_stays_while_the_engine_is_started_again() -> None:
-    again = ended(message="ModelNotFound: gone")
-    again["status"]["containerStatuses"][0]["state"] = {"running": {}}
-    assert cause(again).reason == "ModelNotFound"
+def again(state: Json, *, started: bool = False) -> Json:
+    """A pod whose engine was killed, and is started once more."""
+    statuses = [
+        container(restarts=1, state=state, lastState={"terminated": {"reason": "OOMKilled"}})
+        | {"started": started}
+    ]
+    return pod({"phase": "Running", "containerStatuses": statuses})
+
+
+@pytest.mark.parametrize("state", [{"running": {}}, {"waiting": {"reason": "ContainerCreating"}}])
+def test_an_engine_that_is_started_again_names_what_ended_it_and_loads(state: Json) -> None:
+    found = cause(again(state))
+    assert found.reason == "OOMKilled"
+    assert not found.failure
+    facts = worker_facts(again(state), DEADLINE)
+    assert facts.loading
+    waits = PhaseFacts(suspended=False, wanted=1, ready=0, remaining=1, cause=first_cause([facts]))
+    assert phase_of(waits) is Phase.STARTING
+
+
+def test_an_engine_that_backs_off_does_not_load() -> None:
+    facts = worker_facts(ended(reason="OOMKilled"), DEADLINE)
+    assert not facts.loading
+    assert facts.cause
+    assert facts.cause.failure
+
+
+def test_readiness_that_is_lost_for_a_moment_is_no_failure_however_the_engine_once_ended() -> None:
+    blip = again({"running": {}}, started=True)
+    assert cause_of(blip, DEADLINE) is None
+    assert worker_facts(blip, DEADLINE).loading
+
+
+def test_a_worker_that_finds_no_node_does_not_load() -> None:
+    unscheduled = pod({"conditions": [condition("PodScheduled", "False", reason="Unschedulable")]})
+    unscheduled["spec"] = {}
+    assert not worker_facts(unscheduled, DEADLINE).loading
 
 
 def test_nothing_is_wrong_with_a_first_start_or_a_ready_worker() -> None:

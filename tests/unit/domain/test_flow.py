@@ -174,3 +174,13 @@ def test_tickets_that_leave_are_not_kept() -> None:
         ticket, _ = ask(queue)
         queue.done(ticket, 0.0)
     assert len(queue._line) < 200
+
+
+def test_an_endpoint_that_goes_and_comes_back_still_counts_what_runs_on_it() -> None:
+    queue = flow(ONE)
+    running, _ = ask(queue)
+    queue.set_endpoints((), 1.0)
+    assert queue.set_endpoints((ONE,), 2.0) == []
+    waiting, verdict = ask(queue, 3.0)
+    assert verdict is WAIT
+    assert queue.done(running, 4.0) == [waiting]

@@ -32,28 +32,28 @@ def test_the_host_names_a_service_with_any_domain_and_port_behind_it_and_in_any_
         b"QWEN.Team-A.svc:8080",
         b"qwen.team-a:80",
     ):
-        assert table.by_address(host, b"/v1/models").service is QWEN
+        assert table.by_address(host, b"/v1/models")[0] is QWEN
     for host in (b"qwen", b"team-a.qwen", b"qwen.team-b.svc", b"", b"[::1]:80", b"10.0.0.1"):
-        assert table.by_address(host, b"/v1/models").service is None
+        assert table.by_address(host, b"/v1/models")[0] is None
 
 
 def test_the_path_names_a_service_and_the_worker_sees_the_rest() -> None:
     route = router(QWEN).by_address(b"gateway", b"/team-a/qwen/v1/chat/completions?x=1")
-    assert (route.service, route.target) == (QWEN, b"/v1/chat/completions?x=1")
+    assert route == (QWEN, b"/v1/chat/completions?x=1", None)
 
 
 def test_the_path_wins_over_the_host() -> None:
     other = Named("team-b/other")
     route = router(QWEN, other).by_address(b"qwen.team-a", b"/team-b/other/v1/models")
-    assert route.service is other
+    assert route[0] is other
 
 
 def test_a_path_of_a_service_that_does_not_exist_is_told_by_name() -> None:
     table = router(QWEN)
-    assert table.by_address(b"gateway", b"/team-a/nope/v1/completions").missing == "team-a/nope"
-    assert table.by_address(b"gateway", b"/v1/completions").missing is None
-    assert table.by_address(b"gateway", b"/tokenize").missing is None
-    assert table.by_address(b"qwen.team-a", b"/x/y/v1/z").service is QWEN
+    assert table.by_address(b"gateway", b"/team-a/nope/v1/completions")[2] == "team-a/nope"
+    assert table.by_address(b"gateway", b"/v1/completions")[2] is None
+    assert table.by_address(b"gateway", b"/tokenize")[2] is None
+    assert table.by_address(b"qwen.team-a", b"/x/y/v1/z")[0] is QWEN
 
 
 def test_a_bare_name_belongs_to_its_oldest_holder_and_the_full_name_to_its_own() -> None:

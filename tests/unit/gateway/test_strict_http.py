@@ -146,7 +146,7 @@ def test_accepted_with_its_body_however_it_is_cut(data: bytes, body: bytes, size
 
 def test_the_targets_host_stands_above_the_field() -> None:
     (request,) = read(b"GET http://other:80/x?y HTTP/1.1\r\n" + H + b"\r\n")
-    assert (request.host, request.target) == (b"other:80", b"/x?y")
+    assert (request.head.host, request.head.target) == (b"other:80", b"/x?y")
 
 
 def test_a_header_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
@@ -170,18 +170,18 @@ def test_requests_before_a_bad_one_stay_valid() -> None:
     good = b"GET /%d HTTP/1.1\r\n" + H + b"\r\n"
     with pytest.raises(Refusal):
         reader.feed(good % 1 + good % 2 + b"GET / HTTP/1.1\nbad\n\n")
-    assert [request.target for request in reader.requests] == [b"/1", b"/2"]
+    assert [request.head.target for request in reader.requests] == [b"/1", b"/2"]
 
 
 def test_bytes_after_the_last_request_of_a_connection_are_nobodys() -> None:
     reader = RequestReader(lambda: 1000)
     reader.feed(b"GET /1 HTTP/1.1\r\n" + H + b"Connection: close\r\n\r\nGET /2 HTTP/1.1\r\n" + H + b"\r\n")
     reader.feed(b"anything")
-    assert [request.target for request in reader.requests] == [b"/1"]
+    assert [request.head.target for request in reader.requests] == [b"/1"]
     assert reader.closed
 
 
 def test_an_id_of_the_clients_is_kept_where_it_is_harmless() -> None:
     for sent, kept in ((b"abc-1.2:3", b"abc-1.2:3"), (b'a"b', b""), (b"x" * 129, b"")):
         (request,) = read(b"GET / HTTP/1.1\r\n" + H + b"X-Request-Id: " + sent + b"\r\n\r\n")
-        assert request.request_id == kept
+        assert request.head.request_id == kept

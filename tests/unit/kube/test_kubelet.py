@@ -64,6 +64,15 @@ async def test_no_good_answer_is_no_policy_and_a_reason(answer: dict[str, Any] |
     assert why in found.why
 
 
+@pytest.mark.parametrize("address", ["node-7.internal", "", "192.0.2.7/24"])
+async def test_a_node_whose_address_is_none_is_not_asked(address: str) -> None:
+    client = Client({"kubeletconfig": {"cpuManagerPolicy": "static"}})
+    found = await Kubelets(cast(KubeClient, client)).cpu_manager_policy(node(("InternalIP", address)))
+    assert found.policy is None
+    assert "address" in found.why
+    assert client.asked == []
+
+
 async def test_only_the_administrators_choice_asks_without_verifying() -> None:
     client = Client({})
     await Kubelets(cast(KubeClient, client), insecure=True).cpu_manager_policy(

@@ -44,7 +44,8 @@ async def test_zero_becomes_one_however_it_is_written_and_more_stays(
     before: dict[str, int], after: int
 ) -> None:
     scale = Scale(before)
-    await GatewaySubstrate(cast(KubeClient, scale)).wake(KEY)
+    changed = await GatewaySubstrate(cast(KubeClient, scale)).wake(KEY)
+    assert changed == (before.get("replicas", 0) == 0)
     assert scale.spec["replicas"] == after
     assert set(scale.paths) == {"/apis/apps/v1/namespaces/a/deployments/qwen-worker/scale"}
 
