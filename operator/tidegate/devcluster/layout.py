@@ -108,6 +108,11 @@ class Cache:
         return self.root / "bin"
 
     @property
+    def digests(self) -> Path:
+        """What is known of image layers (images.digests.Digests)."""
+        return self.root / "layers" / "digests.json"
+
+    @property
     def links(self) -> Path:
         """Links to the programs that people and tests call, for PATH."""
         return self.root / "bin" / "on-path"

@@ -119,6 +119,6 @@ def _other_tools() -> list[Tool]:
         ("version", "--short"),
         range(12, 100),
     )
-    package = "github.com/coredns/coredns"
-    coredns = Tool("coredns", COREDNS, f"coredns-{COREDNS}", "coredns", package, "-s -w", 160, ("-version",))
+    package = "tidegate.io/devcluster/coredns"  # gomods/coredns/main.go
+    coredns = Tool("coredns", COREDNS, f"coredns-{COREDNS}", "coredns", package, "-s -w", 80, ("-version",))
     return [helm, coredns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tidegate.devcluster.controlplane import ControlPlane, flags
 from tidegate.devcluster.cpus import format_cpus, parse_cpus
 from tidegate.devcluster.embedded import Embedded
 from tidegate.devcluster.errors import ClusterError
+from tidegate.devcluster.gobuild import MODULES
 from tidegate.devcluster.kindconfig import ClusterConfig, default_file, read_config
 from tidegate.devcluster.layout import Cache, State
 from tidegate.devcluster.node import Node
@@ -165,3 +167,10 @@ def test_lists_of_cores_are_read_as_linux_writes_them(text: str, cpus: set[int])
 
 def test_lists_of_cores_are_written_in_order() -> None:
     assert format_cpus({10, 2, 0}) == "0,2,10"
+
+
+def test_our_coredns_has_the_plugins_that_its_configuration_names(config: ClusterConfig) -> None:
+    (names,) = [one for one in addons(config) if one["kind"] == "ConfigMap"]
+    wanted = set(re.findall(r"^    (\w+)", names["data"]["Corefile"], re.MULTILINE))
+    built = set(re.findall(r"coredns/plugin/(\w+)", (MODULES / "coredns" / "main.go").read_text()))
+    assert built == wanted

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.devcluster.images.archive import Image, ImageConfig, blobs_of, digest_of, write_archive
+from tidegate.devcluster.images.archive import Image, ImageConfig, blobs_of, measure, write_archive
 from tidegate.devcluster.images.digests import Digests
 from tidegate.devcluster.images.layers import (
     BLOCK,
@@ -52,9 +52,10 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_tree_is_exactly_as_large_as_announced(tree: Path) -> None:
+def test_a_tree_is_exactly_as_large_as_measured(tree: Path) -> None:
     layer = TreeLayer(tree, "usr/lib/x", "1")
-    assert len(written(layer)) == layer.size()
+    assert measure(layer)[1] == len(written(layer))
+    assert len(written(layer)) % BLOCK == 0
 
 
 def test_a_tree_arrives_whole_and_belongs_to_root(tree: Path) -> None:
@@ -102,9 +103,7 @@ def test_single_files_bring_their_folders_modes_and_links(tmp_path: Path) -> Non
         "bin/sh": LinkTo("busybox"),
     }
     layer = FilesLayer(files, frozenset({"opt/a/run"}), {"tmp": 0o1777})
-    data = written(layer)
-    tar = opened(data)
-    assert len(data) == layer.size()
+    tar = opened(written(layer))
     assert tar.getnames() == ["bin", "opt", "opt/a", "tmp", "bin/sh", "opt/a/run", "opt/note"]
     assert tar.getmember("tmp").mode == 0o1777
     assert tar.getmember("opt/a/run").mode == 0o755
@@ -166,9 +165,9 @@ def test_an_archive_holds_each_piece_under_its_true_digest(tree: Path, tmp_path:
 
 def test_an_archive_leaves_out_what_the_other_side_has(tree: Path) -> None:
     layer = TreeLayer(tree, "x", "1")
-    tar = archive_of(image(layer), known={digest_of(layer)})
-    assert "blobs/sha256/" + digest_of(layer).removeprefix("sha256:") not in tar.getnames()
-    assert manifest_of(tar)["layers"][0]["digest"] == digest_of(layer)
+    tar = archive_of(image(layer), known={measure(layer)[0]})
+    assert "blobs/sha256/" + measure(layer)[0].removeprefix("sha256:") not in tar.getnames()
+    assert manifest_of(tar)["layers"][0]["digest"] == measure(layer)[0]
 
 
 def test_an_archive_says_how_a_container_starts(tree: Path) -> None:
@@ -204,7 +203,7 @@ def test_a_digest_is_read_from_the_layer_once(tmp_path: Path) -> None:
             super().write(out)
 
     digests, layer = Digests(tmp_path / "digests.json"), Counted({"a": b"1"})
-    assert digests.of(layer) == digests.of(layer) == digest_of(FilesLayer({"a": b"1"}))
+    assert digests.of(layer) == digests.of(layer) == measure(FilesLayer({"a": b"1"}))
     assert Counted.writes == 1
     assert digests.of(Counted({"a": b"2"})) != digests.of(layer)
 
@@ -212,3 +211,11 @@ def test_a_digest_is_read_from_the_layer_once(tmp_path: Path) -> None:
 def test_images_that_lost_their_name_to_a_newer_one_are_found() -> None:
     images = {"tidegate.local/x:dev": "new", "sha256:11": "new", "sha256:22": "old"}
     assert nameless(images) == ["sha256:22"]
+
+
+def test_a_layer_that_was_made_anew_is_measured_anew(tree: Path, tmp_path: Path) -> None:
+    digests = Digests(tmp_path / "digests.json")
+    before = digests.of(TreeLayer(tree, "x", "the same key"))
+    tree.rename(tmp_path / "old")
+    tree.mkdir()
+    assert digests.of(TreeLayer(tree, "x", "the same key")) != before

@@ -70,16 +70,16 @@ class _Digest:
         return len(data)
 
 
-def digest_of(layer: Layer) -> str:
-    """A layer's digest; reads the whole layer."""
+def measure(layer: Layer) -> tuple[str, int]:
+    """A layer's digest and its size in bytes; reads the whole layer."""
     out = _Digest()
     layer.write(out)
-    return f"sha256:{out.hash.hexdigest()}"
+    return f"sha256:{out.hash.hexdigest()}", out.size
 
 
-def blobs_of(image: Image, digest: Callable[[Layer], str] = digest_of) -> list[Blob]:
+def blobs_of(image: Image, measured: Callable[[Layer], tuple[str, int]] = measure) -> list[Blob]:
     """The layers, the configuration, and last the manifest."""
-    layers = [Blob(digest(layer), layer.size(), "layer.v1.tar", layer.write) for layer in image.layers]
+    layers = [Blob(*measured(layer), "layer.v1.tar", layer.write) for layer in image.layers]
     config = _document(_configuration(image.config, [layer.digest for layer in layers]), "config.v1+json")
     manifest = {
         "schemaVersion": 2,

@@ -1,13 +1,14 @@
-"""The digests of layers, remembered: to know one again, gigabytes would have to be read."""
+"""Digests and sizes of layers, remembered: to know them again, gigabytes would have to be read."""
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.devcluster.images.archive import digest_of
+from tidegate.devcluster.images.archive import measure
 from tidegate.devcluster.images.layers import Layer
 
 KEPT = 200  # the oldest are forgotten
@@ -15,28 +16,30 @@ KEPT = 200  # the oldest are forgotten
 
 @dataclass(frozen=True)
 class Digests:
-    """Identity and size of a layer → its digest, in a file."""
+    """Identity and stamp of a layer → its digest and size, in a file."""
 
     file: Path
 
-    def of(self, layer: Layer) -> str:
-        """The layer's digest."""
-        key = f"{layer.identity} {layer.size()}"
+    def of(self, layer: Layer) -> tuple[str, int]:
+        """The layer's digest, and its size in bytes."""
+        key = f"{layer.identity} {layer.stamp}"
         known = self._read()
         if key not in known:
-            known = {**known, key: digest_of(layer)}
+            measured = measure(layer)
+            known = {**self._read(), key: measured}
             self._write(known)
-        return known[key]
+        digest, size = known[key]
+        return digest, size
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, tuple[str, int]]:
         try:
-            known: dict[str, str] = json.loads(self.file.read_text())
+            known: dict[str, tuple[str, int]] = json.loads(self.file.read_text())
         except (OSError, ValueError):  # nothing is remembered yet
             return {}
         return known
 
-    def _write(self, known: dict[str, str]) -> None:
+    def _write(self, known: dict[str, tuple[str, int]]) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        fresh = self.file.with_name(f".{self.file.name}.{os.getpid()}.{threading.get_ident()}")
         fresh.write_text(json.dumps(dict(list(known.items())[-KEPT:])))
         fresh.rename(self.file)

@@ -1,7 +1,7 @@
 """The layers of an image, as uncompressed tars that are written in one go and never held in memory.
 
-A layer knows its identity (what it is made of) and its exact size before it is written, so that an image of
-several gigabytes goes straight into the container runtime, with no second copy on the disk.
+A layer knows its identity (what it is made of) without being read, and writes the same bytes each time, so
+that an image of several gigabytes goes straight into the container runtime, with no second copy on the disk.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ class Layer(Protocol):
     def identity(self) -> str:
         """Changes when the content changes."""
 
-    def size(self) -> int:
-        """The exact number of bytes that `write` will write."""
+    @property
+    def stamp(self) -> str:
+        """Changes when what lies on the disk was made anew, even of the same ingredients."""
 
     def write(self, out: Writer) -> None:
-        """Writes the layer's tar."""
+        """Writes the layer's tar, each time the same bytes."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ class TarLayer:
     file: Path
     identity: str
 
-    def size(self) -> int:
-        """The file's size."""
-        return self.file.stat().st_size
+    @property
+    def stamp(self) -> str:
+        """See Layer."""
+        return _stamp(self.file)
 
     def write(self, out: Writer) -> None:
         """Copies the file."""
@@ -87,9 +89,10 @@ class FilesLayer:
             digest.update(hash_of(content).encode())
         return digest.hexdigest()
 
-    def size(self) -> int:
-        """See Layer."""
-        return END + sum(_space(entry) for entry, _ in self._entries())
+    @property
+    def stamp(self) -> str:
+        """The identity says it all."""
+        return ""
 
     def write(self, out: Writer) -> None:
         """See Layer."""
@@ -101,7 +104,8 @@ class FilesLayer:
         for folder in sorted(set(_parents(names)) | set(modes)):
             yield _folder(folder, modes.get(folder, 0o755)), None
         for name, content in sorted(self.files.items()):
-            yield _entry(name, content, executable=name in self.executable), content
+            size = content.stat().st_size if isinstance(content, Path) else _length(content)
+            yield _entry(name, content, size, executable=name in self.executable), content
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,10 @@ class TreeLayer:
     place: str
     identity: str
 
-    def size(self) -> int:
+    @property
+    def stamp(self) -> str:
         """See Layer."""
-        return END + sum(_space(entry) for entry, _ in self._entries())
+        return _stamp(self.folder)
 
     def write(self, out: Writer) -> None:
         """See Layer."""
@@ -124,13 +129,11 @@ class TreeLayer:
         place = self.place.strip("/")
         for folder in [*sorted(_parents([f"{place}/x"]))]:
             yield _folder(folder, 0o755), None
-        for path in _walk(self.folder):
-            name = f"{place}/{path.relative_to(self.folder)}"
-            if path.is_dir() and not path.is_symlink():
+        for name, found in _walk(self.folder, place):
+            if found.is_dir(follow_symlinks=False):
                 yield _folder(name, 0o755), None
             else:
-                content = LinkTo(str(path.readlink())) if path.is_symlink() else path
-                yield _entry(name, content, executable=os.access(path, os.X_OK)), content
+                yield _found_entry(name, found)
 
 
 def hash_of(content: Content) -> str:
@@ -146,19 +149,40 @@ def hash_of(content: Content) -> str:
 def hash_of_tree(folder: Path) -> str:
     """A hash of all names, modes and contents below a folder. Bytecode does not count."""
     digest = hashlib.sha256()
-    for path in _walk(folder):
-        if "__pycache__" in path.parts or path.is_dir():
+    for name, found in _walk(folder, ""):
+        if "/__pycache__" in name or found.is_dir(follow_symlinks=False):
             continue
-        content = hash_of(LinkTo(str(path.readlink())) if path.is_symlink() else path)
-        digest.update(f"{path.relative_to(folder)}\0{os.access(path, os.X_OK)}\0{content}\0".encode())
+        entry, content = _found_entry(name, found)
+        digest.update(f"{name[1:]}\0{entry.mode == 0o755}\0{hash_of(content)}\0".encode())
     return digest.hexdigest()
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        yield path
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
+def _walk(folder: Path | str, place: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """All that lies in a folder, by its name under `place`, in an order that is always the same."""
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        name = f"{place}/{entry.name}"
+        yield name, entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, name)
+
+
+def _found_entry(name: str, found: os.DirEntry[str]) -> tuple[tarfile.TarInfo, Content]:
+    if found.is_symlink():
+        link = LinkTo(os.readlink(found.path))  # noqa: PTH115  tens of thousands of Path objects cost seconds
+        return _entry(name, link, 0, executable=False), link
+    status, file = found.stat(), Path(found.path)
+    return _entry(name, file, status.st_size, executable=bool(status.st_mode & 0o100)), file
+
+
+def _length(content: bytes | LinkTo) -> int:
+    return len(content) if isinstance(content, bytes) else 0
+
+
+def _stamp(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_ino} {status.st_mtime_ns}"
 
 
 def _parents(names: Iterable[str]) -> Iterator[str]:
@@ -173,18 +197,14 @@ def _folder(name: str, mode: int) -> tarfile.TarInfo:
     return entry
 
 
-def _entry(name: str, content: Content, *, executable: bool) -> tarfile.TarInfo:
+def _entry(name: str, content: Content, size: int, *, executable: bool) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     if isinstance(content, LinkTo):
         entry.type, entry.linkname = tarfile.SYMTYPE, content.target
         return entry
     entry.mode = 0o755 if executable else 0o644
-    entry.size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    entry.size = size
     return entry
-
-
-def _space(entry: tarfile.TarInfo) -> int:
-    return len(_header(entry)) + -(-entry.size // BLOCK) * BLOCK
 
 
 def _header(entry: tarfile.TarInfo) -> bytes:

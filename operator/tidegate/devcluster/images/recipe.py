@@ -16,6 +16,7 @@ from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.images.archive import Image, ImageConfig
 from tidegate.devcluster.images.base import BaseSystem, python_version
 from tidegate.devcluster.images.cache import Made, make_once
+from tidegate.devcluster.images.digests import Digests
 from tidegate.devcluster.images.layers import FilesLayer, Layer, TreeLayer, hash_of, hash_of_tree
 from tidegate.devcluster.layout import Cache
 from tidegate.devcluster.progress import Progress
@@ -72,7 +73,7 @@ class Kitchen:
 
     def make_base(self, recipe: Recipe) -> Layer:
         """Makes the base system of a recipe."""
-        return recipe.base.layer(self.runner, self.cache, self.progress)
+        return self._measured(recipe.base.layer(self.runner, self.cache, self.progress))
 
     def make_folders(self, recipe: Recipe) -> None:
         """Makes the folders of a recipe, for which no base system is needed."""
@@ -85,10 +86,14 @@ class Kitchen:
         parts = [part for part in recipe.parts if isinstance(part, Filled)]
         return sum(part.gib for part in parts if not _made(recipe.name, part).path(self.cache).exists())
 
-    def _filled(self, image: str, part: Filled) -> TreeLayer:
+    def _filled(self, image: str, part: Filled) -> Layer:
         made = _made(image, part)
         folder = make_once(self.cache, self.progress, made, lambda path: self._fill(part, path))
-        return TreeLayer(folder, part.place, made.key)
+        return self._measured(TreeLayer(folder, part.place, made.key))
+
+    def _measured(self, layer: Layer) -> Layer:
+        Digests(self.cache.digests).of(layer)  # now, while others compile, rather than when it is wanted
+        return layer
 
     def _fill(self, part: Filled, folder: Path) -> None:
         folder.mkdir(parents=True)

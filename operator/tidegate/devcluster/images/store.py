@@ -33,7 +33,7 @@ class NodeStore:
         """Whether the image had to be imported. A refusal is a ClusterError."""
         if self._imported().get(image.name) == image.identity and image.name in self.images():
             return False
-        blobs = blobs_of(image, Digests(self.node.cache.root / "layers" / "digests.json").of)
+        blobs = blobs_of(image, Digests(self.node.cache.digests).of)
         self._import(image.name, blobs, self._content())
         self._record.write_text(json.dumps({**self._imported(), image.name: image.identity}))
         self._forget_nameless()
