@@ -77,8 +77,8 @@ def too_large(size: int, limit: int, outcome: Outcome = Outcome.REJECTED_INVALID
 
 
 def body_timeout(seconds: float) -> ApiError:
-    """The client stopped sending its body."""
-    message = f"the rest of the body did not arrive within {seconds:g} s"
+    """The client stopped sending its body, or sends it too slowly."""
+    message = f"the rest of the body did not arrive: nothing for {seconds:g} s, or far too slowly"
     return ApiError(408, INVALID, "request_timeout", message, Outcome.EVICTED_BODY)
 
 

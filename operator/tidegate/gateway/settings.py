@@ -27,6 +27,9 @@ class GatewaySettings:
     body_timeout: float = 30.0
     """The longest silence inside a body. A slower client gets 408 and its place in the queue is free."""
 
+    body_rate: int = 16 * 1024
+    """Bytes a second that a body must have come at, on the whole and beyond ``body_timeout``; else 408."""
+
     idle_timeout: float = 75.0
     """How long a connection may stay open between requests; nginx's default, longer than clients' pools."""
 

@@ -153,6 +153,23 @@ async def test_a_body_that_stops_coming_is_408_and_frees_its_place() -> None:
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (408, "request_timeout")
 
 
+async def test_a_body_that_comes_in_drops_is_408_although_it_never_stops() -> None:
+    view = ServiceView(config())
+    async with (
+        gateway(HandSubstrate(view), body_timeout=0.5) as running,
+        connection(running.port) as (reader, writer),
+    ):
+        writer.write(post(b"x" * 1000, host="qwen.team-a")[:-1000])
+        answer = asyncio.create_task(read_answer(reader))
+        for _ in range(60):
+            if answer.done():
+                break
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        assert (await answer).status == 408
+        assert running.fleet.services[KEY].flow.depth == 0
+
+
 async def test_a_header_that_stops_coming_is_408() -> None:
     async with (
         gateway(HandSubstrate(), header_timeout=0.1) as running,
