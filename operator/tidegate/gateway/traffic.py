@@ -17,6 +17,7 @@ from tidegate.gateway.books import Books
 from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
+from tidegate.gateway.guard import guarded
 from tidegate.gateway.local_answers import answer_locally
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
@@ -37,6 +38,7 @@ class Traffic:
         self.log = log
         self.connections: set[ClientConnection] = set()
         self.draining = False
+        self.alive: Callable[[], bool] = lambda: True  # the tasks run without which nothing goes on
         self.books = Books(log, time)
         self.time = time
         self._unrouted = 0
@@ -108,7 +110,7 @@ class Traffic:
     def sweep(self, now: float) -> None:
         """Looks at the deadline of each connection."""
         for connection in list(self.connections):
-            connection.sweep(now)
+            guarded(connection.sweep, now)
         self.books.settle()
 
     async def close(self) -> None:
