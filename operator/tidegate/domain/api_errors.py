@@ -166,6 +166,14 @@ def gateway_full(limit: int) -> ApiError:
     return ApiError(429, RATE, "overload", message, Outcome.REJECTED_OVERLOAD, reason="bytes", retry_after=1)
 
 
+def gateway_holds(limit: int) -> ApiError:
+    """The bodies of all services together are as many bytes as this gateway may hold."""
+    message = (
+        f"this gateway is overloaded: the bodies that it holds reach its limit, {limit} bytes: try again"
+    )
+    return ApiError(429, RATE, "overload", message, Outcome.REJECTED_OVERLOAD, reason="bytes", retry_after=1)
+
+
 def queue_timeout(key: ServiceKey, seconds: float, retry_after: int) -> ApiError:
     """``queue.waitTimeoutSeconds`` passed while workers were ready, but busy."""
     message = f"Job timeout in queue of {key}: {seconds:g} s passed and every worker is busy"

@@ -47,7 +47,7 @@ class BodyIntake:
     def more(self) -> None:
         """Some of the body has come, or all of it."""
         x = self._exchange
-        error = self._hold() if x.ticket is None else self._grow(x.ticket)
+        error = x.hold_body() or (self._hold() if x.ticket is None else self._grow(x.ticket))
         if error is not None:
             x.refuse(error)
         elif x.request.complete:

@@ -49,6 +49,9 @@ class GatewaySettings:
     max_unrouted_bytes: int = 256 * 1024 * 1024
     """Bodies in memory of which the service is not known yet, all together."""
 
+    max_held_bytes: int = 1024 * 1024 * 1024
+    """Bodies in memory over all services and none; half of the 2 GiB that the chart allows the gateway."""
+
     probe_interval: float = 0.05
     """Between two probes of a worker that requests wait for; a second where none waits."""
 

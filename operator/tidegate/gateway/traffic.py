@@ -41,7 +41,7 @@ class Traffic:
         self.alive: Callable[[], bool] = lambda: True  # the tasks run without which nothing goes on
         self.books = Books(log, time)
         self.time = time
-        self._unrouted = 0
+        self._unrouted = self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count(1)
         self._id_form = os.urandom(6).hex().encode() + b"-%x"
@@ -96,6 +96,18 @@ class Traffic:
         """Counts ``more`` bytes (negative: fewer) of bodies without a service; False where too many."""
         self._unrouted += more
         return self._unrouted <= self.settings.max_unrouted_bytes
+
+    def hold(self, more: int) -> ApiError | None:
+        """Counts ``more`` bytes (negative: fewer) of bodies in memory; an ApiError where too many."""
+        self._held += more
+        if more > 0 and self._held > self.settings.max_held_bytes:
+            return errors.gateway_holds(self.settings.max_held_bytes)
+        return None
+
+    @property
+    def held(self) -> int:
+        """Bytes of bodies in memory, over all services and none."""
+        return self._held
 
     def out_of_memory(self) -> ApiError:
         """Too many large bodies are being read at once."""

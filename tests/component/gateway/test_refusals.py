@@ -22,7 +22,7 @@ from tests.component.gateway.harness import (
     until,
     worker,
 )
-from tidegate.domain.service import ServiceView
+from tidegate.domain.service import ServiceKey, ServiceView
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
 
@@ -87,6 +87,24 @@ async def test_a_body_over_the_services_limit_is_413_by_length_and_by_chunks() -
                 assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
                 assert str(limit) in answer.json()["error"]["message"]
         assert running.fleet.services[KEY].flow.bytes_held == 0
+
+
+async def test_the_bodies_of_all_services_together_are_bounded() -> None:
+    other = ServiceKey("team-b", "other")
+    substrate = HandSubstrate(ServiceView(config()), ServiceView(config(other, served_names=("o",))))
+    body = json.dumps({**CHAT, "padding": "x" * 60_000}).encode()
+    async with gateway(substrate, max_held_bytes=100_000) as running, connection(running.port) as (_, holder):
+        holder.write(post(body))
+        await until(lambda: running.fleet.services[KEY].flow.waiting == 1)
+        for host in ("other.team-b", "gateway"):  # where it comes whole, and by the model
+            async with connection(running.port) as (reader, writer):
+                writer.write(post(body.replace(b'"m"', b'"o"'), host=host))
+                error = json.loads((answer := await read_answer(reader)).body)["error"]
+            assert (answer.status, error["code"], error["reason"]) == (429, "overload", "bytes")
+            assert "this gateway" in error["message"]
+        assert running.traffic.held == len(body)
+        holder.close()
+        await until(lambda: running.traffic.held == 0)
 
 
 async def test_a_full_queue_admits_its_limit_and_refuses_the_next_with_a_retry_after() -> None:
