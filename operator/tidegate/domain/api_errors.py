@@ -77,8 +77,8 @@ def too_large(size: int, limit: int, outcome: Outcome = Outcome.REJECTED_INVALID
 
 
 def body_timeout(seconds: float) -> ApiError:
-    """The client stopped sending its body."""
-    message = f"the rest of the body did not arrive within {seconds:g} s"
+    """The client stopped sending its body, or sends it too slowly."""
+    message = f"the rest of the body did not arrive: nothing for {seconds:g} s, or far too slowly"
     return ApiError(408, INVALID, "request_timeout", message, Outcome.EVICTED_BODY)
 
 
@@ -162,6 +162,14 @@ def gateway_full(limit: int) -> ApiError:
     """Too many bodies of which the service is not known yet."""
     message = (
         f"this gateway reads {limit} bytes of bodies already: try again, or name the service by Host or path"
+    )
+    return ApiError(429, RATE, "overload", message, Outcome.REJECTED_OVERLOAD, reason="bytes", retry_after=1)
+
+
+def gateway_holds(limit: int) -> ApiError:
+    """The bodies of all services together are as many bytes as this gateway may hold."""
+    message = (
+        f"this gateway is overloaded: the bodies that it holds reach its limit, {limit} bytes: try again"
     )
     return ApiError(429, RATE, "overload", message, Outcome.REJECTED_OVERLOAD, reason="bytes", retry_after=1)
 

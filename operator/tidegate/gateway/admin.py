@@ -12,7 +12,8 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.gateway import exposition, response
 from tidegate.gateway.answering import Answering
 from tidegate.gateway.connection import ClientConnection
-from tidegate.gateway.local_answers import LocalAnswer, ready
+from tidegate.gateway.guard import guarded
+from tidegate.gateway.local_answers import LocalAnswer, alive, ready
 from tidegate.gateway.request import Request
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.status import status
@@ -58,7 +59,7 @@ class Admin:
     def _at_once(self, method: bytes, path: bytes) -> tuple[int, bytes]:
         if method in (b"GET", b"HEAD"):
             if path == b"/healthz":
-                return 200, response.to_json({"status": "ok"})
+                return alive(self._traffic)
             if path == b"/readyz":
                 return ready(self._traffic)
             if path == b"/status":
@@ -82,7 +83,7 @@ class Admin:
     def sweep(self, now: float) -> None:
         """Looks at the deadline of each connection."""
         for connection in list(self.connections):
-            connection.sweep(now)
+            guarded(connection.sweep, now)
 
     async def close(self) -> None:
         """Ends every stream and connection at once."""

@@ -33,7 +33,7 @@ class BodyIntake:
             return
         if x.request.head.expects_continue:
             x.connection.write(response.CONTINUE)
-        x.connection.deadline = x.arrived + x.traffic.settings.body_timeout
+        x.connection.deadline = self._deadline()
 
     def _ask(self) -> ApiError | None:
         x = self._exchange
@@ -47,13 +47,20 @@ class BodyIntake:
     def more(self) -> None:
         """Some of the body has come, or all of it."""
         x = self._exchange
-        error = self._hold() if x.ticket is None else self._grow(x.ticket)
+        error = x.hold_body() or (self._hold() if x.ticket is None else self._grow(x.ticket))
         if error is not None:
             x.refuse(error)
         elif x.request.complete:
             self._complete()
         else:
-            x.connection.deadline = x.traffic.time() + x.traffic.settings.body_timeout
+            x.connection.deadline = self._deadline()
+
+    def _deadline(self) -> float:
+        """The end of the longest silence; or of the time that so many bytes may take, where that is sooner:
+        a drop now and then would hold a place in the queue for ever."""
+        x, settings = self._exchange, self._exchange.traffic.settings
+        silence = x.traffic.time() + settings.body_timeout
+        return min(silence, x.arrived + settings.body_timeout + x.request.received / settings.body_rate)
 
     def _complete(self) -> None:
         x = self._exchange

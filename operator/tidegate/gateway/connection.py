@@ -31,6 +31,7 @@ class ClientConnection(asyncio.Protocol):
         "_paused",
         "_refusal",
         "_time",
+        "_unsent",
         "current",
         "deadline",
         "lingering",
@@ -50,6 +51,7 @@ class ClientConnection(asyncio.Protocol):
         self._advancing = self._paused = False
         self._refusal: ApiError | None = None
         self._linger_end = 0.0
+        self._unsent = NEVER  # bytes, when the sweep last looked after the end of an answer
 
     # -- asyncio.Protocol
 
@@ -133,7 +135,7 @@ class ClientConnection(asyncio.Protocol):
             request = requests.popleft()
             if self._refusal is not None and not request.complete:
                 break  # it was refused in its own body
-            self.deadline = NEVER
+            self.deadline = self._unsent = NEVER
             self.current = self._host.answering(self, request)
             self.current.start()
             if not request.complete:
@@ -213,11 +215,19 @@ class ClientConnection(asyncio.Protocol):
         if self.current is not None:
             self.current.deadline_passed()
         elif self.lingering or not self.reader.begun:
-            self.abort()
+            if self._still_flows():
+                self.deadline = now + self._host.settings.linger_timeout
+            else:
+                self.abort()
         else:
             self._refuse(
                 errors.invalid("the header did not arrive in time", status=408, code="request_timeout")
             )
+
+    def _still_flows(self) -> bool:
+        """A slow client reads the end of its answer: an abort now would cut it off."""
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        return 0 < self._unsent < before
 
     def drain(self) -> None:
         """The server stops: an idle connection is closed, a busy one after its answer."""

@@ -46,6 +46,7 @@ class Exchange:
         "ended",
         "first_byte",
         "head_only",
+        "held",
         "id",
         "intake",
         "keep_alive",
@@ -83,7 +84,7 @@ class Exchange:
         self.outcome: Outcome | None = None
         self.peeked = NOTHING
         self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
-        self.status = self.tries = 0
+        self.status = self.tries = self.held = 0
         self.reading = self.sse = self.answered = False
         self.reason = ""
 
@@ -120,6 +121,10 @@ class Exchange:
 
     def admit(self) -> None:
         """The whole body is there, and nothing was asked for it yet."""
+        error = self.hold_body()
+        if error is not None:
+            self.refuse(error)
+            return
         if not self.look_into_body():
             return
         service = self.service or self.traffic.by_model(self.peeked.model)
@@ -130,6 +135,17 @@ class Exchange:
         service.arrived(self.arrived)
         self.ticket = Ticket(self, self.request.received)
         self.obey(service.arbiter.ask(self.ticket, body_read=True))
+
+    def hold_body(self) -> ApiError | None:
+        """Counts what has come of the body; an ApiError where the gateway holds too much of all."""
+        more = self.request.received - self.held
+        self.held += more
+        return self.traffic.hold(more)
+
+    def _drop_body(self) -> None:
+        self.request.drop_body()
+        self.traffic.hold(-self.held)
+        self.held = 0
 
     def look_into_body(self) -> bool:
         """Reads the fields that matter here; False where the body is refused."""
@@ -200,7 +216,7 @@ class Exchange:
         """See Receiver: passes the head on, and joins the two transports."""
         self.answered = True
         self.status, self.sse = head.status, head.sse
-        self.request.drop_body()
+        self._drop_body()
         if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
         own = endings.own_fields(self)
@@ -352,5 +368,5 @@ class Exchange:
             service.arbiter.done(ticket)
             service.ended(now)
         self.ticket = None  # it points back here; without cycles the garbage collector has nothing to do
-        self.request.drop_body()
+        self._drop_body()
         self.traffic.books.ended(self)

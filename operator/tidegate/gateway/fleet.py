@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tidegate.domain.service import ServiceKey, ServiceView
 from tidegate.gateway.demand import DemandFeed
+from tidegate.gateway.guard import guarded
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.router import Router
 from tidegate.gateway.service import Service, Shared
@@ -70,7 +71,7 @@ class Fleet:
     def sweep(self, now: float) -> None:
         """Closes old connections to workers; wakes what must be woken and was not."""
         for service in self.services.values():
-            service.sweep(now)
+            guarded(service.sweep, now)
 
     async def close(self) -> None:
         """Ends what runs for the services."""

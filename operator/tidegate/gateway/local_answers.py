@@ -73,7 +73,7 @@ def answer_locally(traffic: Traffic, connection: ClientConnection, request: Requ
 
 def _answer(traffic: Traffic, path: bytes, service: Service | None) -> tuple[int, bytes]:
     if path == b"/healthz":
-        return 200, response.to_json({"status": "ok"})
+        return alive(traffic)
     if path == b"/readyz":
         return ready(traffic)
     services = list(traffic.fleet.services.values()) if service is None else [service]
@@ -83,6 +83,13 @@ def _answer(traffic: Traffic, path: bytes, service: Service | None) -> tuple[int
         )
     cards = [_card(name, one) for one in services for name in _names(traffic, one)]
     return 200, response.to_json({"object": "list", "data": cards})
+
+
+def alive(traffic: Traffic) -> tuple[int, bytes]:
+    """The gateway's health: the tasks that it cannot do without still run. Only a restart helps where not."""
+    if not traffic.alive():
+        return 500, response.to_json({"status": "a task of this gateway has ended: see its log"})
+    return 200, response.to_json({"status": "ok"})
 
 
 def ready(traffic: Traffic) -> tuple[int, bytes]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Protocol
 
 from tidegate.domain.flow_ticket import EndpointKey
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway.settings import GatewaySettings
 
+_log = logging.getLogger("tidegate.gateway")
 _CALM_SECONDS = 1.0  # between two probes where no request waits
 
 
@@ -73,6 +75,9 @@ class Prober:
                 async with asyncio.timeout(self._settings.probe_timeout):
                     return await _answers_200(key, path)
             except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                return False
+            except Exception:  # noqa: BLE001 - it is logged; a probe that ended would never be made again
+                _log.exception("a probe of %s:%d failed", key.host, key.port)
                 return False
 
     async def close(self) -> None:

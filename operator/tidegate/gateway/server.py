@@ -15,6 +15,7 @@ from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.admin import Admin
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
+from tidegate.gateway.guard import guarded
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Substrate
 from tidegate.gateway.traffic import Traffic
@@ -60,6 +61,7 @@ class Gateway:
             await loop.create_server(admin.connection, settings.admin_host, settings.admin_port),
         ]
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self._sweep())]
+        traffic.alive = lambda: not any(task.done() for task in self._tasks)
         _log.info("listening: traffic on port %d, admin on port %d", self.port, self.admin_port)
         return self
 
@@ -84,7 +86,8 @@ class Gateway:
                 await asyncio.wait([watch])
             finally:
                 watch.cancel()
-            _log.error("the watch of the services ended, and begins again: %r", watch.exception())
+            error = None if watch.cancelled() else watch.exception()
+            _log.error("the watch of the services ended, and begins again: %r", error, exc_info=error)
             await asyncio.sleep(_WATCH_AGAIN_SECONDS)
 
     async def _sweep(self) -> None:
@@ -92,12 +95,12 @@ class Gateway:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = self._time()
-            self.traffic.sweep(now)
-            self.admin.sweep(now)
-            self.log.flush()
+            guarded(self.traffic.sweep, now)
+            guarded(self.admin.sweep, now)
+            guarded(self.log.flush)
             round_ += 1
             if round_ % 4 == 0:
-                self.fleet.sweep(now)
+                guarded(self.fleet.sweep, now)
 
     async def drain(self) -> None:
         """Accepts nothing new, lets what runs finish, and ends what is left after ``drain_seconds``."""

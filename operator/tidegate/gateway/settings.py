@@ -27,6 +27,9 @@ class GatewaySettings:
     body_timeout: float = 30.0
     """The longest silence inside a body. A slower client gets 408 and its place in the queue is free."""
 
+    body_rate: int = 16 * 1024
+    """Bytes a second that a body must have come at, on the whole and beyond ``body_timeout``; else 408."""
+
     idle_timeout: float = 75.0
     """How long a connection may stay open between requests; nginx's default, longer than clients' pools."""
 
@@ -45,6 +48,9 @@ class GatewaySettings:
 
     max_unrouted_bytes: int = 256 * 1024 * 1024
     """Bodies in memory of which the service is not known yet, all together."""
+
+    max_held_bytes: int = 1024 * 1024 * 1024
+    """Bodies in memory over all services and none; half of the 2 GiB that the chart allows the gateway."""
 
     probe_interval: float = 0.05
     """Between two probes of a worker that requests wait for; a second where none waits."""

@@ -17,6 +17,7 @@ from tidegate.gateway.books import Books
 from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
+from tidegate.gateway.guard import guarded
 from tidegate.gateway.local_answers import answer_locally
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
@@ -37,9 +38,10 @@ class Traffic:
         self.log = log
         self.connections: set[ClientConnection] = set()
         self.draining = False
+        self.alive: Callable[[], bool] = lambda: True  # the tasks run without which nothing goes on
         self.books = Books(log, time)
         self.time = time
-        self._unrouted = 0
+        self._unrouted = self._held = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count(1)
         self._id_form = os.urandom(6).hex().encode() + b"-%x"
@@ -95,6 +97,18 @@ class Traffic:
         self._unrouted += more
         return self._unrouted <= self.settings.max_unrouted_bytes
 
+    def hold(self, more: int) -> ApiError | None:
+        """Counts ``more`` bytes (negative: fewer) of bodies in memory; an ApiError where too many."""
+        self._held += more
+        if more > 0 and self._held > self.settings.max_held_bytes:
+            return errors.gateway_holds(self.settings.max_held_bytes)
+        return None
+
+    @property
+    def held(self) -> int:
+        """Bytes of bodies in memory, over all services and none."""
+        return self._held
+
     def out_of_memory(self) -> ApiError:
         """Too many large bodies are being read at once."""
         return errors.gateway_full(self.settings.max_unrouted_bytes)
@@ -108,7 +122,7 @@ class Traffic:
     def sweep(self, now: float) -> None:
         """Looks at the deadline of each connection."""
         for connection in list(self.connections):
-            connection.sweep(now)
+            guarded(connection.sweep, now)
         self.books.settle()
 
     async def close(self) -> None:

@@ -6,9 +6,11 @@ import asyncio
 import json
 
 import httpx
+import pytest
 
 from tests.component.gateway.harness import KEY, HandSubstrate, config, connection, gateway, post, until
 from tidegate.domain.service import ServiceKey, ServiceView
+from tidegate.gateway.substrate import Sink
 
 OTHER = ServiceKey("team-b", "other")
 
@@ -100,3 +102,51 @@ async def test_the_admin_port_serves_no_api_and_the_traffic_port_no_metrics() ->
         )
         traffic = await client.get(f"http://127.0.0.1:{running.port}/metrics")
     assert (admin.status_code, traffic.status_code) == (404, 404)
+
+
+async def test_a_defect_in_one_sweep_is_logged_and_the_next_sweep_comes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweeps = 0
+
+    def broken(_now: float) -> None:
+        nonlocal sweeps
+        sweeps += 1
+        raise RuntimeError("a defect")
+
+    async with gateway(HandSubstrate()) as running:
+        monkeypatch.setattr(running.traffic, "sweep", broken)
+        await until(lambda: sweeps >= 2)
+    record = next(r for r in caplog.records if r.levelname == "ERROR")
+    assert record.exc_info is not None
+    assert "a defect" in caplog.text
+
+
+async def test_a_watch_that_is_cancelled_from_within_begins_again() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    watches = 0
+
+    async def cancelled_once(sink: Sink) -> None:
+        nonlocal watches
+        watches += 1
+        sink.synced()
+        if watches == 1:
+            raise asyncio.CancelledError
+        await asyncio.Event().wait()
+
+    substrate.watch = cancelled_once  # type: ignore[method-assign]
+    async with gateway(substrate):
+        await until(lambda: watches == 2)
+
+
+async def test_health_fails_when_a_task_that_the_gateway_needs_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fatal(_now: float) -> None:
+        raise asyncio.CancelledError
+
+    async with gateway(HandSubstrate()) as running, httpx.AsyncClient() as client:
+        monkeypatch.setattr(running.traffic, "sweep", fatal)
+        await until(lambda: not running.traffic.alive())
+        for port in (running.port, running.admin_port):
+            assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 500

@@ -22,7 +22,7 @@ from tests.component.gateway.harness import (
     until,
     worker,
 )
-from tidegate.domain.service import ServiceView
+from tidegate.domain.service import ServiceKey, ServiceView
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
 
@@ -89,6 +89,24 @@ async def test_a_body_over_the_services_limit_is_413_by_length_and_by_chunks() -
         assert running.fleet.services[KEY].flow.bytes_held == 0
 
 
+async def test_the_bodies_of_all_services_together_are_bounded() -> None:
+    other = ServiceKey("team-b", "other")
+    substrate = HandSubstrate(ServiceView(config()), ServiceView(config(other, served_names=("o",))))
+    body = json.dumps({**CHAT, "padding": "x" * 60_000}).encode()
+    async with gateway(substrate, max_held_bytes=100_000) as running, connection(running.port) as (_, holder):
+        holder.write(post(body))
+        await until(lambda: running.fleet.services[KEY].flow.waiting == 1)
+        for host in ("other.team-b", "gateway"):  # where it comes whole, and by the model
+            async with connection(running.port) as (reader, writer):
+                writer.write(post(body.replace(b'"m"', b'"o"'), host=host))
+                error = json.loads((answer := await read_answer(reader)).body)["error"]
+            assert (answer.status, error["code"], error["reason"]) == (429, "overload", "bytes")
+            assert "this gateway" in error["message"]
+        assert running.traffic.held == len(body)
+        holder.close()
+        await until(lambda: running.traffic.held == 0)
+
+
 async def test_a_full_queue_admits_its_limit_and_refuses_the_next_with_a_retry_after() -> None:
     substrate = HandSubstrate(ServiceView(config(max_depth=3)))
     async with gateway(substrate) as running, httpx.AsyncClient() as client:
@@ -151,6 +169,23 @@ async def test_a_body_that_stops_coming_is_408_and_frees_its_place() -> None:
         answer = await read_answer(reader)
         assert running.fleet.services[KEY].flow.depth == 0
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (408, "request_timeout")
+
+
+async def test_a_body_that_comes_in_drops_is_408_although_it_never_stops() -> None:
+    view = ServiceView(config())
+    async with (
+        gateway(HandSubstrate(view), body_timeout=0.5) as running,
+        connection(running.port) as (reader, writer),
+    ):
+        writer.write(post(b"x" * 1000, host="qwen.team-a")[:-1000])
+        answer = asyncio.create_task(read_answer(reader))
+        for _ in range(60):
+            if answer.done():
+                break
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        assert (await answer).status == 408
+        assert running.fleet.services[KEY].flow.depth == 0
 
 
 async def test_a_header_that_stops_coming_is_408() -> None:
