@@ -27,6 +27,7 @@ SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied 
 WORKER_PORT = 8000
 WORKER_CONTAINER = "engine"
 GATEWAY_PORT = 8080  # clients
+GATEWAY_SERVICE_PORT = 80  # clients, by the gateway's Service
 GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand
 OPERATOR_WEBHOOK_PORT = 9443
 OPERATOR_METRICS_PORT = 9090
