@@ -42,6 +42,7 @@ from tidegate.kube.reflector import Reflector
 from tidegate.resources.deployment import WorkerImages
 from tidegate.resources.names import (
     GATEWAY_ADMIN_PORT,
+    GATEWAY_SERVICE_PORT,
     OPERATOR_HEALTH_PORT,
     OPERATOR_METRICS_PORT,
     OPERATOR_WEBHOOK_PORT,
@@ -59,8 +60,9 @@ class OperatorSettings:
     ``namespace``: the installation's own. ``webhook_config``: the MutatingWebhookConfiguration whose
     webhook is served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
     verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
-    installation's namespace. ``resync_seconds``: between two full listings, 20 % more or less each time.
-    ``workers``: passes at once. ``host``: listened on, empty: every address.
+    installation's namespace. ``gateway_port``: that Service's, for the url in the status.
+    ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
+    once. ``host``: listened on, empty: every address.
     """
 
     namespace: str
@@ -69,6 +71,7 @@ class OperatorSettings:
     webhook_config: str | None = "tidegate"
     kubelet_insecure: bool = False
     gateway_host: str = ""
+    gateway_port: int = GATEWAY_SERVICE_PORT
     resync_seconds: float = 180.0
     workers: int = 4
     host: str = ""
@@ -107,7 +110,7 @@ class _Operator:
         self._settings = settings
         self._client = client
         self._metrics = OperatorMetrics()
-        self._world = World(settings.default_max_depth)
+        self._world = World(settings.default_max_depth, settings.gateway_port)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)

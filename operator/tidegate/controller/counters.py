@@ -72,7 +72,7 @@ class CounterWatch:
         return Counters(busy, memory.first_asked, memory.last_busy, complete=len(heard) == len(hosts))
 
     def forget(self, key: ServiceKey) -> None:
-        """A service is gone or asleep."""
+        """A service is gone."""
         self._memories.pop(key, None)
 
     async def _fetch(self, host: str) -> WorkerCounters | None:

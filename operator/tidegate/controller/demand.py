@@ -41,7 +41,12 @@ class DemandBoard:
         """Whether a gateway that serves is not heard."""
         if self._expected is None:
             return True
-        return any(not self._heard(address) for address in self._expected)
+        return any(not self.heard(address) for address in self._expected)
+
+    def heard(self, address: str) -> bool:
+        """Whether a gateway is connected and has told all it has."""
+        gateway = self._gateways.get(address)
+        return gateway is not None and gateway.synced
 
     def expect(self, addresses: Iterable[str]) -> None:
         """These gateways serve requests now."""
@@ -89,10 +94,6 @@ class DemandBoard:
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""
         self._past.pop(key, None)
-
-    def _heard(self, address: str) -> bool:
-        gateway = self._gateways.get(address)
-        return gateway is not None and gateway.synced
 
 
 def _report(line: Mapping[str, Any], now: float) -> Report:

@@ -8,7 +8,7 @@ from typing import Any
 from tidegate.kube import paths
 from tidegate.kube.client import WatchEvent
 from tidegate.kube.reflector import Collection
-from tidegate.resources.names import COMPONENT_LABEL
+from tidegate.resources.names import COMPONENT_LABEL, NAME, NAME_LABEL
 
 Json = dict[str, Any]
 
@@ -16,8 +16,8 @@ Follow = Callable[[set[str], set[str]], None]  # (all addresses, those that take
 
 
 def gateway_pods(namespace: str) -> Collection:
-    """The pods of the gateways of an installation."""
-    return Collection(paths.pods(namespace), f"{COMPONENT_LABEL}=gateway")
+    """The pods of the gateways of an installation; other programs in its namespace have gateways too."""
+    return Collection(paths.pods(namespace), f"{NAME_LABEL}={NAME},{COMPONENT_LABEL}=gateway")
 
 
 class GatewayPods:

@@ -59,10 +59,6 @@ class KeyedQueue(Generic[K]):
             self._again.discard(key)
             self.add(key)
 
-    def forget(self, key: K) -> None:
-        """Drop a delay that is no longer wanted."""
-        self._cancel_timer(key)
-
     def close(self) -> None:
         """Drop every delay."""
         for timer in self._timers.values():

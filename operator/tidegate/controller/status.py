@@ -17,6 +17,7 @@ from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.timestamps import to_timestamp
 from tidegate.domain.workers import WorkerFacts
 from tidegate.resources.labels import selector_text
+from tidegate.resources.names import GATEWAY_SERVICE_PORT
 from tidegate.resources.service import url
 
 Json = dict[str, Any]
@@ -32,6 +33,7 @@ class Observation:
     load: Load
     decision: ScaleDecision | None
     isolation: Isolation | None
+    gateway_port: int = GATEWAY_SERVICE_PORT
 
 
 def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
@@ -44,7 +46,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
     return {
         "observedGeneration": generation,
         "phase": str(phase),
-        "url": url(service),
+        "url": url(service, seen.gateway_port),
         "replicas": len(present),
         "readyReplicas": seen.facts.ready,
         "ready": f"{seen.facts.ready}/{seen.facts.wanted}",

@@ -71,10 +71,11 @@ class Subscriptions:
         while True:
             try:
                 await self._listen(address)
-                delay = self._settings.retry
             except (httpx.HTTPError, ValueError) as error:
                 _logger.debug("gateway %s is not heard: %s", address, error)
             finally:
+                if self._board.heard(address):  # however the connection ended, it was a good one
+                    delay = self._settings.retry
                 self._lost(address)
             await asyncio.sleep(delay * self._settings.jitter(0.5, 1.0))
             delay = min(delay * 2, self._settings.retry_limit)

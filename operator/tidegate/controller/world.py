@@ -17,7 +17,7 @@ from tidegate.domain.phases import PhaseFacts
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
-from tidegate.resources.names import CPU_POLICY_LABEL
+from tidegate.resources.names import CPU_POLICY_LABEL, GATEWAY_SERVICE_PORT
 
 Json = dict[str, Any]
 
@@ -59,9 +59,10 @@ class NodePolicies:
 
 @dataclass(frozen=True)
 class World:
-    """All that is observed; ``default_max_depth`` is the installation's."""
+    """All that is observed; ``default_max_depth`` and the gateways' port are the installation's."""
 
     default_max_depth: int
+    gateway_port: int = GATEWAY_SERVICE_PORT
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
@@ -94,7 +95,7 @@ class World:
         )
         limit = effective_limit(service, self.default_max_depth)
         isolation = isolation_of(workers, self.nodes.policy)
-        return Observation(facts, workers, limit, load, decision, isolation)
+        return Observation(facts, workers, limit, load, decision, isolation, self.gateway_port)
 
 
 def _policy(node: Json) -> str | None:

@@ -13,6 +13,8 @@ PLURAL = identity.PLURAL
 FIELD_MANAGER = "tidegate-operator"
 
 SERVICE_LABEL = f"{GROUP}/inferenceservice"  # on every object of a service; the value is its name
+NAME_LABEL = "app.kubernetes.io/name"  # of the installation's own pods: NAME
+NAME = "tidegate"
 COMPONENT_LABEL = "app.kubernetes.io/component"  # worker | gateway | operator
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "tidegate"
@@ -25,6 +27,7 @@ SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied 
 WORKER_PORT = 8000
 WORKER_CONTAINER = "engine"
 GATEWAY_PORT = 8080  # clients
+GATEWAY_SERVICE_PORT = 80  # clients, by the gateway's Service
 GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand
 OPERATOR_WEBHOOK_PORT = 9443
 OPERATOR_METRICS_PORT = 9090

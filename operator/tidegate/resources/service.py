@@ -19,6 +19,7 @@ def build_service(service: InferenceService, gateway_host: str) -> dict[str, Any
     }
 
 
-def url(service: InferenceService) -> str:
-    """Where clients in the cluster send their requests."""
-    return f"http://{service.metadata.name}.{service.metadata.namespace}.svc.cluster.local/v1"
+def url(service: InferenceService, gateway_port: int) -> str:
+    """Where clients in the cluster send their requests: an ExternalName leaves the port to them."""
+    host = f"{service.metadata.name}.{service.metadata.namespace}.svc.cluster.local"
+    return f"http://{host}/v1" if gateway_port == 80 else f"http://{host}:{gateway_port}/v1"

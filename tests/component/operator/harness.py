@@ -292,7 +292,7 @@ async def played_parts(kube: KubeClient) -> AsyncIterator[tuple[FakeGateway, Fak
 async def gateway_pod(kube: KubeClient) -> None:
     """A gateway's pod at 127.0.0.1, Ready."""
     namespace: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
-    labels = {"app.kubernetes.io/component": "gateway"}
+    labels = {"app.kubernetes.io/name": "tidegate", "app.kubernetes.io/component": "gateway"}
     pod: Json = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.unit.resources.services import service
 from tidegate.controller.status import Observation, blocked_status, only_queue, status_of, status_patch
+from tidegate.controller.world import World
 from tidegate.domain.causes import Cause
 from tidegate.domain.isolation import Isolation
 from tidegate.domain.limits import QueueLimit
@@ -61,6 +62,13 @@ def test_the_columns_of_kubectl_get_are_filled() -> None:
     assert status["isolation"] == "Exclusive"
     assert status["selector"] == "tidegate.io/inferenceservice=qwen"
     assert status["observedGeneration"] == 1
+
+
+def test_the_url_has_the_gateways_port_unless_it_is_that_of_http() -> None:
+    asleep = ScaleDecision(0, "Idle", "")
+    elsewhere = World(128, gateway_port=8088).observation(service(), (), Load(), asleep, None)
+    assert after({}, elsewhere)["url"] == "http://qwen.team.svc.cluster.local:8088/v1"
+    assert after({}, replace(seen(0), gateway_port=80))["url"] == "http://qwen.team.svc.cluster.local/v1"
 
 
 @given(

@@ -3,8 +3,9 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+from aiohttp import web
 
-from tests.unit.controller.streams import FakeGateway, fake_gateway
+from tests.unit.controller.streams import FakeGateway, fake_gateway, serving
 from tidegate.controller.demand import DemandBoard
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.domain.service import ServiceKey
@@ -74,3 +75,22 @@ async def test_a_gateway_that_is_gone_is_left_alone(fixture: Fixture) -> None:
     await asyncio.sleep(0.1)
     assert fixture.gateway.connections == 1
     assert not fixture.board.silent
+
+
+async def test_after_a_connection_that_was_good_the_next_one_is_made_soon_however_it_ended() -> None:
+    connections = 0
+
+    async def told_and_broken(_: web.Request) -> web.Response:
+        nonlocal connections
+        connections += 1
+        return web.Response(text='{"synced": true}\n[]\n')  # the second line is none of demand
+
+    async with serving({"/demand": told_and_broken}) as port, httpx.AsyncClient(trust_env=False) as client:
+        settings = SubscriptionSettings(
+            lambda _: None, now=lambda: 100.0, jitter=lambda _, high: high, port=port, retry=0.01
+        )
+        subscriptions = Subscriptions(DemandBoard(), client, settings)
+        async with subscriptions.running():
+            subscriptions.follow({HERE}, {HERE})
+            # doubled each time, the twelfth would come after 0.01 * (1 + 2 + ... + 256) + 5 + 5 = 15 s
+            await eventually(lambda: connections >= 12, "connected again and again")
