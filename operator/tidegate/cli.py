@@ -16,7 +16,7 @@ from tidegate.api.generated import generated_files
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.kube.errors import KubeConfigError, KubeError
-from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT
+from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT, GATEWAY_SERVICE_PORT
 
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"  # the container's runtime adds the time
 
@@ -54,6 +54,9 @@ def _add_operator(parser: argparse.ArgumentParser) -> None:
     _add_default_max_depth(parser)
     parser.add_argument("--worker-image-cpu", default="", help="of workers on CPU")
     parser.add_argument("--worker-image-cuda", default="", help="of workers with accelerators")
+    port = GATEWAY_SERVICE_PORT
+    text = f"the gateway's Service, for the url in the status ({port})"
+    parser.add_argument("--gateway-port", type=_positive, default=port, metavar="PORT", help=text)
     parser.add_argument("--webhook-config", default="tidegate", help="the configuration it serves")
     parser.add_argument(
         "--kubelet-insecure-skip-tls-verify",
@@ -71,6 +74,7 @@ def _operator(options: argparse.Namespace) -> int:
         namespace=options.namespace,
         images=WorkerImages(cpu=options.worker_image_cpu, cuda=options.worker_image_cuda),
         default_max_depth=options.default_max_depth,
+        gateway_port=options.gateway_port,
         webhook_config=options.webhook_config,
         kubelet_insecure=options.kubelet_insecure_skip_tls_verify,
     )
