@@ -23,15 +23,21 @@ class Fleet:
         self.services: dict[ServiceKey, Service] = {}
         self.demand = DemandFeed(self.services.values)
         self.synced_once = False
+        self._told: set[ServiceKey] = set()  # since the present watch began
         self.largest_body = 0  # bytes, over all services
         self._prober = Prober(settings)
         self._waker = Waker(settings, substrate)
         self._shared = Shared(settings, time, self._prober, self._waker, self.demand.changed)
 
+    def watch_begins(self) -> None:
+        """The substrate will tell everything anew; until it has, what is known holds."""
+        self._told.clear()
+
     # -- Sink
 
     def service_changed(self, view: ServiceView) -> None:
         """See Sink."""
+        self._told.add(view.config.key)
         service = self.services.get(view.config.key)
         if service is None:
             service = self.services[view.config.key] = Service(view, self._shared)
@@ -52,6 +58,7 @@ class Fleet:
 
     def service_removed(self, key: ServiceKey) -> None:
         """See Sink."""
+        self._told.discard(key)
         service = self.services.pop(key, None)
         if service is not None:
             self.router.remove(service)
@@ -60,7 +67,9 @@ class Fleet:
             self.demand.changed(key)
 
     def synced(self) -> None:
-        """See Sink."""
+        """See Sink: what this watch has not told was deleted between it and the one before."""
+        for key in self.services.keys() - self._told:
+            self.service_removed(key)
         self.synced_once = True
 
     def _measure(self) -> None:

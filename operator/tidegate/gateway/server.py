@@ -81,6 +81,7 @@ class Gateway:
     async def _watch(self) -> None:
         """Keeps the substrate's watch running; while it does not, the last that was seen holds."""
         while True:
+            self.fleet.watch_begins()
             watch = asyncio.ensure_future(self._substrate.watch(self.fleet))
             try:
                 await asyncio.wait([watch])

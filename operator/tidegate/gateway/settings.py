@@ -68,7 +68,11 @@ class GatewaySettings:
     """For one wake."""
 
     drain_seconds: float = 330.0
-    """After SIGTERM: how long running requests may take to finish; above the longest execution timeout."""
+    """From SIGTERM on: how long what waits and runs may take to finish; the rest is ended with an error.
+
+    A pod's grace period has to hold more than this: it begins before SIGTERM, with the preStop hook, and the
+    errors have to be written before SIGKILL. With a sleep of 5 s there, 330 s here need 340 s.
+    """
 
     access_log: bool = True
     """One line of JSON a request on standard output."""

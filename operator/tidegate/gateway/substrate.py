@@ -22,7 +22,7 @@ class Sink(Protocol):
         ...
 
     def synced(self) -> None:
-        """The first full listing has been delivered: from now on an unknown service is really unknown."""
+        """The first full listing of this watch has been delivered: a service that it has not told is gone."""
         ...
 
 
@@ -30,7 +30,8 @@ class Substrate(Protocol):
     """Where services and their workers are found."""
 
     async def watch(self, sink: Sink) -> None:
-        """Tells ``sink`` everything that is, then every change, until it is cancelled."""
+        """Tells ``sink`` everything that is, then that it is synced, then every change, until cancelled.
+        Called again after a failure, it begins anew."""
         ...
 
     async def wake(self, key: ServiceKey) -> bool:

@@ -62,7 +62,7 @@ class FileSubstrate:
 
     async def watch(self, sink: Sink) -> None:
         """Tells ``sink`` what the file says, now and after each change, until cancelled."""
-        synced = False
+        synced, self._read_state, self._views = False, None, {}
         while True:
             views = self._changed()
             if views is not None:

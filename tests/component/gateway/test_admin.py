@@ -150,3 +150,24 @@ async def test_health_fails_when_a_task_that_the_gateway_needs_has_ended(
         await until(lambda: not running.traffic.alive())
         for port in (running.port, running.admin_port):
             assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 500
+
+
+async def test_a_service_deleted_while_no_watch_ran_is_gone_when_the_next_has_listed_all() -> None:
+    substrate = HandSubstrate(ServiceView(config()), ServiceView(config(OTHER)))
+    watch, fail = substrate.watch, asyncio.Event()
+
+    async def failing_once(sink: Sink) -> None:
+        telling = asyncio.ensure_future(watch(sink))
+        await fail.wait()
+        telling.cancel()
+        substrate.watch = watch  # type: ignore[method-assign]
+        raise RuntimeError("a defect")
+
+    substrate.watch = failing_once  # type: ignore[method-assign]
+    async with gateway(substrate) as running:
+        assert set(running.fleet.services) == {KEY, OTHER}
+        kept = running.fleet.services[KEY]
+        del substrate.views[OTHER]
+        fail.set()
+        await until(lambda: set(running.fleet.services) == {KEY})
+        assert running.fleet.services[KEY] is kept
