@@ -198,8 +198,9 @@ class ClientConnection(asyncio.Protocol):
             self.transport.write_eof()
 
     def close(self) -> None:
-        """Closes when what was written is sent; a slow reader has as long as an idle one."""
-        self._linger_end = self.deadline = self._time() + self._host.settings.idle_timeout
+        """Closes when what was written is sent; a slow reader has the time it needs, as long as it reads."""
+        now = self._time()
+        self._linger_end, self.deadline = now + LINGER_SECONDS, now + self._host.settings.linger_timeout
         self.lingering = True
         self.transport.close()
 
