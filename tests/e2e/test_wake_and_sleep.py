@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Gateway
 from tests.e2e.kubectl import Kubectl, eventually
-from tests.e2e.services import ENGINE_SIM, Services
+from tests.e2e.services import ENGINE_SIM, Services, simulated
 
 MESSAGES = [{"role": "user", "content": "Tell me of the tide."}]
 
@@ -75,7 +75,9 @@ def test_an_idle_service_goes_back_to_zero_and_wakes_again(services: Services, g
 def test_the_worker_is_guaranteed_on_one_exclusive_core_and_others_have_the_rest(
     services: Services, gateway: Gateway, kubectl: Kubectl
 ) -> None:
-    services.create("pinned")
+    manifest = simulated("pinned", services.namespace)
+    manifest["spec"]["scaling"]["idleTimeoutSeconds"] = 60  # it must outlast the kubelet's round, see below
+    services.apply(manifest)
     assert chat(gateway, services.namespace, "pinned").status_code == 200
     pod = services.pods("pinned")[0]
     assert pod["status"]["qosClass"] == "Guaranteed"

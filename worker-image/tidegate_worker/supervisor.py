@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from .arguments import Arguments, check_model
-from .cores import count_oom_kills
+from .arguments import GIB, Arguments, check_model
+from .cores import count_oom_kills, read_share
 from .failure import Failure, find_failure
 from .preparation import prepare
 from .report import leave_message, process_age, say
@@ -50,11 +50,14 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     if child.told_to_stop:
         say("stopped", code=code)
         return 0
-    failure = find_failure(child.tail, code, environment)
-    if count_oom_kills() > killed:
-        failure = Failure("OutOfMemory", "A part of the engine was killed at the container's memory limit")
-    leave_message(failure, message)
+    out_of_memory = count_oom_kills() > killed
+    leave_message(_killed() if out_of_memory else find_failure(child.tail, code, environment), message)
     return code if code > 0 else 128 - code
+
+
+def _killed() -> Failure:
+    limit = (read_share().memory or 0) / GIB
+    return Failure("OutOfMemory", f"A part of the engine was killed at the memory limit of {limit:.1f} GiB")
 
 
 class Child:

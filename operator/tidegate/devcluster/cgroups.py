@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidegate.devcluster.errors import ClusterError
+
 ROOT = Path("/sys/fs/cgroup")
 OURS = "tidegate-devcluster"
 CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
@@ -22,7 +24,16 @@ class Cgroups:
         return f"/{OURS}/{node}"
 
     def make(self, node: str) -> None:
-        """Makes the groups of a node."""
+        """Makes the groups of a node. ClusterError where this machine does not allow it."""
+        try:
+            self._make(node)
+        except OSError as error:
+            raise ClusterError(
+                f"cannot make control groups under {self.root}: {error.strerror}; the embedded cluster needs "
+                "a whole machine, or a privileged container"
+            ) from error
+
+    def _make(self, node: str) -> None:
         for hierarchy in self._hierarchies():
             parent = hierarchy
             for name in (OURS, node):

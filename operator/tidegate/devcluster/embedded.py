@@ -26,7 +26,7 @@ from tidegate.devcluster.kindconfig import ClusterConfig
 from tidegate.devcluster.layout import Cache, State
 from tidegate.devcluster.leftovers import Leftovers
 from tidegate.devcluster.mountpoints import MountPoints
-from tidegate.devcluster.namespaces import Namespaces
+from tidegate.devcluster.namespaces import KINDS, Namespaces
 from tidegate.devcluster.network import Network, NodeAddress
 from tidegate.devcluster.node import Node
 from tidegate.devcluster.processes import ProcessTable
@@ -51,6 +51,7 @@ class Embedded:
 
     def up(self, mode: str, programs: dict[str, Path]) -> None:
         """Starts the cluster, after cleaning what an earlier run may have left. Returns when it is usable."""
+        require_namespaces(self.runner)
         self._require_ours()
         self.clean()
         try:
@@ -219,6 +220,17 @@ def require_root() -> None:
         raise ClusterError(
             "the embedded cluster needs root (it makes network links, mounts and containers): "
             "run this with sudo; without root there are --provider kind and --mode apiserver"
+        )
+
+
+def require_namespaces(runner: Runner) -> None:
+    """ClusterError unless this machine lets root make namespaces and mounts."""
+    tried = runner.run(["unshare", *KINDS, "--fork", "mount", "--make-rprivate", "/"], check=False)
+    if tried.code != 0:
+        raise ClusterError(
+            f"this machine does not allow namespaces ({tried.stderr.strip()}): the embedded cluster needs "
+            "a whole machine, or a privileged container; without there are --provider kind and "
+            "--mode apiserver"
         )
 
 

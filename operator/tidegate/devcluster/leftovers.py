@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.devcluster.cgroups import Cgroups
 from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.layout import State
 from tidegate.devcluster.mountpoints import MountPoints
-from tidegate.devcluster.network import links_of_ours, owner_of_bridge, routes_of_ours
+from tidegate.devcluster.network import BRIDGE, Links, routes_of_ours
 from tidegate.devcluster.processes import PROC, ProcessTable
 from tidegate.devcluster.sysctls import Sysctls
 
@@ -30,6 +30,7 @@ class Leftovers:
     runner: Runner
     state: State
     cgroups: Cgroups
+    links: Links = field(default_factory=Links)
 
     def remove(self) -> list[str]:
         """Removes everything; what is left nevertheless."""
@@ -42,7 +43,7 @@ class Leftovers:
 
     def other_owner(self) -> str | None:
         """The state folder of another cluster that runs on this machine now: links and groups are its own."""
-        owner = owner_of_bridge(self.runner)
+        owner = self.links.owner()
         if not owner or owner == str(self.state.root):
             return None
         return owner if ProcessTable(State(Path(owner))).everything() else None
@@ -56,7 +57,7 @@ class Leftovers:
             yield from self._on_machine()
 
     def _remove_from_machine(self) -> None:
-        for link in links_of_ours(self.runner):
+        for link in self.links.ours():
             self.runner.run(["ip", "link", "delete", link], check=False)
         deadline = time.monotonic() + BUDGET
         self.cgroups.remove()
@@ -67,8 +68,9 @@ class Leftovers:
         MountPoints(self.state).remove()
 
     def _on_machine(self) -> Iterator[str]:
-        yield from (f"link {name}" for name in links_of_ours(self.runner))
-        yield from (f"route {target}" for target in routes_of_ours(self.runner))
+        yield from (f"link {name}" for name in self.links.ours())
+        if BRIDGE in self.links.ours():  # routes go with their link
+            yield from (f"route {target}" for target in routes_of_ours(self.runner))
         yield from (f"control group {group}" for group in self.cgroups.ours())
         yield from (f"folder {path}" for path in MountPoints(self.state).made() if path.exists())
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 
 from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.errors import ClusterError
@@ -18,7 +19,7 @@ from tidegate.devcluster.errors import ClusterError
 BRIDGE = "tidegate0"
 MACHINE = IPv4Interface("10.95.0.254/24")  # this machine's address on the bridge
 NODES = MACHINE.network
-FAMILY = {"route": ("-4",)}
+NODE_LINK = "tidegate-n"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class NodeAddress:
     @property
     def link(self) -> str:
         """The name of the link at the bridge; the other end is the node's eth0."""
-        return f"tidegate-n{self.index + 1}"
+        return f"{NODE_LINK}{self.index + 1}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Network:
     def require_free(self) -> None:
         """ClusterError if another network of this machine uses the same addresses."""
         wanted = [NODES, self.services, *(node.pods for node in self.nodes)]
-        for route in _listed(self.runner, "route"):
+        for route in _routes(self.runner):
             if route["dst"] == "default" or route.get("dev") == BRIDGE:
                 continue
             taken = IPv4Network(route["dst"])
@@ -95,27 +96,31 @@ class Network:
         self.runner.run(["ip", *words])
 
 
-def owner_of_bridge(runner: Runner) -> str | None:
-    """The state folder of the cluster whose bridge is there; None: there is none."""
-    for link in _listed(runner, "link"):
-        if link["ifname"] == BRIDGE:
-            return link.get("ifalias", "")
-    return None
+@dataclass(frozen=True)
+class Links:
+    """The links of this machine, read without any program: `down` works where nothing was ever installed."""
 
+    root: Path = Path("/sys/class/net")
 
-def links_of_ours(runner: Runner) -> list[str]:
-    """The names of all links that this tool made on this machine."""
-    names = [link["ifname"] for link in _listed(runner, "link")]
-    return [name for name in names if name == BRIDGE or name.startswith("tidegate-n")]
+    def ours(self) -> list[str]:
+        """The names of all links that this tool made."""
+        names = sorted(entry.name for entry in self.root.iterdir())
+        return [name for name in names if name == BRIDGE or name.startswith(NODE_LINK)]
+
+    def owner(self) -> str | None:
+        """The state folder of the cluster whose bridge is there; None: there is none."""
+        try:
+            return (self.root / BRIDGE / "ifalias").read_text().strip()
+        except OSError:
+            return None
 
 
 def routes_of_ours(runner: Runner) -> list[str]:
     """The destinations of all routes over our bridge."""
-    return [route["dst"] for route in _listed(runner, "route") if route.get("dev") == BRIDGE]
+    return [route["dst"] for route in _routes(runner) if route.get("dev") == BRIDGE]
 
 
-def _listed(runner: Runner, what: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(
-        runner.run(["ip", *FAMILY.get(what, ()), "-j", what, "show"]).stdout or "[]"
-    )
-    return [entry for entry in found if entry]
+def _routes(runner: Runner) -> list[dict[str, str]]:
+    printed = runner.run(["ip", "-4", "-j", "route", "show"]).stdout
+    found: list[dict[str, str]] = json.loads(printed or "[]")
+    return found

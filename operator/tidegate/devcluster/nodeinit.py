@@ -59,7 +59,7 @@ def reap() -> None:
 
 
 def open_volumes() -> None:
-    """Lets everybody write to fresh volumes, as kind's provisioner does; Kubernetes makes them root's."""
+    """Lets everybody write to fresh volumes, as kind's provisioner does; they are made as root's."""
     if VOLUMES.is_dir():
         for volume in VOLUMES.iterdir():
             if volume.stat().st_mode & 0o777 == FRESH:

@@ -26,6 +26,7 @@ class Flow:
         self.config = config
         self.clock = BudgetClock(now)
         self.rate = DrainRate()
+        self.depth = 0  # waiting and in flight, those whose body is still on its way included
         self.reading = self.waiting = self.in_flight = self.bytes_held = 0
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
@@ -34,11 +35,6 @@ class Flow:
         self._line: list[tuple[int, Ticket]] = []  # a heap by arrival; ended tickets are skipped
         self._arrivals = 0
         self._turn = 0  # where the search for a slot starts, so that ties go round
-
-    @property
-    def depth(self) -> int:
-        """Waiting and in flight, those whose body is still on its way included."""
-        return self.reading + self.waiting + self.in_flight
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -52,20 +48,21 @@ class Flow:
 
     def ask(self, ticket: Ticket, now: float, *, body_read: bool) -> Verdict:
         """Admits the ticket and gives it an endpoint or a place in the line, or says why not."""
-        refusal = self._refusal(ticket.bytes, now)
-        if refusal is not None:
-            return refusal
+        config, held = self.config, self.bytes_held + ticket.bytes
+        if config.suspended or self.depth >= config.max_depth or held > config.max_bytes:
+            return self._refusal(ticket.bytes, now)
+        self.depth += 1
         self._arrivals += 1
         ticket.sequence = self._arrivals
-        ticket.warm, ticket.cold = self.clock.warm(now), self.clock.cold(now)
-        self.bytes_held += ticket.bytes
+        ticket.warm, ticket.cold = self.clock.both(now)
+        self.bytes_held = held
         if body_read:
             return self._place(ticket)
         self.reading += 1
         ticket.stage = Stage.READING
         return WAIT
 
-    def _refusal(self, size: int, now: float) -> ApiError | None:
+    def _refusal(self, size: int, now: float) -> ApiError:
         config = self.config
         if config.suspended:
             return errors.suspended(config.key)
@@ -73,9 +70,7 @@ class Flow:
             return errors.too_large(size, config.max_bytes)
         if self.depth >= config.max_depth:
             return errors.overload(config.key, self.depth + 1, config.max_depth, self.retry_after(now))
-        if self.bytes_held + size > config.max_bytes:
-            return errors.bytes_overload(config.key, config.max_bytes, self.retry_after(now))
-        return None
+        return errors.bytes_overload(config.key, config.max_bytes, self.retry_after(now))
 
     def grow(self, ticket: Ticket, more: int, now: float) -> ApiError | None:
         """Counts ``more`` bytes of a body that is being read; an ApiError leaves the ticket as it was."""
@@ -134,6 +129,8 @@ class Flow:
         """The endpoint with the fewest in flight below the limit; equals take turns."""
         best, least = None, self.config.max_concurrency
         endpoints, count = self._open, len(self._open)
+        if count == 1:
+            return endpoints[0] if endpoints[0].in_flight < least else None
         for offset in range(count):
             candidate = endpoints[(self._turn + offset) % count]
             if candidate.in_flight < least:
@@ -154,6 +151,7 @@ class Flow:
         else:
             return []
         ticket.stage = Stage.ENDED
+        self.depth -= 1
         self.bytes_held -= ticket.bytes
         return self._dispatch() if self.waiting else []
 

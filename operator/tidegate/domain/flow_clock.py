@@ -27,11 +27,16 @@ class BudgetClock:
 
     def warm(self, now: float) -> float:
         """Seconds with a worker ready."""
-        return self._warm + (now - self._since if self.ready else 0.0)
+        return self.both(now)[0]
 
     def cold(self, now: float) -> float:
         """Seconds without one."""
-        return self._cold + (0.0 if self.ready else now - self._since)
+        return self.both(now)[1]
+
+    def both(self, now: float) -> tuple[float, float]:
+        """Warm and cold."""
+        passed = now - self._since
+        return (self._warm + passed, self._cold) if self.ready else (self._warm, self._cold + passed)
 
     @property
     def cold_total(self) -> float:

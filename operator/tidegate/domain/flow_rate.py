@@ -4,41 +4,47 @@ from __future__ import annotations
 
 import math
 
-WINDOW_SECONDS = 30.0  # an end that long ago weighs 1/e
+SLOT_SECONDS, SLOTS = 2, 15  # the last half minute, in slots of two seconds
 UNKNOWN_SECONDS = 60
 SHORTEST_SECONDS, LONGEST_SECONDS = 1, 300
 
 
 class DrainRate:
-    """Ends a second, exponentially weighted over the last half minute."""
+    """Ends a second over the last half minute: a ring of counts, since an end must cost next to nothing."""
 
-    __slots__ = ("_first", "_last", "_weight")
+    __slots__ = ("_counts", "_first", "_slot")
 
     def __init__(self) -> None:
-        self._first = self._last = 0.0
-        self._weight = 0.0
+        self._counts = [0] * SLOTS
+        self._slot = -1  # the number of the slot that was counted in last, since the clock's zero
+        self._first = 0.0  # when the first end was seen
 
     def ended(self, now: float) -> None:
         """One request ended at ``now`` (seconds on any clock that only goes forward)."""
-        if not self._weight:
-            self._first = self._last = now
-        self._weight = self._decayed(now) + 1.0
-        self._last = now
+        slot = int(now / SLOT_SECONDS)
+        if slot != self._slot:
+            self._turn_to(slot, now)
+        self._counts[slot % SLOTS] += 1
 
     def per_second(self, now: float) -> float:
-        """Ends a second as seen at ``now``; 0 where nothing ended lately.
+        """Ends a second as seen at ``now``; 0 where nothing ended in the last half minute.
 
         A young window is not a slow one: 3 ends in the first 2 s are 1.5 a second, though the
-        window is 30 s long, so the weight is divided by the part of it that has passed.
+        window is 30 s long, so the count is divided by the part of it that has passed.
         """
-        weight = self._decayed(now)
-        if weight < 0.01:
+        if self._slot < 0:
             return 0.0
-        seen = WINDOW_SECONDS * (1.0 - math.exp(-max(now - self._first, 1.0) / WINDOW_SECONDS))
-        return weight / seen
+        self._turn_to(int(now / SLOT_SECONDS), now)
+        seen = min(max(now - self._first, 1.0), float(SLOT_SECONDS * SLOTS))
+        return sum(self._counts) / seen
 
-    def _decayed(self, now: float) -> float:
-        return self._weight * math.exp((self._last - now) / WINDOW_SECONDS)
+    def _turn_to(self, slot: int, now: float) -> None:
+        """Empties the slots that have passed since the last end."""
+        if self._slot < 0:
+            self._slot, self._first = slot, now
+        for passed in range(min(slot - self._slot, SLOTS)):
+            self._counts[(slot - passed) % SLOTS] = 0
+        self._slot = slot
 
 
 def retry_after(depth: int, per_second: float) -> int:

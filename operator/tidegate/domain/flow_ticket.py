@@ -64,16 +64,15 @@ class Waiter(Protocol):
 class Ticket:
     """One request in the queue of its service."""
 
-    __slots__ = ("bytes", "cold", "cold_wait", "endpoint", "sequence", "stage", "waiter", "warm")
+    stage = Stage.NEW
+    endpoint: Endpoint | None = None
+    sequence = 0
+    warm = cold = 0.0  # the budget clocks at its arrival
+    cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
 
     def __init__(self, waiter: Waiter, size: int = 0) -> None:
         self.waiter = waiter
         self.bytes = size
-        self.stage = Stage.NEW
-        self.endpoint: Endpoint | None = None
-        self.sequence = 0
-        self.warm = self.cold = 0.0  # the budget clocks at its arrival
-        self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
 
 
 Verdict: TypeAlias = Endpoint | Wait | ApiError

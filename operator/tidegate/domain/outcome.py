@@ -31,7 +31,5 @@ class Outcome(Enum):
     WORKER_FAILED = "worker_failed"  # no byte was passed on, and every retry was used
     WORKER_DIED = "worker_died"  # in the middle of an answer
 
-    @property
-    def rejected(self) -> bool:
-        """True where the request never entered the queue."""
-        return self.value.startswith("rejected_")
+    def __init__(self, value: str) -> None:
+        self.rejected = value.startswith("rejected_")  # it never entered the queue

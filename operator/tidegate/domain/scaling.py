@@ -128,11 +128,8 @@ def _needed(facts: _Facts) -> int:
 
 
 def _at_minimum(facts: _Facts) -> ScaleDecision | None:
-    return (
-        facts.stay(("Steady"), ("scaling.minReplicas"))
-        if facts.pool.replicas <= facts.bounds.minimum
-        else None
-    )
+    at_minimum = facts.pool.replicas <= facts.bounds.minimum
+    return facts.stay("Steady", "scaling.minReplicas") if at_minimum else None
 
 
 def _loading(facts: _Facts) -> ScaleDecision | None:
@@ -161,10 +158,8 @@ def _counters(facts: _Facts) -> ScaleDecision | None:
 
 
 def _sleep(facts: _Facts) -> ScaleDecision | None:
-    reason, message = (
-        (("Idle"), ("idle for")) if facts.pool.ready else (("NotStarting"), ("nobody waits, no start for"))
-    )
-    text = f"{message} {facts.bounds.idle_timeout:g} s (scaling.idleTimeoutSeconds)"
+    reason, why = ("Idle", "idle for") if facts.pool.ready else ("NotStarting", "nobody waits, no start for")
+    text = f"{why} {facts.bounds.idle_timeout:g} s (scaling.idleTimeoutSeconds)"
     return ScaleDecision(facts.bounds.minimum, reason, text)
 
 

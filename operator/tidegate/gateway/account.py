@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway.accesslog import Line
-from tidegate.gateway.metrics import COLD, WARM
+from tidegate.gateway import accesslog
+from tidegate.gateway.metrics import COLD, WARM, Meters
 
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
@@ -32,25 +32,25 @@ def waited(exchange: Exchange) -> tuple[float, float]:
 
 def ended(exchange: Exchange, now: float) -> None:
     """The one place where a request's end is counted; called once for each."""
-    service, ticket = exchange.service, exchange.ticket
-    if service is not None and ticket is not None:
-        service.arbiter.done(ticket)
-        service.ended(now)
-    _count(exchange, now)
-    if exchange.traffic.log.enabled:
-        exchange.traffic.log.add(_line(exchange, now))
-
-
-def _count(exchange: Exchange, now: float) -> None:
-    outcome, service = exchange.outcome, exchange.service
+    outcome, service, traffic = exchange.outcome, exchange.service, exchange.traffic
     if outcome is None:
         return
-    meters = exchange.traffic.nowhere if service is None else service.meters
+    meters = traffic.nowhere
+    if service is not None:
+        meters = service.meters
+        if exchange.ticket is not None:
+            service.arbiter.done(exchange.ticket)
+            service.ended(now)
     meters.request(outcome, exchange.status)
     if outcome.rejected:
         meters.rejected(_REJECTED_REASONS.get(outcome) or exchange.reason)
-    if not exchange.dispatched:
-        return
+    if exchange.dispatched:
+        _timings(exchange, meters, now)
+    if traffic.log.enabled:
+        traffic.log.add(_line(exchange, outcome, now))
+
+
+def _timings(exchange: Exchange, meters: Meters, now: float) -> None:
     start = COLD if exchange.cold_wait > 0.0 else WARM
     arrived, dispatched = exchange.arrived, exchange.dispatched
     meters.timings(start, dispatched - arrived, now - dispatched, now - arrived)
@@ -58,21 +58,22 @@ def _count(exchange: Exchange, now: float) -> None:
         meters.first_token(start, exchange.first_byte - arrived)
 
 
-def _line(exchange: Exchange, now: float) -> Line:
-    request, service, outcome = exchange.request, exchange.service, exchange.outcome
-    return Line(
-        time=time.time(),
-        id=exchange.id.decode(),
-        outcome=outcome.value if outcome else "",
-        code=exchange.status,
-        service=str(service.key) if service else "",
-        method=request.method.decode(),
-        path=exchange.target.partition(b"?")[0].decode("latin-1"),
-        model=exchange.peeked.model or "",
-        stream=exchange.peeked.stream is True,
-        tries=exchange.tries,
-        queue_wait=round((exchange.dispatched or now) - exchange.arrived, 6),
-        first_byte=round(exchange.first_byte - exchange.arrived, 6) if exchange.first_byte else 0.0,
-        total=round(now - exchange.arrived, 6),
-        reason=exchange.reason,
+def _line(exchange: Exchange, outcome: Outcome, now: float) -> bytes:
+    service, arrived, first = exchange.service, exchange.arrived, exchange.first_byte
+    model = exchange.peeked.model
+    return accesslog.LINE % (
+        time.time(),
+        exchange.id,
+        outcome.value.encode(),
+        exchange.status,
+        b"" if service is None else service.text,
+        exchange.request.method,
+        accesslog.quoted(exchange.target.partition(b"?")[0].decode("latin-1")),
+        b'""' if model is None else accesslog.quoted(model),
+        b"true" if exchange.peeked.stream is True else b"false",
+        exchange.tries,
+        (exchange.dispatched or now) - arrived,
+        first - arrived if first else 0.0,
+        now - arrived,
+        accesslog.quoted(exchange.reason) if exchange.reason else b'""',
     )

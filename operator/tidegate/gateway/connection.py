@@ -42,7 +42,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, host: Host, time: Callable[[], float]) -> None:
         self._host = host
         self._time = time
-        self.reader = RequestReader(host.body_limit())
+        self.reader = RequestReader(host.body_limit)
         self.current: Answering | None = None
         self.deadline = NEVER  # when the sweep shall look here
         self.open = self.lingering = self.write_paused = False
@@ -71,10 +71,10 @@ class ClientConnection(asyncio.Protocol):
             reader.feed(data)
         except Refusal as refusal:
             self._refusal = refusal.error
-        if self.current is not None:
-            self._while_answering()
-        else:
+        if self.current is None:
             self._next()
+        else:
+            self._while_answering(self.current)
 
     def eof_received(self) -> bool:
         """The client sends no more; as with nginx, it has then gone."""
@@ -99,10 +99,9 @@ class ClientConnection(asyncio.Protocol):
 
     # -- reading
 
-    def _while_answering(self) -> None:
+    def _while_answering(self, current: Answering) -> None:
         """More bytes, and the request before them is not answered yet."""
-        current = self.current
-        if current is None or not current.reading:
+        if not current.reading:
             pass  # what was read waits its turn
         elif self._refusal is not None:
             error, self._refusal = self._refusal, None
@@ -123,7 +122,6 @@ class ClientConnection(asyncio.Protocol):
             request = requests.popleft()
             if self._refusal is not None and not request.complete:
                 break  # it was refused in its own body
-            self.reader.body_limit = self._host.body_limit()
             self.deadline = NEVER
             self.current = self._host.answering(self, request)
             self.current.start()
@@ -132,15 +130,15 @@ class ClientConnection(asyncio.Protocol):
             self._between_requests()
 
     def _between_requests(self) -> None:
-        settings = self._host.settings
+        host, reader, now = self._host, self.reader, self._time()
         if self._refusal is not None:
             self._refuse(self._refusal)
-        elif self.reader.closed or (self._host.draining and self.reader.reading is None):
+        elif reader.closed or (host.draining and not reader.begun):
             self.close()
-        elif self.reader.reading is None:
-            self.deadline = self._time() + settings.idle_timeout
-        elif self.deadline is NEVER or self.deadline > self._time() + settings.header_timeout:
-            self.deadline = self._time() + settings.header_timeout
+        elif not reader.begun:
+            self.deadline = now + host.settings.idle_timeout
+        elif self.deadline > now + host.settings.header_timeout:
+            self.deadline = now + host.settings.header_timeout
         if self._paused and self.open:
             self._paused = False
             self.transport.resume_reading()
@@ -202,7 +200,7 @@ class ClientConnection(asyncio.Protocol):
             return
         if self.current is not None:
             self.current.deadline_passed()
-        elif self.lingering or self.reader.reading is None:
+        elif self.lingering or not self.reader.begun:
             self.abort()
         else:
             self._refuse(
@@ -211,7 +209,7 @@ class ClientConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """The server stops: an idle connection is closed, a busy one after its answer."""
-        if self.open and self.current is None and self.reader.reading is None and not self.lingering:
+        if self.open and self.current is None and not self.reader.begun and not self.lingering:
             self.close()
 
     def _lost(self) -> None:

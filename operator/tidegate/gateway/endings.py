@@ -11,16 +11,19 @@ if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
 
-def own_fields(exchange: Exchange) -> tuple[bytes, bytes]:
+def own_fields(exchange: Exchange) -> bytes:
     """The gateway's own lines in each answer: the request's id, and what the wait was (milliseconds)."""
     waited, cold = account.waited(exchange)
-    timing = b"server-timing: queue;dur=%.1f, coldstart;dur=%.1f\r\n" % ((waited - cold) * 1e3, cold * 1e3)
-    return b"x-request-id: %b\r\n" % exchange.id, timing
+    return b"x-request-id: %b\r\nserver-timing: queue;dur=%.1f, coldstart;dur=%.1f\r\n" % (
+        exchange.id,
+        (waited - cold) * 1e3,
+        cold * 1e3,
+    )
 
 
 def refusal(exchange: Exchange, error: ApiError, *, close: bool) -> bytes:
     """A whole answer that says ``error``."""
-    fields = (*response.retry_after(error), *own_fields(exchange))
+    fields = (*response.retry_after(error), own_fields(exchange))
     answer = response.whole(error.status, error.body(), fields=fields, close=close)
     return response.without_body(answer) if exchange.head_only else answer
 

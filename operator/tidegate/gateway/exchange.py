@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.domain import api_errors as errors
@@ -17,13 +16,14 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
 from tidegate.gateway import account, endings
+from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.connection import NEVER, ClientConnection
 from tidegate.gateway.passage import Dechunker, answer_head, request_head
 from tidegate.gateway.peek import NOTHING, peek
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.service import Service
-from tidegate.gateway.upstream import AnswerHead, Upstream
+from tidegate.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from tidegate.gateway.pool import Pool
@@ -35,63 +35,37 @@ CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody read
 class Exchange:
     """Answers one request: as Answering to its connection, Waiter to the arbiter, Receiver to the worker."""
 
-    __slots__ = (
-        "answered",
-        "arrived",
-        "cold_wait",
-        "connection",
-        "dispatched",
-        "first_byte",
-        "head_only",
-        "id",
-        "intake",
-        "keep_alive",
-        "onward",
-        "outcome",
-        "peeked",
-        "reading",
-        "reason",
-        "request",
-        "service",
-        "sse",
-        "status",
-        "target",
-        "ticket",
-        "traffic",
-        "tries",
-        "upstream",
-    )
+    # Most requests have these; an instance holds only what differs.
+    service: Service | None = None
+    ticket: Ticket | None = None
+    intake: BodyIntake | None = None
+    upstream: Upstream | None = None
+    outcome: Outcome | None = None
+    peeked = NOTHING
+    dispatched = first_byte = cold_wait = 0.0
+    status = tries = 0
+    reading = sse = answered = head_only = False
+    reason = ""
 
     def __init__(self, traffic: Traffic, connection: ClientConnection, request: Request, now: float) -> None:
         self.traffic = traffic
         self.connection = connection
         self.request = request
-        self.id = request.request_id or traffic.next_id()
-        self.head_only = request.method == b"HEAD"
-        self.keep_alive = request.keep_alive and not request.http10
-        self.target = request.target
-        self.service: Service | None = None
-        self.ticket: Ticket | None = None
-        self.intake: BodyIntake | None = None
-        self.peeked = NOTHING
-        self.upstream: Upstream | None = None
-        self.outcome: Outcome | None = None
         self.arrived = now
-        self.dispatched = self.first_byte = self.cold_wait = 0.0
-        self.status = self.tries = 0
-        self.reading = self.sse = self.answered = False
-        self.reason = ""
-        self.onward: Callable[[bytes], None] = connection.write
+        self.id = request.request_id or traffic.next_id()
+        self.keep_alive = request.keep_alive
+        self.target = request.target
+        if request.method == b"HEAD":
+            self.head_only = True
 
     # -- Answering: arrival
 
     def start(self) -> None:
         """Finds the service, where Host or path tell it, and admits the request or reads on."""
         request = self.request
-        route = self.traffic.router.by_address(request.host, request.target)
-        self.target, self.service = route.target, route.service
-        if route.missing is not None:
-            self.refuse(self.traffic.unknown(route.missing))
+        self.service, self.target, missing = self.traffic.router.by_address(request.host, request.target)
+        if missing is not None:
+            self.refuse(self.traffic.unknown(missing))
         elif request.complete:
             self.admit()
         else:
@@ -180,38 +154,45 @@ class Exchange:
 
     # -- Receiver
 
-    def answer_began(self, upstream: Upstream, head: AnswerHead, raw: bytes, rest: bytes) -> None:
+    def answer_began(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
         """See Receiver: passes the head on, and joins the two transports."""
         self.answered = True
         self.status, self.sse = head.status, head.sse
         self.request.drop_body()
-        if not (head.chunked or head.length is not None or head.bodiless or self.head_only):
+        if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
-        if self.traffic.draining:
-            self.keep_alive = False
-        transport = self.connection.transport
-        decode = head.chunked and self.request.http10
-        transport.write(
-            answer_head(head, raw, endings.own_fields(self), close=not self.keep_alive, whole=not decode)
-        )
-        self.onward = Dechunker(raw, transport.write).feed if decode else transport.write
+        if head.chunked and self.request.http10:
+            self._answer_without_chunks(upstream, head, rest)
+            return
+        write = self.connection.transport.write
+        write(answer_head(head, endings.own_fields(self), close=not self.keep_alive, whole=True) + rest)
         if rest:
-            self.answer_bytes(rest)
+            self._body_began()
+            upstream.write = write
         else:
-            upstream.write = self.answer_bytes
+            upstream.write = self._first_piece
         if self.connection.write_paused:
             upstream.pause()
 
-    def answer_bytes(self, data: bytes) -> None:
-        """See Receiver: the first bytes of a body that came after its head."""
-        upstream = self.upstream
-        if upstream is None:
-            return
+    def _answer_without_chunks(self, upstream: Upstream, head: AnswerHead, rest: bytes) -> None:
+        write = self.connection.transport.write
+        write(answer_head(head, endings.own_fields(self), close=True, whole=False))
+        self._body_began()
+        upstream.write = Dechunker(head.raw, write).feed
+        upstream.write(rest)
+
+    def _first_piece(self, data: bytes) -> None:
+        """A body that came after its head has begun."""
+        write = self.connection.transport.write
+        self._body_began()
+        if self.upstream is not None:
+            self.upstream.write = write
+        write(data)
+
+    def _body_began(self) -> None:
         self.first_byte = self.traffic.time()
         if self.service is not None:
             self.service.first_byte()
-        upstream.write = self.onward
-        self.onward(data)
 
     def answer_ended(self) -> None:
         """See Receiver."""

@@ -2,50 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import httptools
 
 from tidegate.gateway import response
+from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.request import Request
-from tidegate.gateway.upstream import AnswerHead
 
 
 def request_head(request: Request, target: bytes, authority: bytes, request_id: bytes) -> bytes:
     """The head that a worker gets: Host rewritten, hop-by-hop fields gone, the body's length known."""
-    length = b""
     if request.received or request.content_length is not None or request.chunked:
-        length = b"content-length: %d\r\n" % request.received
-    return b"".join(
-        (
-            request.method,
-            b" ",
-            target,
-            b" HTTP/1.1\r\nhost: ",
-            authority,
-            b"\r\n",
-            *request.fields,
-            length,
-            b"x-request-id: ",
-            request_id,
-            b"\r\n\r\n",
-        )
-    )
+        form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
+        return form % (request.method, target, authority, request.fields, request_id, request.received)
+    form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n"
+    return form % (request.method, target, authority, request.fields, request_id)
 
 
-def answer_head(head: AnswerHead, raw: bytes, own: Iterable[bytes], *, close: bool, whole: bool) -> bytes:
+def answer_head(head: AnswerHead, own: bytes, *, close: bool, whole: bool) -> bytes:
     """The head that a client gets: the worker's own bytes and the gateway's fields after them.
 
     It is built anew where a field of it is for the worker's hop alone, or where the chunk framing
     is taken off for HTTP/1.0 (``whole`` False).
     """
     end = b"connection: close\r\n\r\n" if close else b"\r\n"
-    if whole and not head.rewrite and raw.startswith(b"HTTP/1.1 "):
-        return b"".join((raw[:-2], *own, end))
-    fields = (
-        head.fields if whole else [f for f in head.fields if not f.lower().startswith(b"transfer-encoding")]
-    )
-    return b"".join((response.status_line(head.status), *fields, *own, end))
+    raw = head.raw if whole and not head.rewrite else head.without_hop_fields(framing=whole)
+    if not raw.startswith(b"HTTP/1.1 "):
+        raw = response.status_line(head.status) + raw.partition(b"\r\n")[2]
+    return raw[:-2] + own + end
 
 
 class Dechunker:

@@ -10,29 +10,21 @@ from tidegate.domain.api_errors import ApiError
 MAX_TARGET = (
     8 * 1024
 )  # bytes of a request target; nginx's large_client_header_buffers has the same line limit
+MAX_FIELD = 8 * 1024  # bytes of one header line
+MAX_HEAD = 32 * 1024  # bytes of the request line and all fields
+MAX_FIELDS = 100
+
+# The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), or written anew here.
+# The head was found valid by llhttp before it is searched with this.
+_SPECIAL = re.compile(
+    rb"\r\n(con(?:nection|tent-(?:length|type))|expect|h(?:ost|ttp2-settings)|keep-alive|proxy-connection"
+    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-request-id):[ \t]*([^\r]*)",
+    re.IGNORECASE,
+)
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_KEEP_ALIVE_TOKENS = frozenset({b"keep-alive", b"close", b""})
-
-# Not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), or written anew by the gateway.
-SPECIAL_FIELDS = frozenset(
-    {
-        b"connection",
-        b"content-length",
-        b"content-type",
-        b"expect",
-        b"host",
-        b"http2-settings",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"x-request-id",
-    }
-)
+_CONNECTION_WORDS = frozenset({b"keep-alive", b"close", b""})
 
 
 class Refusal(Exception):  # noqa: N818 - an answer rather than a failure of ours
@@ -44,113 +36,80 @@ class Refusal(Exception):  # noqa: N818 - an answer rather than a failure of our
 
 
 class Request:
-    """A request as its head and body arrive; ``fields`` are the header lines to pass on, as they came."""
+    """A request as its head and body arrive. ``fields`` are the header lines to pass on, as they came."""
 
-    __slots__ = (
-        "_parts",
-        "chunked",
-        "complete",
-        "content_length",
-        "content_type",
-        "expects_continue",
-        "fields",
-        "head_done",
-        "host",
-        "http10",
-        "keep_alive",
-        "method",
-        "received",
-        "request_id",
-        "special",
-        "target",
-    )
+    # Most requests have these; an instance holds only what differs.
+    host = b""
+    content_type = b""
+    request_id = b""
+    content_length: int | None = None
+    chunked = http10 = expects_continue = upgrade = False
+    keep_alive = True
+    complete = False
+    received = 0
+    _body = b""
+    _parts: list[bytes] | None = None
 
-    def __init__(self) -> None:
-        self.method = b""
-        self.target = b""
-        self.host = b""
-        self.fields: list[bytes] = []
-        self.special: list[tuple[bytes, bytes]] = []
-        self.content_length: int | None = None
-        self.content_type = b""
-        self.request_id = b""
-        self.chunked = self.http10 = self.expects_continue = False
-        self.keep_alive = True
-        self.head_done = self.complete = False
-        self.received = 0
-        self._parts: list[bytes] = []
+    def __init__(self, raw: bytes) -> None:
+        """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
+        line_end = raw.index(b"\r\n")
+        self.method, self.target, version = _request_line(raw[:line_end])
+        if version != b"HTTP/1.1":
+            if version != b"HTTP/1.0":
+                raise Refusal(version_not_supported())
+            self.http10, self.keep_alive = True, False
+        _check_size(raw)
+        special = _SPECIAL.findall(raw)
+        if special:
+            self.fields = _SPECIAL.sub(b"", raw)[line_end + 2 : -2]
+            self._read(special)
+        else:
+            self.fields = raw[line_end + 2 : -2]
+            self._check_host(0)
+        if not self.target.startswith(b"/") or b"#" in self.target:
+            self._check_target()
+
+    # -- the body
 
     def add_body(self, data: bytes) -> None:
         """Some more of the body."""
-        self._parts.append(data)
         self.received += len(data)
+        if not self._body:
+            self._body = data
+        elif self._parts is None:
+            self._parts = [self._body, data]
+        else:
+            self._parts.append(data)
 
     def body(self) -> bytes:
         """The body so far, in one piece."""
-        if len(self._parts) > 1:
-            self._parts = [b"".join(self._parts)]
-        return self._parts[0] if self._parts else b""
+        if self._parts is not None:
+            self._body, self._parts = b"".join(self._parts), None
+        return self._body
 
     def drop_body(self) -> None:
         """Lets the body go: it will not be sent (again)."""
-        self._parts = []
+        self._body, self._parts = b"", None
 
-    def finish_head(self) -> None:
-        """Reads the special fields; Refusal where they contradict HTTP/1.1 or each other."""
+    # -- the head
+
+    def _read(self, special: list[tuple[bytes, bytes]]) -> None:
         hosts = 0
-        for name, value in self.special:
-            if name == b"host":
+        for name, value in special:
+            key = name.lower()
+            if key == b"host":
                 hosts += 1
-                self.host = value.strip(b" \t")
-            elif name == b"content-length":
-                self.content_length = int(value)  # llhttp let only digits through
-            elif name == b"content-type":
+                self.host = value.rstrip(b" \t")
+            elif key == b"content-length":
+                self.content_length = int(value)  # llhttp let only digits through, and only one such field
+            elif key == b"content-type":
                 self.content_type = value
-                self.fields.append(b"content-type: %b\r\n" % value)
-            elif name == b"x-request-id":
+                self.fields += b"content-type: %b\r\n" % value
+            elif key == b"x-request-id":
                 self.request_id = value if _REQUEST_ID.fullmatch(value) else b""
-            elif name != b"connection" or value.lower() not in _KEEP_ALIVE_TOKENS:
-                self._rare_field(name, value)
-        self._check_target()
+            else:
+                self._rare(key, value.strip(b" \t"))
         self._check_host(hosts)
-
-    def _rare_field(self, name: bytes, value: bytes) -> None:
-        if name == b"transfer-encoding":
-            self._check_coding(value)
-        elif name == b"expect":
-            if value.strip(b" \t").lower() != b"100-continue":
-                raise Refusal(errors.invalid("Expect: only 100-continue is known", status=417))
-            self.expects_continue = not self.http10
-        elif name == b"connection":
-            self._drop_nominated(value)
-
-    def _check_coding(self, value: bytes) -> None:
-        if self.http10:
-            raise Refusal(errors.invalid("Transfer-Encoding: HTTP/1.0 has none; send a Content-Length"))
-        if self.chunked or value.strip(b" \t").lower() != b"chunked":
-            message = "Transfer-Encoding: only chunked is known, once and alone"
-            raise Refusal(errors.invalid(message, status=501, reason="transfer_coding"))
-        self.chunked = True
-
-    def _drop_nominated(self, value: bytes) -> None:
-        """Connection names fields that are for this hop only."""
-        names = {token.strip(b" \t").lower() for token in value.split(b",")} - _KEEP_ALIVE_TOKENS
-        self.fields = [line for line in self.fields if line.partition(b":")[0].lower() not in names]
-
-    def _check_target(self) -> None:
-        target = self.target
-        if target.startswith(b"/"):
-            if b"#" in target:
-                raise Refusal(errors.invalid("the request target has a fragment (#…): leave it out"))
-            return
-        absolute = _ABSOLUTE.fullmatch(target)
-        if absolute is None:
-            raise Refusal(errors.invalid("the request target is no path: ask for /v1/…"))
-        authority, path = absolute.groups()
-        if not _HOST.fullmatch(authority) or b"#" in path:
-            raise Refusal(errors.invalid("the request target's host is not a host, or it has a fragment"))
-        self.special.append((b":authority", authority))
-        self.target = path if path.startswith(b"/") else b"/" + path
 
     def _check_host(self, count: int) -> None:
         if count > 1:
@@ -159,5 +118,83 @@ class Request:
             raise Refusal(errors.invalid("Host: missing; HTTP/1.1 requires it"))
         if self.host and not _HOST.fullmatch(self.host):
             raise Refusal(errors.invalid("Host: not a host name with an optional port"))
-        if self.special and self.special[-1][0] == b":authority":
-            self.host = self.special[-1][1]  # RFC 9112, 3.2.2: the target's host stands above the field
+
+    def _rare(self, key: bytes, value: bytes) -> None:
+        if key == b"connection":
+            self._connection({word.strip(b" \t").lower() for word in value.split(b",")})
+        elif key == b"transfer-encoding":
+            self._coding(value.lower())
+        elif key == b"expect":
+            if value.lower() != b"100-continue":
+                raise Refusal(errors.invalid("Expect: only 100-continue is known", status=417))
+            self.expects_continue = not self.http10
+        elif key == b"upgrade" and b"websocket" in value.lower():
+            raise Refusal(errors.invalid("Upgrade: websockets are not served here", status=501))
+
+    def _connection(self, words: set[bytes]) -> None:
+        """Whether it stays, and which fields are for this hop only."""
+        if b"close" in words:
+            self.keep_alive = False
+        nominated = words - _CONNECTION_WORDS
+        if nominated:
+            lines = self.fields.split(b"\r\n")
+            kept = [line for line in lines if line.partition(b":")[0].lower() not in nominated]
+            self.fields = b"\r\n".join(kept)
+
+    def _coding(self, value: bytes) -> None:
+        if self.http10:
+            raise Refusal(errors.invalid("Transfer-Encoding: HTTP/1.0 has none; send a Content-Length"))
+        if self.chunked or value != b"chunked":
+            message = "Transfer-Encoding: only chunked is known, once and alone"
+            raise Refusal(errors.invalid(message, status=501, reason="transfer_coding"))
+        self.chunked = True
+
+    def _check_target(self) -> None:
+        if b"#" in self.target:
+            raise Refusal(errors.invalid("the request target has a fragment (#…): leave it out"))
+        absolute = _ABSOLUTE.fullmatch(self.target)
+        if absolute is None:
+            raise Refusal(errors.invalid("the request target is no path: ask for /v1/…"))
+        authority, path = absolute.groups()
+        if not _HOST.fullmatch(authority):
+            raise Refusal(errors.invalid("the request target's host is not a host"))
+        self.host = authority  # RFC 9112, 3.2.2: it stands above the field
+        self.target = path if path.startswith(b"/") else b"/" + path
+
+
+def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    parts = line.split()
+    if len(parts) != 3:
+        raise Refusal(version_not_supported())  # HTTP/0.9
+    method, target, version = parts
+    if method == b"CONNECT":
+        raise Refusal(errors.invalid("CONNECT: this is no forward proxy", status=501))
+    if len(target) > MAX_TARGET:
+        raise Refusal(target_too_long())
+    return method, target, version
+
+
+def _check_size(raw: bytes) -> None:
+    too_many = raw.count(b"\r\n") > MAX_FIELDS + 2
+    too_long = len(raw) > MAX_FIELD and max(map(len, raw.split(b"\r\n")[1:])) > MAX_FIELD
+    if too_many or too_long or len(raw) > MAX_HEAD:
+        raise Refusal(fields_too_large())
+
+
+def version_not_supported() -> ApiError:
+    """HTTP/0.9, HTTP/2 and whatever comes."""
+    message = (
+        "only HTTP/1.1 and HTTP/1.0 are served: send HTTP/1.1, without prior knowledge of HTTP/2 or gRPC"
+    )
+    return errors.invalid(message, status=505, code="http_version_not_supported")
+
+
+def target_too_long() -> ApiError:
+    """The path and its query."""
+    return errors.invalid(f"the request target is longer than {MAX_TARGET} bytes", status=414)
+
+
+def fields_too_large() -> ApiError:
+    """The header, in one of its three measures."""
+    message = f"the header is over {MAX_FIELDS} fields, {MAX_FIELD} bytes a field or {MAX_HEAD} bytes in all"
+    return errors.invalid(message, status=431)

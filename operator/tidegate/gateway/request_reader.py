@@ -1,49 +1,56 @@
-"""Turns a client's bytes into requests: llhttp reads, and what llhttp lets pass is refused here."""
+"""Turns a client's bytes into requests. llhttp judges every byte; where each request ends is found here,
+and the two must agree, so that nobody can smuggle one request inside another."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import httptools
 
 from tidegate.domain import api_errors as errors
-from tidegate.domain.api_errors import ApiError
-from tidegate.gateway.request import MAX_TARGET, SPECIAL_FIELDS, Refusal, Request
+from tidegate.gateway.chunks import ChunkedBody
+from tidegate.gateway.request import (
+    MAX_HEAD,
+    MAX_TARGET,
+    Refusal,
+    Request,
+    fields_too_large,
+    target_too_long,
+    version_not_supported,
+)
 
-MAX_FIELD = 8 * 1024  # bytes of one header line
-MAX_HEAD = 32 * 1024  # bytes of all of them
-MAX_FIELDS = 100
-FRAMING_ALLOWANCE = 64 * 1024  # bytes of chunk sizes, extensions and trailers beyond 16 per byte of body
+_ALWAYS_ALLOWED = 64 * 1024  # bytes of a body for which the limit need not be asked
 
 
 class RequestReader:
-    """Feeds llhttp; whole and begun requests stand in ``requests``, in their order.
+    """Whole and begun requests stand in ``requests``, in their order.
 
     ``feed`` raises Refusal for bytes that are not HTTP/1.1 as it should be; the requests before
     them stay valid, and nothing may be fed after it.
     """
 
     __slots__ = (
-        "_field_bytes",
-        "_field_count",
-        "_framing",
-        "_mute",
+        "_body_limit",
+        "_chunks",
+        "_left",
         "_parser",
-        "_request",
-        "_upgrade_ignored",
-        "body_limit",
+        "_raw",
+        "_whole",
         "closed",
+        "reading",
         "requests",
     )
 
-    def __init__(self, body_limit: int) -> None:
+    def __init__(self, body_limit: Callable[[], int]) -> None:
         self.requests: deque[Request] = deque()
-        self.body_limit = body_limit
         self.closed = False  # the client said that it sends no more
-        self._request = Request()
-        self._request.complete = True
-        self._field_bytes = self._field_count = self._framing = 0
-        self._mute = self._upgrade_ignored = False
+        self.reading: Request | None = None  # its body is on its way
+        self._body_limit = body_limit
+        self._raw = b""  # a head that has begun
+        self._left = 0  # bytes of the body that are to come
+        self._chunks: ChunkedBody | None = None
+        self._whole = False  # llhttp has seen the end of a request
         self._parser = httptools.HttpRequestParser(self)
 
     def close(self) -> None:
@@ -52,144 +59,116 @@ class RequestReader:
         del self._parser
 
     @property
-    def reading(self) -> Request | None:
-        """The request that is not complete yet; None between requests."""
-        return None if self._request.complete else self._request
+    def begun(self) -> bool:
+        """True in the middle of a request's head or body."""
+        return bool(self._raw) or self.reading is not None
 
     def feed(self, data: bytes) -> None:
         """Reads ``data``; Refusal where it is not acceptable."""
-        if self.closed:
-            return
+        at = 0
+        while at < len(data) and not self.closed:
+            if self.reading is None:
+                at = self._head(data, at)
+            elif self._chunks is None:
+                at = self._body(self.reading, data, at)
+            else:
+                at = self._chunked(self.reading, self._chunks, data, at)
+
+    def _head(self, data: bytes, at: int) -> int:
+        """Reads a head, or what there is of it; where it ends in ``data``."""
+        raw = self._raw + data[at:] if self._raw or at else data
+        if not self._raw and raw[0] in b"\r\n":
+            return at + len(raw) - len(raw.lstrip(b"\r\n"))  # empty lines before a request are allowed
+        before = len(self._raw)
+        end = raw.find(b"\r\n\r\n", max(0, before - 3)) + 4
+        if end < 4:
+            self._judge(raw[before:])
+            self._raw = raw
+            if len(raw) > MAX_HEAD:
+                raise Refusal(fields_too_large() if b"\r\n" in raw[:MAX_TARGET] else target_too_long())
+            return len(data)
+        self._raw = b""
+        head = raw[:end]
+        upgrade = self._judge(head[before:] if before else head)
+        request = Request(head)
+        if upgrade:
+            self._ignore_upgrade(request)
+        self._begin(request)
+        return at + end - before
+
+    def _begin(self, request: Request) -> None:
+        length = request.content_length
+        if length is not None and length > _ALWAYS_ALLOWED and length > self._body_limit():
+            raise Refusal(errors.too_large(length, self._body_limit()))
+        self.requests.append(request)
+        if request.chunked:
+            self._chunks = ChunkedBody()
+            self.reading = request
+        elif length:
+            self._left = length
+            self.reading = request
+        else:
+            self._end(request)
+
+    def _body(self, request: Request, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left] if at or len(data) > self._left else data
+        self._judge(piece)
+        request.add_body(piece)
+        self._left -= len(piece)
+        if not self._left:
+            self._end(request)
+        return at + len(piece)
+
+    def _chunked(self, request: Request, chunks: ChunkedBody, data: bytes, at: int) -> int:
+        pieces, end = chunks.feed(data, at)
+        self._judge(data[at:end])
+        for piece in pieces:
+            request.add_body(piece)
+        if request.received > _ALWAYS_ALLOWED and request.received > self._body_limit():
+            raise Refusal(errors.too_large(request.received, self._body_limit()))
+        if chunks.done:
+            self._end(request)
+        return end
+
+    def _end(self, request: Request) -> None:
+        if not self._whole:
+            raise Refusal(errors.invalid("the end of the request is not where its header says"))
+        self._whole = False
+        self.reading = self._chunks = None
+        request.complete = True
+        if not request.keep_alive:
+            self.closed = True  # bytes after the last request of a connection: nobody's
+
+    # -- llhttp
+
+    def _judge(self, data: bytes) -> bool:
+        """Refusal where llhttp finds fault; True where it would now leave HTTP for what Upgrade offers."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserUpgrade:
+            return True
         except httptools.HttpParserError as error:
-            if self._request.complete and not self._request.keep_alive:
-                self.closed = True  # bytes after the last request of a connection: nobody's
-                return
-            raise self._refusal(error) from None
-        if not self._request.complete:
-            self._check_volume(len(data))
+            raise _refusal(str(error)) from None
+        return False
 
-    def _check_volume(self, size: int) -> None:
-        """Bounds what is neither a header line yet nor body: an endless field, or endless chunk framing."""
-        request = self._request
-        self._framing += size
-        if not request.head_done and self._framing > MAX_HEAD + 256 * 1024:
-            raise Refusal(_fields_too_large())  # an endless target was refused in on_url
-        if request.chunked and self._framing > 17 * request.received + FRAMING_ALLOWANCE + 256 * 1024:
-            raise Refusal(errors.invalid("the body's chunks are almost all framing: send larger chunks"))
-
-    def _refusal(self, error: httptools.HttpParserError) -> Refusal:
-        cause = error.__context__
-        if isinstance(cause, Refusal):
-            return cause
-        text = str(error)
-        if "HTTP version" in text or "PRI/Upgrade" in text:
-            return Refusal(_version())
-        if "Invalid method" in text:
-            return Refusal(errors.invalid("the request's method is not known", status=501))
-        return Refusal(errors.invalid(f"not valid HTTP/1.1: {text}"))
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
+    def _ignore_upgrade(self, request: Request) -> None:
         """Goes on as if Upgrade had not been sent, as RFC 9110 allows: llhttp alone would stop here."""
-        request = self._request
-        framing = (
-            b"transfer-encoding: chunked"
-            if request.chunked
-            else b"content-length: %d" % (request.content_length or 0)
-        )
-        self._upgrade_ignored = False
+        self._whole = False
         self._parser = httptools.HttpRequestParser(self)
-        self._mute = True
+        length = b"content-length: %d" % (request.content_length or 0)
+        framing = b"transfer-encoding: chunked" if request.chunked else length
         self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
-        self._mute = False
-        if rest:
-            self.feed(rest)
-
-    # -- called by llhttp
-
-    def on_message_begin(self) -> None:
-        """The first byte of a request."""
-        if not self._mute:
-            self._request = Request()
-            self._field_bytes = self._field_count = self._framing = 0
-
-    def on_url(self, url: bytes) -> None:
-        """The target, or a piece of it."""
-        if self._mute:
-            return
-        self._request.target += url
-        if len(self._request.target) > MAX_TARGET:
-            raise Refusal(_target_too_long())
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header field, or one trailer field, which is counted and dropped."""
-        request = self._request
-        size = len(name) + len(value)
-        self._field_bytes += size
-        self._field_count += 1
-        if size > MAX_FIELD or self._field_bytes > MAX_HEAD or self._field_count > MAX_FIELDS:
-            raise Refusal(_fields_too_large())
-        if request.head_done:
-            return
-        key = name.lower()
-        if key in SPECIAL_FIELDS:
-            request.special.append((key, value))
-        else:
-            request.fields.append(b"%b: %b\r\n" % (name, value))
-
-    def on_headers_complete(self) -> None:
-        """The empty line after the header."""
-        if self._mute:
-            return
-        request, parser = self._request, self._parser
-        version = parser.get_http_version()
-        request.http10 = version == "1.0"
-        if version != "1.1" and not request.http10:
-            raise Refusal(_version())
-        request.method = parser.get_method()
-        if request.method == b"CONNECT":
-            raise Refusal(errors.invalid("CONNECT: this is no forward proxy", status=501))
-        request.finish_head()
-        request.keep_alive = parser.should_keep_alive()
-        if parser.should_upgrade():
-            self._upgrade(request)
-        if (request.content_length or 0) > self.body_limit:
-            raise Refusal(errors.too_large(request.content_length or 0, self.body_limit))
-        request.head_done = True
-        self.requests.append(request)
-
-    def _upgrade(self, request: Request) -> None:
-        if any(name == b"upgrade" and b"websocket" in value.lower() for name, value in request.special):
-            raise Refusal(errors.invalid("Upgrade: websockets are not served here", status=501))
-        self._upgrade_ignored = True
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body, its chunk framing taken off."""
-        request = self._request
-        request.add_body(data)
-        if request.received > self.body_limit:
-            raise Refusal(errors.too_large(request.received, self.body_limit))
 
     def on_message_complete(self) -> None:
-        """The end of a request."""
-        if not self._upgrade_ignored:
-            self._request.complete = True
+        """Called by llhttp at the end of a request."""
+        self._whole = True
 
 
-def _version() -> ApiError:
-    message = (
-        "only HTTP/1.1 and HTTP/1.0 are served: send HTTP/1.1, without prior knowledge of HTTP/2 or gRPC"
-    )
-    return errors.invalid(message, status=505, code="http_version_not_supported")
-
-
-def _target_too_long() -> ApiError:
-    return errors.invalid(f"the request target is longer than {MAX_TARGET} bytes", status=414)
-
-
-def _fields_too_large() -> ApiError:
-    message = f"the header is over {MAX_FIELDS} fields, {MAX_FIELD} bytes a field or {MAX_HEAD} bytes in all"
-    return errors.invalid(message, status=431)
+def _refusal(text: str) -> Refusal:
+    if "HTTP version" in text or "PRI/Upgrade" in text:
+        return Refusal(version_not_supported())
+    if "Invalid method" in text:
+        return Refusal(errors.invalid("the request's method is not known", status=501))
+    if "Request has invalid `Transfer-Encoding`" in text:
+        return Refusal(errors.invalid("Transfer-Encoding: only chunked is known, once and alone", status=501))
+    return Refusal(errors.invalid(f"not valid HTTP/1.1: {text}"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tidegate.domain.service import ServiceConfig, ServiceKey
 
@@ -24,8 +23,7 @@ class Routable(Protocol):
 S = TypeVar("S", bound=Routable)
 
 
-@dataclass(frozen=True, slots=True)
-class Route(Generic[S]):
+class Route(NamedTuple, Generic[S]):
     """``service`` None: only the body can tell. ``missing``: the path names one that does not exist."""
 
     service: S | None

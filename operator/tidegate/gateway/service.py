@@ -40,6 +40,7 @@ class Service:
 
     def __init__(self, view: ServiceView, shared: Shared) -> None:
         self.key = view.config.key
+        self.text = str(self.key).encode()  # as the access log has it
         self.view = view
         self.arrivals = 0
         self.last_active: float | None = None

@@ -42,7 +42,7 @@ class Traffic:
         self._unrouted = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count(1)
-        self._id_prefix = os.urandom(6).hex()
+        self._id_form = os.urandom(6).hex().encode() + b"-%x"
 
     def connection(self) -> ClientConnection:
         """The protocol of a new connection."""
@@ -71,7 +71,7 @@ class Traffic:
 
     def next_id(self) -> bytes:
         """A request id that no other request of this process has."""
-        return f"{self._id_prefix}-{next(self._ids):x}".encode()
+        return self._id_form % next(self._ids)
 
     def by_model(self, model: str | None) -> Service | None:
         """The service that a body's ``model`` means."""

@@ -79,13 +79,15 @@ def volumes(resources: Resources) -> list[dict[str, Any]]:
 
 
 def _mounts(resources: Resources) -> list[dict[str, Any]]:
-    shared = [{("name"): ("shm"), ("mountPath"): ("/dev/shm")}] if resources.shared_memory is not None else []  # noqa: S108
-    return [{"name": "tmp", "mountPath": _TMP}, *shared]
+    tmp = {"name": "tmp", "mountPath": _TMP}
+    shared = {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108  in the container
+    return [tmp] if resources.shared_memory is None else [tmp, shared]
 
 
 def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str, Any]]:
     """The user's variables replace ours of the same name."""
-    ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **model.env}.items()}
+    drain = {"TIDEGATE_DRAIN_SECONDS": str(spec.queue.execution_timeout_seconds)}
+    ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **drain, **model.env}.items()}
     theirs = {variable.name: _variable(variable) for variable in spec.engine.env}
     return list({**ours, **theirs}.values())
 

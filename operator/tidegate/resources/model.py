@@ -26,7 +26,7 @@ def model_parts(model: ModelSource) -> ModelParts:
     scheme, _, rest = model.uri.partition("://")
     match scheme:
         case "hf":
-            return ModelParts(path=rest, env={("HF_HOME"): ("/tmp/huggingface")})  # noqa: S108 - the pod's own volume
+            return ModelParts(path=rest, env={"HF_HOME": "/tmp/huggingface"})  # noqa: S108  the pod's own volume
         case "pvc":
             return _claim(rest)
         case "file":

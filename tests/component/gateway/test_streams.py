@@ -148,6 +148,26 @@ async def test_a_request_whose_worker_fails_before_it_answers_is_sent_again() ->
     assert (got.status_code, got.content, calls) == (200, b"ok", 2)
 
 
+async def test_a_request_that_meets_a_draining_worker_goes_back_into_the_queue() -> None:
+    calls = 0
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            head = b"HTTP/1.1 503 Service Unavailable\r\nx-tidegate-draining: 1\r\nconnection: close\r\n"
+            writer.write(head + b"content-length: 2\r\n\r\nno")
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    async with scripted(answer) as port:
+        substrate = HandSubstrate(ServiceView(config(), (worker(port, ready=True),)))
+        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+            got = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
+            assert running.fleet.services[KEY].flow.depth == 0
+    assert (got.status_code, got.content, calls >= 2) == (200, b"ok", True)
+
+
 async def test_a_request_that_every_worker_fails_is_502_after_three_tries() -> None:
     calls = 0
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
-from tests.unit.devcluster.recording import Answer, Recorder, printed
+from tests.unit.devcluster.recording import Recorder, printed
 from tidegate.devcluster.cgroups import OURS, Cgroups
 from tidegate.devcluster.debian import NO_SERVICES, Debian
 from tidegate.devcluster.disk import need_disk
@@ -18,7 +18,7 @@ from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.layout import State
 from tidegate.devcluster.leftovers import Leftovers
 from tidegate.devcluster.mountpoints import MountPoints
-from tidegate.devcluster.network import BRIDGE, Network, NodeAddress, links_of_ours
+from tidegate.devcluster.network import BRIDGE, Links, Network, NodeAddress
 from tidegate.devcluster.processes import ProcessTable
 from tidegate.devcluster.progress import Progress
 from tidegate.devcluster.sysctls import CHANGED_BY_KUBELET, Sysctls
@@ -28,9 +28,15 @@ TWO = NodeAddress(1, IPv4Network("10.244.1.0/24"))
 SERVICES = IPv4Network("10.96.0.0/16")
 
 
-def machine(routes: Sequence[Mapping[str, str]], *names: str, owner: str = "") -> dict[str, Answer]:
-    links = [{"ifname": name, "ifalias": owner} for name in ("lo", "eth0", *names)]
-    return {"ip -j link": printed(json.dumps(links)), "ip -4 -j route": printed(json.dumps(routes))}
+def routes(*found: Mapping[str, str]) -> Recorder:
+    return Recorder({"ip -4 -j route": printed(json.dumps(found))})
+
+
+def links(folder: Path, *names: str, owner: str = "") -> Links:
+    for name in ("lo", "eth0", *names):
+        (folder / "net" / name).mkdir(parents=True)
+        (folder / "net" / name / "ifalias").write_text(f"{owner}\n")
+    return Links(folder / "net")
 
 
 @pytest.fixture
@@ -64,19 +70,25 @@ def test_services_are_reached_through_the_first_node_only() -> None:
 
 @pytest.mark.parametrize("taken", ["10.96.4.0/24", "10.0.0.0/8", "10.95.0.0/30"])
 def test_a_network_that_is_taken_is_named_with_its_device(taken: str) -> None:
-    runner = Recorder(machine([{"dst": "default", "dev": "eth0"}, {"dst": taken, "dev": "vpn0"}]))
+    runner = routes({"dst": "default", "dev": "eth0"}, {"dst": taken, "dev": "vpn0"})
     with pytest.raises(ClusterError, match=rf"the network {taken} \(vpn0\) overlaps"):
         Network(runner, SERVICES, [ONE]).require_free()
 
 
 def test_other_networks_and_our_own_bridge_are_no_obstacle() -> None:
-    routes = [{"dst": "192.0.2.0/24", "dev": "eth0"}, {"dst": "10.96.0.0/16", "dev": BRIDGE}]
-    Network(Recorder(machine(routes)), SERVICES, [ONE]).require_free()
+    runner = routes({"dst": "192.0.2.0/24", "dev": "eth0"}, {"dst": "10.96.0.0/16", "dev": BRIDGE})
+    Network(runner, SERVICES, [ONE]).require_free()
 
 
-def test_only_our_links_are_ours() -> None:
-    runner = Recorder(machine([], BRIDGE, "tidegate-n1", "docker0", "tidegate-other"))
-    assert links_of_ours(runner) == [BRIDGE, "tidegate-n1"]
+def test_only_our_links_are_ours(tmp_path: Path) -> None:
+    found = links(tmp_path, BRIDGE, "tidegate-n1", "docker0", "tidegate-other", owner="/state")
+    assert found.ours() == ["tidegate-n1", BRIDGE]
+    assert found.owner() == "/state"
+
+
+def test_where_nothing_was_ever_started_nobody_owns_anything(tmp_path: Path) -> None:
+    found = links(tmp_path)
+    assert (found.ours(), found.owner()) == ([], None)
 
 
 @pytest.fixture
@@ -183,8 +195,9 @@ def test_everything_that_is_left_is_named(state: State, tmp_path: Path, version1
     ProcessTable(state).start("etcd", ["sleep", "60"])
     MountPoints(state).make([tmp_path / "point"])
     Cgroups(version1).make("node-1")
-    runner = Recorder(machine([{"dst": "10.96.0.0/16", "dev": BRIDGE}], BRIDGE, owner=str(state.root)))
-    found = "\n".join(Leftovers(runner, state, Cgroups(version1)).find())
+    runner = routes({"dst": "10.96.0.0/16", "dev": BRIDGE})
+    links_here = links(tmp_path, BRIDGE, owner=str(state.root))
+    found = "\n".join(Leftovers(runner, state, Cgroups(version1), links_here).find())
     ProcessTable(state).kill_everything()
     assert "(sleep)" in found
     assert f"link {BRIDGE}" in found
@@ -193,21 +206,34 @@ def test_everything_that_is_left_is_named(state: State, tmp_path: Path, version1
     assert f"folder {tmp_path}/point" in found
 
 
-def test_another_cluster_that_runs_is_left_alone(state: State, other: State, version1: Path) -> None:
+def test_another_cluster_that_runs_is_left_alone(
+    state: State, other: State, version1: Path, tmp_path: Path
+) -> None:
     Cgroups(version1).make("node-1")
-    runner = Recorder(machine([], BRIDGE, "tidegate-n1", owner=str(other.root)))
-    leftovers = Leftovers(runner, state, Cgroups(version1))
-    assert leftovers.remove() == []
-    assert not [line for line in runner.lines if "delete" in line]
+    runner = Recorder()
+    links_here = links(tmp_path, BRIDGE, "tidegate-n1", owner=str(other.root))
+    assert Leftovers(runner, state, Cgroups(version1), links_here).remove() == []
+    assert runner.lines == []
     assert Cgroups(version1).ours()
     assert ProcessTable(other).alive("sleeper")
 
 
-def test_what_a_dead_cluster_left_is_removed_by_the_next(state: State, other: State, version1: Path) -> None:
+def test_what_a_dead_cluster_left_is_removed_by_the_next(
+    state: State, other: State, version1: Path, tmp_path: Path
+) -> None:
     ProcessTable(other).kill_everything()
-    runner = Recorder(machine([], BRIDGE, owner=str(other.root)))
-    Leftovers(runner, state, Cgroups(version1)).remove()
+    runner = Recorder()
+    links_here = links(tmp_path, BRIDGE, owner=str(other.root))
+    Leftovers(runner, state, Cgroups(version1), links_here).remove()
     assert f"ip link delete {BRIDGE}" in runner.lines
+
+
+def test_down_needs_no_program_where_nothing_was_ever_started(
+    state: State, version1: Path, tmp_path: Path
+) -> None:
+    runner = Recorder()
+    assert Leftovers(runner, state, Cgroups(version1), links(tmp_path)).remove() == []
+    assert runner.lines == []
 
 
 def test_only_packages_whose_programs_are_missing_are_installed(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ H = b"Host: g\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def read(data: bytes, size: int = 0, limit: int = 1000) -> list[Request]:
+def read(data: bytes, size: int = 0, limit: int = 100_000) -> list[Request]:
     """The whole requests in ``data``, fed at once or ``size`` bytes at a time."""
-    reader = RequestReader(limit)
+    reader = RequestReader(lambda: limit)
     for start in range(0, len(data), size or len(data)):
         reader.feed(data[start : start + (size or len(data))])
     return [request for request in reader.requests if request.complete]
@@ -96,8 +96,8 @@ REFUSED: list[tuple[str, bytes, int]] = [
     ("fields of 33 KB", b"GET / HTTP/1.1\r\n" + H + (b"X: " + b"x" * 1100 + b"\r\n") * 30 + b"\r\n", 431),
     ("101 fields", b"GET / HTTP/1.1\r\n" + H + b"X: y\r\n" * 100 + b"\r\n", 431),
     ("100 trailers", CHUNKED + b"0\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
-    ("body over the limit", b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 1001\r\n\r\n", 413),
-    ("chunked body over the limit", CHUNKED + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n", 413),
+    ("body over the limit", b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 100001\r\n\r\n", 413),
+    ("chunked body over the limit", CHUNKED + b"186a1\r\n" + b"x" * 100001 + b"\r\n0\r\n\r\n", 413),
     ("unknown expectation", b"POST / HTTP/1.1\r\n" + H + b"Expect: wonders\r\n\r\n", 417),
     ("websocket", b"GET / HTTP/1.1\r\n" + H + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
 ]
@@ -150,7 +150,7 @@ def test_the_targets_host_stands_above_the_field() -> None:
 
 
 def test_a_header_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
-    reader = RequestReader(1000)
+    reader = RequestReader(lambda: 1000)
     reader.feed(b"GET / HTTP/1.1\r\nX: ")
     with pytest.raises(Refusal) as caught:
         feed_for_ever(reader, b"x" * 4096)
@@ -158,7 +158,7 @@ def test_a_header_that_never_ends_is_refused_before_it_fills_the_memory() -> Non
 
 
 def test_a_body_that_is_almost_all_chunk_framing_is_refused() -> None:
-    reader = RequestReader(10_000_000)
+    reader = RequestReader(lambda: 10_000_000)
     reader.feed(CHUNKED)
     with pytest.raises(Refusal) as caught:
         feed_for_ever(reader, b"1;" + b"x" * 200 + b"\r\na\r\n")
@@ -166,7 +166,7 @@ def test_a_body_that_is_almost_all_chunk_framing_is_refused() -> None:
 
 
 def test_requests_before_a_bad_one_stay_valid() -> None:
-    reader = RequestReader(1000)
+    reader = RequestReader(lambda: 1000)
     good = b"GET /%d HTTP/1.1\r\n" + H + b"\r\n"
     with pytest.raises(Refusal):
         reader.feed(good % 1 + good % 2 + b"GET / HTTP/1.1\nbad\n\n")
@@ -174,7 +174,7 @@ def test_requests_before_a_bad_one_stay_valid() -> None:
 
 
 def test_bytes_after_the_last_request_of_a_connection_are_nobodys() -> None:
-    reader = RequestReader(1000)
+    reader = RequestReader(lambda: 1000)
     reader.feed(b"GET /1 HTTP/1.1\r\n" + H + b"Connection: close\r\n\r\nGET /2 HTTP/1.1\r\n" + H + b"\r\n")
     reader.feed(b"anything")
     assert [request.target for request in reader.requests] == [b"/1"]
