@@ -138,7 +138,7 @@ COUNTERS = st.none() | st.builds(
 
 
 @given(BOUNDS, POOLS, LOADS, COUNTERS)
-def test_every_change_ends_within_the_bounds_and_is_stable(
+def test_every_change_ends_within_the_bounds_and_is_never_taken_back(
     bounds: Bounds, pool: Pool, load: Load, counters: Counters | None
 ) -> None:
     decision = decide_scale(bounds, pool, load, NOW, counters)
@@ -148,7 +148,7 @@ def test_every_change_ends_within_the_bounds_and_is_stable(
         assert decision.replicas == 0
     assert decision.recheck_after is None or decision.recheck_after > 0
     after = decide_scale(bounds, replace(pool, replicas=decision.replicas), load, NOW, counters)
-    assert after.replicas == decision.replicas
+    assert (after.replicas - decision.replicas) * (decision.replicas - pool.replicas) >= 0
 
 
 class IdleClock(RuleBasedStateMachine):
