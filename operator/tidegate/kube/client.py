@@ -260,6 +260,8 @@ def _event(line: bytes) -> WatchEvent:
     event = WatchEvent(str(decoded.get("type")), decoded.get("object") or {})
     if event.type == "ERROR":
         raise error_from_status(int(event.object.get("code") or 500), event.object)
+    if "resourceVersion" not in (event.object.get("metadata") or {}):
+        raise KubeError(0, "Malformed", f"a watch's line of type {event.type!r} has no object with a version")
     return event
 
 

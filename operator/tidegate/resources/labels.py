@@ -40,7 +40,6 @@ def owner_reference(service: InferenceService) -> dict[str, Any]:
         "name": service.metadata.name,
         "uid": service.metadata.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 
