@@ -20,6 +20,7 @@ class Stage(Enum):
 
 
 _NEW = Stage.NEW
+FIRST_PRIORITY, LAST_PRIORITY = -100, 100  # what a client may ask for; smaller runs first
 
 
 class Wait(Enum):
