@@ -220,7 +220,7 @@ class Exchange:
         if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
         own = endings.own_fields(self)
-        write: Callable[[bytes], None] = self.connection.transport.write
+        write = self.connection.send
         if head.chunked and self.request.head.http10:
             write(answer_head_without_chunks(head, raw, own))
             write = Dechunker(raw, write).feed
