@@ -29,7 +29,7 @@ demo: setup ## a cluster, helm install, kubectl apply, a wake from zero with rea
 demo-down: setup ## removes all that the demo started
 	$(PY) -m tidegate.devcluster down
 
-test: test-unit test-component test-compiled test-e2e ## all tests but those with real vLLM
+test: test-unit test-component test-e2e ## all tests but those with real vLLM
 
 test-unit: setup ## the pure floors and the parsers, seconds
 	$(PY) -m pytest tests/unit
@@ -57,7 +57,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## CPU a request and a streamed chunk, beside nginx
-	$(PY) benchmarks/bench_gateway.py
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests

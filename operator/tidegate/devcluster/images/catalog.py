@@ -41,7 +41,7 @@ def catalog(repository: Path = REPOSITORY) -> dict[str, Callable[[], Recipe]]:
 
 
 def operator_image(repository: Path) -> Recipe:
-    """Operator and gateway as in Dockerfile: the locked requirements, and the package with a compiled data path."""
+    """Operator and gateway as in Dockerfile: locked requirements, the package, its data path compiled."""
     requirements, package = repository / "requirements" / "runtime.txt", repository / "operator" / "tidegate"
     script = repository / "tools" / "compile.py"
     sources = [path for path in sorted(package.iterdir()) if path.name not in (NOT_SHIPPED, "__pycache__")]
