@@ -8,7 +8,7 @@ endpoint that takes work has a free slot.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -135,10 +135,11 @@ class Flow:
         best, least = None, self.config.max_concurrency
         endpoints, count = self._open, len(self._open)
         if count == 1:
-            return endpoints[0] if endpoints[0].in_flight < least else None
+            only = endpoints[0]
+            return only if only.in_flight < (1 if only.on_trial else least) else None
         for offset in range(count):
             candidate = endpoints[(self._turn + offset) % count]
-            if candidate.in_flight < least:
+            if candidate.in_flight < least and not (candidate.on_trial and candidate.in_flight):
                 best, least = candidate, candidate.in_flight
         self._turn += 1
         return best
@@ -182,9 +183,12 @@ class Flow:
             if ticket.stage is _WAITING:
                 return ticket
 
-    def set_endpoints(self, keys: Iterable[EndpointKey], now: float) -> list[Ticket]:
+    def set_endpoints(
+        self, keys: Iterable[EndpointKey], now: float, on_trial: Collection[EndpointKey] = ()
+    ) -> list[Ticket]:
         """Exactly these take work from now on; the tickets that run now because of it.
 
+        Those that are ``on_trial`` take one request at a time.
         Requests on an endpoint that is gone from the list are left to end by themselves; they still count
         where it comes back before that.
         """
@@ -196,6 +200,8 @@ class Flow:
         for key in wanted:
             if key not in self._endpoints:
                 self._endpoints[key] = self._return(key)
+        for key, endpoint in self._endpoints.items():
+            endpoint.on_trial = key in on_trial
         self._open = tuple(self._endpoints.values())
         self.clock.turn(bool(self._endpoints), now)
         return self._dispatch()

@@ -44,11 +44,12 @@ class EndpointKey:
 class Endpoint:
     """An endpoint and how many requests run on it."""
 
-    __slots__ = ("handle", "in_flight", "key")
+    __slots__ = ("handle", "in_flight", "key", "on_trial")
 
     def __init__(self, key: EndpointKey) -> None:
         self.key = key
         self.in_flight = 0
+        self.on_trial = False  # it has failed, and takes one request at a time
         self.handle: object = None  # what the edge keeps with it: its connections
 
 

@@ -44,6 +44,7 @@ class ServiceConfig:
     retry_after_seconds: int | None = None
     suspended: bool = False
     wakes: bool = True  # False: others set the number of workers, so a request at zero is only held
+    retry_unstarted: bool = True  # a request whose answer has not begun may be sent again
 
 
 @dataclass(frozen=True, slots=True)
