@@ -35,8 +35,11 @@ def refusal(exchange: Exchange, error: ApiError, *, close: bool) -> bytes:
 def last_event(exchange: Exchange, error: ApiError) -> bytes:
     """The end of a stream of events that says ``error``; empty where the bytes so far leave it no place."""
     upstream = exchange.upstream
-    if not exchange.sse or upstream is None:
+    head = None if upstream is None else upstream.head
+    if not exchange.sse or upstream is None or head is None or head.has_length:
         return b""
-    if not upstream.chunked or exchange.request.head.http10:
-        return error.event()
-    return response.chunk(error.event()) + response.LAST_CHUNK if upstream.between_chunks() else b""
+    # An event that broke off is ended by an empty line, or it would swallow this one.
+    event = error.event() if upstream.between_events() else b"\n\n" + error.event()
+    if not head.chunked or exchange.request.head.http10:
+        return event
+    return response.chunk(event) + response.LAST_CHUNK if upstream.between_chunks() else b""

@@ -15,6 +15,8 @@ from tidegate.gateway.heads import without_length
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
 MAX_INTERIMS = 100  # 1xx answers before the answer
 ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a copy costs less than a write
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
+_CHUNKED_EVENT_ENDS = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
 _INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 
 
@@ -167,9 +169,14 @@ class Upstream(asyncio.Protocol):
         return self._heard_at
 
     @property
-    def chunked(self) -> bool:
-        """The answer under way is chunked."""
-        return self._head is not None and self._head.chunked
+    def head(self) -> AnswerHead | None:
+        """The head of the answer under way; None before it is there."""
+        return self._head
+
+    def between_events(self) -> bool:
+        """True where what was passed on is known to end with a whole event of a stream of events."""
+        chunked = self._head is not None and self._head.chunked
+        return self._last.endswith(_CHUNKED_EVENT_ENDS if chunked else _EVENT_ENDS)
 
     def between_chunks(self) -> bool:
         """True where a chunk of our own may follow what was passed on. To be asked once, at the end.
