@@ -16,9 +16,10 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway import dispatch, endings
+from tidegate.gateway import comments, dispatch, endings
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
+from tidegate.gateway.comments import Comments
 from tidegate.gateway.connection import NEVER, ClientConnection
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
@@ -41,6 +42,7 @@ class Exchange:
         "answered",
         "arrived",
         "cold_wait",
+        "comments",
         "connection",
         "dispatched",
         "ended",
@@ -82,6 +84,7 @@ class Exchange:
         self.intake: BodyIntake | None = None
         self.upstream: Upstream | None = None
         self.outcome: Outcome | None = None
+        self.comments: Comments | None = None
         self.peeked = NOTHING
         self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
         self.status = self.tries = self.held = 0
@@ -205,7 +208,11 @@ class Exchange:
             self.keep_alive = False  # its end is the end of the connection
         own = endings.own_fields(self)
         write: Callable[[bytes], None] = self.connection.transport.write
-        if head.chunked and self.request.head.http10:
+        if self.comments is not None:
+            write = self.comments.take_over(write, head, raw)
+            if rest:
+                write(rest)
+        elif head.chunked and self.request.head.http10:
             write(answer_head_without_chunks(head, raw, own))
             write = Dechunker(raw, write).feed
             write(rest)
@@ -235,6 +242,9 @@ class Exchange:
     def answer_ended(self) -> None:
         """See Receiver."""
         self.upstream = None
+        if self.comments is not None and (error := self.comments.end()) is not None:
+            self.cut_short(error)
+            return
         self._end(Outcome.COMPLETED)
         self.connection.finished(self.request, keep_alive=self.keep_alive)
 
@@ -273,6 +283,8 @@ class Exchange:
         """See Answering."""
         if self.upstream is not None:
             dispatch.overdue(self, now)
+        if self.request.head.comments and not self.answered and self.outcome is None:
+            comments.due(self, now)
 
     def abandon(self) -> None:
         """The gateway's time to drain is over."""
