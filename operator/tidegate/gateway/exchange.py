@@ -20,6 +20,7 @@ from tidegate.gateway import endings
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.connection import NEVER, ClientConnection
+from tidegate.gateway.metrics import CLIENT_GONE_STATUS
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
 from tidegate.gateway.request import Refusal, Request
@@ -30,8 +31,6 @@ from tidegate.gateway.upstream import Upstream
 if TYPE_CHECKING:
     from tidegate.gateway.pool import Pool
     from tidegate.gateway.traffic import Traffic
-
-CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody reads it but the metric
 
 
 class Exchange:
@@ -44,6 +43,7 @@ class Exchange:
         "connection",
         "dispatched",
         "ended",
+        "endpoint",
         "first_byte",
         "head_only",
         "held",
@@ -59,6 +59,7 @@ class Exchange:
         "service",
         "sse",
         "status",
+        "tail",
         "target",
         "ticket",
         "traffic",
@@ -87,6 +88,7 @@ class Exchange:
         self.status = self.tries = self.held = 0
         self.reading = self.sse = self.answered = False
         self.reason = ""
+        self.endpoint = self.tail = b""  # the worker's address, and the end of its answer: for the books
 
     # -- Answering: arrival
 
@@ -207,6 +209,7 @@ class Exchange:
 
     def _send(self, pool: Pool, upstream: Upstream) -> None:
         self.upstream = upstream
+        self.endpoint = pool.authority
         request = self.request
         upstream.send(self, request_head(request, self.target, pool.authority, self.id), request.body())
 
@@ -250,7 +253,9 @@ class Exchange:
 
     def answer_ended(self) -> None:
         """See Receiver."""
-        self.upstream = None
+        if self.upstream is not None:
+            self.tail = self.upstream.tail()
+            self.upstream = None
         self._end(Outcome.COMPLETED)
         self.connection.finished(self.request, keep_alive=self.keep_alive)
 
@@ -332,6 +337,7 @@ class Exchange:
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
+            self.tail = upstream.tail()
             upstream.close()
 
     def _cut_short(self, error: ApiError) -> None:

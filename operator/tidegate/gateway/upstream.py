@@ -11,6 +11,7 @@ import httptools
 
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.heads import without_length
+from tidegate.gateway.usage import TAIL
 
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
 ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a copy costs less than a write
@@ -53,6 +54,8 @@ class Upstream(asyncio.Protocol):
         "_paused",
         "_raw",
         "_released",
+        "_second",
+        "_third",
         "answers",
         "idle_since",
         "on_chunk_complete",
@@ -71,7 +74,8 @@ class Upstream(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._head: AnswerHead | None = None
         self._known: AnswerHead | None = None  # the latest that was read
-        self._raw = self._last = self._known_raw = b""
+        self._raw = self._known_raw = b""
+        self._last = self._second = self._third = b""  # what was read last, before it, and before that
         self._begun = 0
         self._ended = self._paused = False
         self.receiver: Receiver | None = None
@@ -95,6 +99,8 @@ class Upstream(asyncio.Protocol):
             except httptools.HttpParserError as error:
                 self._break(f"the worker's answer is not valid HTTP: {error}")
                 return
+            self._third = self._second
+            self._second = self._last
             self._last = data
             self.write(data)
             if self._ended:
@@ -157,6 +163,16 @@ class Upstream(asyncio.Protocol):
         As many chunks have ended as begun, and the last byte is no part of a chunk's size line.
         """
         return self.on_chunk_header() == self.on_chunk_complete() and self._last.endswith(b"\n")
+
+    def tail(self) -> bytes:
+        """The last bytes of the answer, ``TAIL`` at most, of its last three reads. Asked once, at the end.
+
+        vLLM writes the usage of a stream, its [DONE] and the last chunk one by one.
+        """
+        last = self._last
+        if len(last) < TAIL:
+            last = self._third[-TAIL:] + self._second[-TAIL:] + last
+        return last[-TAIL:]
 
     # -- reading an answer
 
@@ -222,6 +238,7 @@ class Upstream(asyncio.Protocol):
         self._released(self)
         if receiver is not None:
             receiver.answer_ended()
+        self._last = self._second = self._third = b""
 
     def _break(self, reason: str) -> None:
         receiver = self.receiver
