@@ -32,6 +32,12 @@ _REJECTED_REASONS = {
 }
 
 
+def rejected_reasons(outcome: Outcome) -> tuple[str, ...]:
+    """The values of the label ``reason`` with that outcome: its own one, or what the queue says is full."""
+    reason = _REJECTED_REASONS.get(outcome.text)
+    return (reason,) if reason else ("depth", "bytes")
+
+
 class Books:
     """The accounts of one gateway. Each ended request is in ``ended`` once, and in the books once."""
 
