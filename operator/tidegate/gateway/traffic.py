@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
-from tidegate.domain.outcome import Outcome
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
 from tidegate.gateway.books import Books
@@ -66,8 +65,7 @@ class Traffic:
 
     def refused(self, _request: Request | None, error: ApiError) -> None:
         """See Host."""
-        self.books.nowhere.request(Outcome.REJECTED_INVALID, error.status)
-        self.books.nowhere.rejected("invalid")
+        self.books.refused(error)
 
     # -- for the exchanges
 

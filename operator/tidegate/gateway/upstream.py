@@ -11,6 +11,7 @@ import httptools
 
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.heads import SameHead
+from tidegate.gateway.usage import TAIL
 
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
 MAX_INTERIMS = 100  # 1xx answers before the answer
@@ -65,7 +66,9 @@ class Upstream:
         "_raw",
         "_released",
         "_same",
+        "_second",
         "_send",
+        "_third",
         "answers",
         "idle_since",
         "on_chunk_complete",
@@ -85,7 +88,8 @@ class Upstream:
         self._head: AnswerHead | None = None
         self._known: AnswerHead | None = None  # the latest that was read
         self._same: SameHead | None = None  # what that was read from
-        self._raw = self._last = b""
+        self._raw = b""
+        self._last = self._second = self._third = b""  # what was read last, before it, and before that
         self._left = 0  # bytes of the body that are to come, where they are counted here instead of by llhttp
         self._heard = b""  # what ``_last`` was when the sweep last found it changed
         self._heard_at = 0.0
@@ -126,6 +130,8 @@ class Upstream:
             except httptools.HttpParserError as error:
                 self._break(f"the worker's answer is not valid HTTP: {error}")
                 return
+            self._third = self._second
+            self._second = self._last
             self._last = data
             self.write(data)
             if self._ended:
@@ -206,6 +212,16 @@ class Upstream:
         """
         return self.on_chunk_header() == self.on_chunk_complete() and self._last.endswith(b"\n")
 
+    def tail(self) -> bytes:
+        """The last bytes of the answer, ``TAIL`` at most, of its last three reads. Asked once, at the end.
+
+        vLLM writes the usage of a stream, its [DONE] and the last chunk one by one.
+        """
+        last = self._last
+        if len(last) < TAIL:
+            last = self._third[-TAIL:] + self._second[-TAIL:] + last
+        return last[-TAIL:]
+
     # -- reading an answer
 
     def _read_head(self, receiver: Receiver, data: bytes) -> None:
@@ -267,6 +283,8 @@ class Upstream:
             self._left = 0
             self._break("the worker's answer is longer than its Content-Length")
             return
+        self._third = self._second
+        self._second = self._last
         self._last = data
         self.write(data)
         if not self._left:
@@ -314,6 +332,7 @@ class Upstream:
         self._released(self)
         if receiver is not None:
             receiver.answer_ended()
+        self._last = self._second = self._third = b""
 
     def _break(self, reason: str, *, unused: bool = False) -> None:
         receiver = self.receiver
