@@ -1,0 +1,101 @@
+"""What a request costs: one that is answered, and one that is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.error
+import urllib.request
+
+from harness.load import CONNECTIONS, Ground, ask, chat_body, held_requests
+from harness.plan import Plan, cost, interleaved
+from harness.processes import metered, wait_for
+from harness.proxies import NGINX, Proxy, Refusal, gateway_status, haproxy, nginx, tidegate
+from harness.report import Findings, Goal, Measure, Round, medians
+
+_OWN_FIELDS = {"content-type", "content-length", "connection", "date", "server"}  # every proxy writes its own
+
+
+def requests(ground: Ground, plan: Plan) -> Findings:
+    """CPU of the proxy for a chat request of 2.5 KB and its answer of 0.4 KB."""
+    with nginx(ground) as one, haproxy(ground) as two, tidegate(ground) as three:
+        rounds = [{"round": 0} | direct(ground, plan)]
+        rounds += interleaved(
+            plan, (one, two, three), lambda proxy: request_round(ground, proxy, plan.seconds)
+        )
+    text = f"CPU a chat request of 2.5 KB, {CONNECTIONS} connections"
+    measures = [
+        Measure("cpu_per_request", text, "µs", medians(rounds, "request", "cpu_us"), Goal(1.5, NGINX)),
+        instructions("request", "instructions a chat request", rounds),
+        Measure(
+            "requests_per_second",
+            "chat requests on one core",
+            "1/s",
+            medians(rounds, "request", "per_second"),
+            direction="max",
+        ),
+    ]
+    return Findings([measure for measure in measures if measure.values], rounds)
+
+
+def direct(ground: Ground, plan: Plan) -> Round:
+    """What the load alone can do: a proxy that is slower is itself the limit."""
+    found = ask(ground, ground.worker, "requests", plan.seconds)
+    return {"what": "request_direct", "proxy": "none", "per_second": found.per_second}
+
+
+def request_round(ground: Ground, proxy: Proxy, seconds: float) -> Round:
+    """One proxy, as many requests as it takes."""
+    with metered(proxy.pid) as used:
+        found = ask(ground, proxy.requests, "requests", seconds)
+    if found.refused:
+        raise SystemExit(f"bench: {proxy.name} refused {found.refused} of {found.count} requests")
+    return {"what": "request", "proxy": proxy.name, "per_second": found.per_second} | cost(used, found.count)
+
+
+def refusals(ground: Ground, plan: Plan) -> Findings:
+    """CPU for a 429: ours with the queue full, theirs as a fixed answer of the same bytes."""
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(tidegate(ground))
+        stack.enter_context(held_requests(ours.refusals, "full", 1))
+        wait_for("the queue is full", lambda: gateway_status(ours.admin)["full"]["depth"] == 1)
+        refusal = the_429(ours)
+        proxies = [stack.enter_context(start(ground, refusal)) for start in (nginx, haproxy)]
+        rounds = interleaved(plan, (*proxies, ours), lambda proxy: refusal_round(ground, proxy, plan.seconds))
+    text = "CPU a 429, chat request of 2.5 KB refused"
+    values = medians(rounds, "refusal", "cpu_us")
+    measures = [
+        Measure("cpu_per_429", text, "µs", values, Goal(1.0, NGINX)),
+        instructions("refusal", "instructions a 429", rounds),
+    ]
+    return Findings([measure for measure in measures if measure.values], rounds)
+
+
+def refusal_round(ground: Ground, proxy: Proxy, seconds: float) -> Round:
+    """One proxy, as many refusals as it gives; on connections that are kept."""
+    with metered(proxy.pid) as used:
+        found = ask(ground, proxy.refusals, "full", seconds)
+    if found.refused != found.count:
+        raise SystemExit(f"bench: {proxy.name} let {found.count - found.refused} of {found.count} through")
+    return {"what": "refusal", "proxy": proxy.name, "per_second": found.per_second} | cost(used, found.count)
+
+
+def the_429(ours: Proxy) -> Refusal:
+    """Our refusal, for the others to give: the same body and as many fields."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{ours.refusals}/v1/chat/completions",
+        data=chat_body("full").encode(),
+        headers={"content-type": "application/json"},
+    )
+    try:
+        urllib.request.urlopen(request).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        with error:
+            fields = {name.lower(): value for name, value in error.headers.items()}
+            kept = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
+            return Refusal(error.read(), tuple((kept | {"x-request-id": "{id}"}).items()))
+    raise SystemExit("bench: a request to a full queue was not refused")
+
+
+def instructions(what: str, text: str, rounds: list[Round]) -> Measure:
+    """The steadier figure beside CPU time, where the machine can count them; empty where not."""
+    return Measure(f"instructions_per_{what}", text, "1,000", medians(rounds, what, "kiloinstructions"))
