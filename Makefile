@@ -46,7 +46,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 
 bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
 
-bench-gateway: setup ## CPU a request and a streamed chunk, beside nginx
+bench-gateway: setup ## what requests, streams and refusals cost, beside nginx and HAProxy
 	$(PY) benchmarks/bench_gateway.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.processes import Used
+from harness.processes import Meter, Used, counted, timed
 from harness.report import Round
 
 T = TypeVar("T")
@@ -21,6 +21,14 @@ class Plan:
     seconds: float
 
 
+def timed_then_counted(
+    plan: Plan, subjects: Sequence[T], measure: Callable[[T, Meter], Round]
+) -> list[Round]:
+    """All rounds for the time; then one for the instructions, which hardly differ from round to round."""
+    rounds = interleaved(plan, subjects, lambda subject: measure(subject, timed))
+    return rounds + interleaved(Plan(1, plan.seconds), subjects, lambda subject: measure(subject, counted))
+
+
 def interleaved(plan: Plan, subjects: Sequence[T], measure: Callable[[T], Round]) -> list[Round]:
     """Every subject once a round, in turns: a machine that slows down slows all of them."""
     found = []
@@ -31,7 +39,11 @@ def interleaved(plan: Plan, subjects: Sequence[T], measure: Callable[[T], Round]
     return found
 
 
-def cost(used: Used, count: float) -> Round:
-    """CPU µs and thousands of instructions for each of ``count``."""
-    instructions = None if used.instructions is None else used.instructions / count / 1e3
-    return {"cpu_us": used.cpu / count * 1e6, "kiloinstructions": instructions}
+def cost(what: str, used: Used, count: float) -> Round:
+    """CPU µs or thousands of instructions for each of ``count``; those are named apart, as ``WHAT_counted``,
+    because counting distorts the time."""
+    if used.cpu is not None:
+        return {"what": what, "cpu_us": used.cpu / count * 1e6}
+    each = {f"kiloinstructions_{mode}": n / count / 1e3 for mode, n in used.instructions.items()}
+    total = {"kiloinstructions": sum(each.values())} if each else {}
+    return {"what": f"{what}_counted"} | each | total

@@ -11,12 +11,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
+_MODES = {"u": "user", "k": "kernel"}  # perf's letters
 
 
 @dataclass(frozen=True)
@@ -106,38 +107,52 @@ def resident_bytes(pid: int) -> int:
 
 @dataclass
 class Used:
-    """What a process used during a measurement."""
+    """What a process used during a measurement; one of the two."""
 
-    cpu: float = 0.0  # seconds
-    instructions: float | None = None  # user's and kernel's; None where they cannot be counted here
+    cpu: float | None = None  # seconds
+    instructions: dict[str, float] = field(default_factory=dict)  # user, kernel; empty: not counted here
+
+
+Meter: TypeAlias = Callable[[int], contextlib.AbstractContextManager[Used]]
 
 
 @contextlib.contextmanager
-def metered(pid: int) -> Iterator[Used]:
-    """Measures what process ``pid`` uses inside the block."""
-    used = Used()
-    counter = _instruction_counter(pid)
-    before = cpu_seconds(pid)
+def timed(pid: int) -> Iterator[Used]:
+    """The CPU time that process ``pid`` uses inside the block."""
+    used, before = Used(), cpu_seconds(pid)
+    yield used
+    used.cpu = cpu_seconds(pid) - before
+
+
+@contextlib.contextmanager
+def counted(pid: int) -> Iterator[Used]:
+    """The instructions that it executes. Never together with the time: on a virtual machine a
+    switch to or from a counted process is a trap, which makes one that sleeps often twice as dear."""
+    used, counter, before = Used(), _instruction_counter(pid), cpu_seconds(pid)
     try:
         yield used
-        used.cpu = cpu_seconds(pid) - before
     finally:
-        rate = None if counter is None else _instructions_per_second(counter)
-        used.instructions = None if rate is None else rate * used.cpu
+        spent = cpu_seconds(pid) - before
+        if counter is not None:
+            used.instructions = {name: rate * spent for name, rate in _instruction_rates(counter).items()}
 
 
 def _instruction_counter(pid: int) -> subprocess.Popen[str] | None:
     if shutil.which("perf") is None:
         return None
-    command = ["perf", "stat", "-x,", "-e", "instructions", "-p", str(pid)]
+    events = ",".join(f"instructions:{letter}" for letter in _MODES)
+    command = ["perf", "stat", "-x,", "-e", events, "-p", str(pid)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def _instructions_per_second(counter: subprocess.Popen[str]) -> float | None:
-    """By the counter's own CPU time: it begins some milliseconds later than the measurement."""
+def _instruction_rates(counter: subprocess.Popen[str]) -> dict[str, float]:
+    """A second of the process's CPU time, which perf counts too: it begins a little later than we do."""
     counter.send_signal(signal.SIGINT)
     _, text = counter.communicate(timeout=STOP_SECONDS)
-    fields = text.split(",")
-    if len(fields) < 4 or not fields[0].isdigit() or not int(fields[3]):
-        return None
-    return int(fields[0]) / int(fields[3]) * 1e9
+    rates = {}
+    for line in text.splitlines():
+        fields = line.split(",")  # count, unit, event, nanoseconds of CPU, share of them that was counted
+        if len(fields) > 4 and fields[0].isdigit() and int(fields[3]):
+            mode = _MODES[fields[2].rpartition(":")[2]]
+            rates[mode] = int(fields[0]) / int(fields[3]) * 1e9
+    return rates

@@ -7,12 +7,11 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from harness.load import Ground, ask, begin, held_requests, reading, told
 from harness.plan import Plan
-from harness.processes import metered
+from harness.processes import timed
 from harness.proxies import Proxy, tidegate
 from harness.stream_scenarios import INTERVAL_MS, STREAMS
 
@@ -32,12 +31,11 @@ def profile(ground: Ground, plan: Plan, name: str) -> str:
 def _sampled(ground: Ground, plan: Plan, name: str) -> str:
     file = ground.folder / "samples"
     rate, seconds = ("-r", str(SAMPLES_PER_SECOND)), ("-d", str(max(1, int(plan.seconds))))
+    quiet = subprocess.DEVNULL
     with tidegate(ground) as proxy:
-        command = ("py-spy", "record", "--native", "-f", "raw", "-o", str(file), "-p", str(proxy.pid))
-        with ExitStack() as stack:
-            stack.enter_context(metered(proxy.pid))
-            alone = LOADS[name](ground, proxy, plan.seconds)
-        with subprocess.Popen([*command, *rate, *seconds], stderr=subprocess.DEVNULL) as sampler:
+        command = ("py-spy", "record", "-n", "-t", "-F", "-f", "raw", "-o", str(file), "-p", str(proxy.pid))
+        alone = LOADS[name](ground, proxy, plan.seconds)
+        with subprocess.Popen([*command, *rate, *seconds], stdout=quiet, stderr=quiet) as sampler:
             LOADS[name](ground, proxy, plan.seconds + 1)
             sampler.wait()
     return _by_samples(file, *alone)
@@ -49,9 +47,9 @@ def _by_samples(file: Path, count: float, cpu: float) -> str:
     total: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, number = line.rpartition(" ")
-        frames = [frame for frame in stack.split(";") if not frame.startswith("thread ")]
-        if any("epoll_wait" in frame or frame == "uv__io_poll" for frame in frames[-1:]):
-            continue
+        thread, *frames = stack.split(";")
+        if "MainThread" not in thread or not frames:
+            continue  # the thread that writes the access log is mostly asleep
         own[frames[-1]] += int(number)
         total.update(dict.fromkeys(frames, int(number)))
     samples, each = own.total(), cpu / count * 1e6
@@ -90,23 +88,23 @@ def _named(where: tuple[str, int, str]) -> str:
 
 
 def _requests(ground: Ground, proxy: Proxy, seconds: float) -> tuple[float, float]:
-    with metered(proxy.pid) as used:
+    with timed(proxy.pid) as used:
         count = ask(ground, proxy.requests, "requests", seconds).count
-    return count, used.cpu
+    return count, used.cpu or 0.0
 
 
 def _refusals(ground: Ground, proxy: Proxy, seconds: float) -> tuple[float, float]:
-    with held_requests(proxy.refusals, "full", 1), metered(proxy.pid) as used:
+    with held_requests(proxy.refusals, "full", 1), timed(proxy.pid) as used:
         count = ask(ground, proxy.refusals, "full", seconds).count
-    return count, used.cpu
+    return count, used.cpu or 0.0
 
 
 def _streams(ground: Ground, proxy: Proxy, seconds: float) -> tuple[float, float]:
     clients = reading(ground, proxy.streams, STREAMS, INTERVAL_MS, seconds)
-    with clients as reader, metered(proxy.pid) as used:
+    with clients as reader, timed(proxy.pid) as used:
         begin(reader)
         count = told(reader)["chunks"]
-    return count, used.cpu
+    return count, used.cpu or 0.0
 
 
 LOADS: dict[str, Callable[[Ground, Proxy, float], tuple[float, float]]] = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import urllib.error
 import urllib.request
+from functools import partial
 
 from harness.load import CONNECTIONS, Ground, ask, chat_body, held_requests
-from harness.plan import Plan, cost, interleaved
-from harness.processes import metered, wait_for
+from harness.plan import Plan, cost, timed_then_counted
+from harness.processes import Meter, wait_for
 from harness.proxies import NGINX, Proxy, Refusal, gateway_status, haproxy, nginx, tidegate
 from harness.report import Findings, Goal, Measure, Round, medians
 
@@ -19,13 +20,11 @@ def requests(ground: Ground, plan: Plan) -> Findings:
     """CPU of the proxy for a chat request of 2.5 KB and its answer of 0.4 KB."""
     with nginx(ground) as one, haproxy(ground) as two, tidegate(ground) as three:
         rounds = [{"round": 0} | direct(ground, plan)]
-        rounds += interleaved(
-            plan, (one, two, three), lambda proxy: request_round(ground, proxy, plan.seconds)
-        )
+        rounds += timed_then_counted(plan, (one, two, three), partial(request_round, ground, plan.seconds))
     text = f"CPU a chat request of 2.5 KB, {CONNECTIONS} connections"
     measures = [
         Measure("cpu_per_request", text, "µs", medians(rounds, "request", "cpu_us"), Goal(1.5, NGINX)),
-        instructions("request", "instructions a chat request", rounds),
+        *instructions("request", "a chat request", rounds),
         Measure(
             "requests_per_second",
             "chat requests on one core",
@@ -43,13 +42,13 @@ def direct(ground: Ground, plan: Plan) -> Round:
     return {"what": "request_direct", "proxy": "none", "per_second": found.per_second}
 
 
-def request_round(ground: Ground, proxy: Proxy, seconds: float) -> Round:
+def request_round(ground: Ground, seconds: float, proxy: Proxy, meter: Meter) -> Round:
     """One proxy, as many requests as it takes."""
-    with metered(proxy.pid) as used:
+    with meter(proxy.pid) as used:
         found = ask(ground, proxy.requests, "requests", seconds)
     if found.refused:
         raise SystemExit(f"bench: {proxy.name} refused {found.refused} of {found.count} requests")
-    return {"what": "request", "proxy": proxy.name, "per_second": found.per_second} | cost(used, found.count)
+    return {"proxy": proxy.name, "per_second": found.per_second} | cost("request", used, found.count)
 
 
 def refusals(ground: Ground, plan: Plan) -> Findings:
@@ -60,23 +59,23 @@ def refusals(ground: Ground, plan: Plan) -> Findings:
         wait_for("the queue is full", lambda: gateway_status(ours.admin)["full"]["depth"] == 1)
         refusal = the_429(ours)
         proxies = [stack.enter_context(start(ground, refusal)) for start in (nginx, haproxy)]
-        rounds = interleaved(plan, (*proxies, ours), lambda proxy: refusal_round(ground, proxy, plan.seconds))
+        rounds = timed_then_counted(plan, (*proxies, ours), partial(refusal_round, ground, plan.seconds))
     text = "CPU a 429, chat request of 2.5 KB refused"
     values = medians(rounds, "refusal", "cpu_us")
     measures = [
         Measure("cpu_per_429", text, "µs", values, Goal(1.0, NGINX)),
-        instructions("refusal", "instructions a 429", rounds),
+        *instructions("refusal", "a 429", rounds),
     ]
     return Findings([measure for measure in measures if measure.values], rounds)
 
 
-def refusal_round(ground: Ground, proxy: Proxy, seconds: float) -> Round:
+def refusal_round(ground: Ground, seconds: float, proxy: Proxy, meter: Meter) -> Round:
     """One proxy, as many refusals as it gives; on connections that are kept."""
-    with metered(proxy.pid) as used:
+    with meter(proxy.pid) as used:
         found = ask(ground, proxy.refusals, "full", seconds)
     if found.refused != found.count:
         raise SystemExit(f"bench: {proxy.name} let {found.count - found.refused} of {found.count} through")
-    return {"what": "refusal", "proxy": proxy.name, "per_second": found.per_second} | cost(used, found.count)
+    return {"proxy": proxy.name, "per_second": found.per_second} | cost("refusal", used, found.count)
 
 
 def the_429(ours: Proxy) -> Refusal:
@@ -96,6 +95,11 @@ def the_429(ours: Proxy) -> Refusal:
     raise SystemExit("bench: a request to a full queue was not refused")
 
 
-def instructions(what: str, text: str, rounds: list[Round]) -> Measure:
-    """The steadier figure beside CPU time, where the machine can count them; empty where not."""
-    return Measure(f"instructions_per_{what}", text, "1,000", medians(rounds, what, "kiloinstructions"))
+def instructions(what: str, name: str, rounds: list[Round]) -> list[Measure]:
+    """The steadier figure beside CPU time: all, and those outside the kernel; empty where not counted."""
+    keys = ("kiloinstructions", "kiloinstructions_user")
+    all_, user = (medians(rounds, f"{what}_counted", key) for key in keys)
+    return [
+        Measure(f"instructions_per_{what}", f"instructions {name}", "1,000", all_),
+        Measure(f"user_instructions_per_{what}", "of these outside the kernel", "1,000", user),
+    ]

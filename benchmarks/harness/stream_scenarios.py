@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import statistics
+from functools import partial
 from typing import Any
 
 from harness.load import Ground, begin, reading, told
-from harness.plan import Plan, cost, interleaved
-from harness.processes import metered, resident_bytes
+from harness.plan import Plan, cost, interleaved, timed_then_counted
+from harness.processes import Meter, Used, resident_bytes, timed
 from harness.proxies import HAPROXY, NGINX, TIDEGATE, Proxy, haproxy, nginx, tidegate
 from harness.report import Findings, Goal, Measure, Round, medians
 from harness.request_scenarios import instructions
 
-STREAMS, INTERVAL_MS = 400, 20
+STREAMS, INTERVAL_MS = 400, 25
 MANY, MANY_INTERVAL_MS, MANY_SECONDS = 5000, 1000, 5.0
-EACH = 150  # streams on each of two gateways; the load's one core carries both
+EACH = 200
 
 
 def streams(ground: Ground, plan: Plan) -> Findings:
@@ -23,13 +25,12 @@ def streams(ground: Ground, plan: Plan) -> Findings:
     with nginx(ground) as one, haproxy(ground) as two, tidegate(ground) as three:
         none = Proxy("none", 0, 0, ground.source, 0)
         subjects = (none, one, two, three)
-        rounds = interleaved(plan, subjects, lambda proxy: stream_round(ground, proxy, STREAMS, plan.seconds))
+        rounds = timed_then_counted(plan, subjects, partial(stream_round, ground, plan.seconds))
+    cpu = {name: value for name, value in medians(rounds, "chunk", "cpu_us").items() if name != "none"}
     per = f"{STREAMS} streams, {1000 // INTERVAL_MS} a second each"
     measures = [
-        Measure(
-            "cpu_per_chunk", f"CPU a chunk, {per}", "µs", medians(rounds, "chunk", "cpu_us"), Goal(1.3, NGINX)
-        ),
-        instructions("chunk", "instructions a chunk", rounds),
+        Measure("cpu_per_chunk", f"CPU a chunk, {per}", "µs", cpu, Goal(1.3, NGINX)),
+        *instructions("chunk", "a chunk", rounds),
         Measure("delay_added_p50", "delay added to a chunk, median", "µs", added(rounds, "p50")),
         Measure(
             "delay_added_p99", "delay added to a chunk, p99", "µs", added(rounds, "p99"), Goal(2.0, NGINX)
@@ -38,16 +39,15 @@ def streams(ground: Ground, plan: Plan) -> Findings:
     return Findings([measure for measure in measures if measure.values], rounds)
 
 
-def stream_round(ground: Ground, proxy: Proxy, count: int, seconds: float) -> Round:
+def stream_round(ground: Ground, seconds: float, proxy: Proxy, meter: Meter) -> Round:
     """One proxy, or none: its streams for some seconds. Ends the benchmark where one of them fails."""
-    with reading(ground, proxy.streams, count, INTERVAL_MS, seconds) as clients:
-        with metered(proxy.pid) if proxy.pid else contextlib.nullcontext() as used:
+    with reading(ground, proxy.streams, STREAMS, INTERVAL_MS, seconds) as clients:
+        with meter(proxy.pid) if proxy.pid else contextlib.nullcontext(Used(cpu=0.0)) as used:
             begin(clients)
             found = told(clients)
         if found["failed"]:
-            raise SystemExit(f"bench: {found['failed']} of {count} streams failed through {proxy.name}")
-    spent = cost(used, found["chunks"]) if used is not None else {}
-    return {"what": "chunk", "proxy": proxy.name} | per_second(found) | spent
+            raise SystemExit(f"bench: {found['failed']} of {STREAMS} streams failed through {proxy.name}")
+    return {"proxy": proxy.name} | per_second(found) | cost("chunk", used, found["chunks"])
 
 
 def per_second(found: dict[str, Any]) -> Round:
@@ -57,10 +57,11 @@ def per_second(found: dict[str, Any]) -> Round:
 
 def added(rounds: list[Round], percentile: str) -> dict[str, float]:
     """The median over the rounds of what each proxy adds to that round's direct delay, in µs."""
-    bare = {one["round"]: one[percentile] for one in rounds if one["proxy"] == "none"}
+    chunks = [one for one in rounds if one["what"] == "chunk"]
+    bare = {one["round"]: one[percentile] for one in chunks if one["proxy"] == "none"}
     return {
         proxy: statistics.median(
-            one[percentile] - bare[one["round"]] for one in rounds if one["proxy"] == proxy
+            one[percentile] - bare[one["round"]] for one in chunks if one["proxy"] == proxy
         )
         for proxy in (NGINX, HAPROXY, TIDEGATE)
     }
@@ -127,12 +128,12 @@ def capacity_round(ground: Ground, gateways: tuple[Proxy, ...], seconds: float) 
             stack.enter_context(reading(ground, one.streams, EACH, INTERVAL_MS, seconds)) for one in gateways
         ]
         with contextlib.ExitStack() as meters:
-            used = [meters.enter_context(metered(one.pid)) for one in gateways]
+            used = [meters.enter_context(timed(one.pid)) for one in gateways]
             for client in clients:
                 begin(client)
             found = [told(client) for client in clients]
     if sum(one["failed"] for one in found):
         raise SystemExit("bench: streams failed through two gateways")
-    each = [one["chunks"] / spent.cpu for one, spent in zip(found, used, strict=True)]
+    each = [one["chunks"] / (spent.cpu or math.inf) for one, spent in zip(found, used, strict=True)]
     name = "one_gateway" if len(gateways) == 1 else "two_gateways"
     return {"what": "capacity", "proxy": name, "chunks_per_cpu_second": sum(each), "each": each}
