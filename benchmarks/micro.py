@@ -172,6 +172,21 @@ def steps(path: Path) -> dict[str, Callable[[], object]]:
     }
 
 
+def halves(path: Path) -> list[list[str]]:
+    """The whole request in two: until the worker has it, and from its answer on."""
+    before = after = 0
+    clock, there, back = time.perf_counter_ns, path.client.data_received, path.upstream.data_received
+    for _ in range(NUMBER):
+        start = clock()
+        there(REQUEST)
+        middle = clock()
+        back(ANSWER_BYTES)
+        before, after = before + middle - start, after + clock() - middle
+    path.log.flush()
+    rows = (("  of it until the worker has it", before), ("  of it from the answer on, books too", after))
+    return [[name, f"{spent / NUMBER:8.0f}"] for name, spent in rows]
+
+
 def nanoseconds(step: Callable[[], object], log: AccessLog) -> float:
     """Of one call, in the best run."""
     once = timeit.Timer(step)
@@ -191,8 +206,10 @@ async def main() -> int:
     for name, step in (steps(path) | wholes(path)).items():
         if name == "(a stream begins)":
             step()
-        else:
-            table.append([name, f"{nanoseconds(step, path.log):8.0f}"])
+            continue
+        table.append([name, f"{nanoseconds(step, path.log):8.0f}"])
+        if name == "a whole request":
+            table += halves(path)
     print(plain(table))
     return 0
 

@@ -27,7 +27,7 @@ def requests(ground: Ground, plan: Plan) -> Findings:
         *instructions("request", "a chat request", rounds),
         Measure(
             "requests_per_second",
-            "chat requests on one core",
+            f"chat requests a second; the load alone {rounds[0]['per_second']:,.0f}",
             "1/s",
             medians(rounds, "request", "per_second"),
             direction="max",

@@ -26,11 +26,14 @@ def streams(ground: Ground, plan: Plan) -> Findings:
         none = Proxy("none", 0, 0, ground.source, 0)
         subjects = (none, one, two, three)
         rounds = timed_then_counted(plan, subjects, partial(stream_round, ground, plan.seconds))
-    cpu = {name: value for name, value in medians(rounds, "chunk", "cpu_us").items() if name != "none"}
+    cpu, rate = (medians(rounds, "chunk", key) for key in ("cpu_us", "per_second"))
+    del cpu["none"]
+    due = STREAMS * 1000 // INTERVAL_MS
     per = f"{STREAMS} streams, {1000 // INTERVAL_MS} a second each"
     measures = [
         Measure("cpu_per_chunk", f"CPU a chunk, {per}", "µs", cpu, Goal(1.3, NGINX)),
         *instructions("chunk", "a chunk", rounds),
+        Measure("chunks_per_second", f"chunks that came, of {due:,} due", "1/s", rate, direction="max"),
         Measure("delay_added_p50", "delay added to a chunk, median", "µs", added(rounds, "p50")),
         Measure(
             "delay_added_p99", "delay added to a chunk, p99", "µs", added(rounds, "p99"), Goal(2.0, NGINX)
@@ -42,12 +45,17 @@ def streams(ground: Ground, plan: Plan) -> Findings:
 def stream_round(ground: Ground, seconds: float, proxy: Proxy, meter: Meter) -> Round:
     """One proxy, or none: its streams for some seconds. Ends the benchmark where one of them fails."""
     with reading(ground, proxy.streams, STREAMS, INTERVAL_MS, seconds) as clients:
-        with meter(proxy.pid) if proxy.pid else contextlib.nullcontext(Used(cpu=0.0)) as used:
+        with meter(proxy.pid) if proxy.pid else nobody(meter) as used:
             begin(clients)
             found = told(clients)
         if found["failed"]:
             raise SystemExit(f"bench: {found['failed']} of {STREAMS} streams failed through {proxy.name}")
     return {"proxy": proxy.name} | per_second(found) | cost("chunk", used, found["chunks"])
+
+
+def nobody(meter: Meter) -> contextlib.nullcontext[Used]:
+    """What no proxy uses: no time, and no instructions."""
+    return contextlib.nullcontext(Used(cpu=0.0 if meter is timed else None))
 
 
 def per_second(found: dict[str, Any]) -> Round:
