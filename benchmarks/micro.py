@@ -27,7 +27,7 @@ from tidegate.gateway.connection import ClientConnection
 from tidegate.gateway.endings import own_fields
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
-from tidegate.gateway.heads import without_length
+from tidegate.gateway.heads import SameHead
 from tidegate.gateway.passage import answer_head, request_head
 from tidegate.gateway.peek import peek
 from tidegate.gateway.request import Head
@@ -136,6 +136,7 @@ def steps(path: Path) -> dict[str, Callable[[], object]]:
     raw_answer = ANSWER_BYTES[: ANSWER_BYTES.index(b"\r\n\r\n") + 4]
     answer, body = AnswerHead(raw_answer), chat_body(NAME).encode()
     reader = RequestReader(lambda: 1 << 26)
+    same, same_answer = SameHead(raw), SameHead(raw_answer)
     judge = httptools.HttpRequestParser(object())
     judge_answer = httptools.HttpResponseParser(object())
     traffic, arbiter, router = path.traffic, path.service.arbiter, path.fleet.router
@@ -152,7 +153,7 @@ def steps(path: Path) -> dict[str, Callable[[], object]]:
     return {
         "reader.feed, the head as before": feed,
         "  llhttp alone, 2.5 KB": lambda: judge.feed_data(REQUEST),
-        "  without_length": lambda: without_length(raw),
+        "  the head compared": lambda: same.end_in(REQUEST),
         "(a Head read anew)": lambda: Head(raw),
         "Exchange()": lambda: Exchange(traffic, path.client, request, 1.0),
         "router.by_address": lambda: router.by_address(head.host, head.target),
@@ -163,7 +164,7 @@ def steps(path: Path) -> dict[str, Callable[[], object]]:
         "request_head": lambda: request_head(request, b"/v1/chat/completions", path.pool.authority, b"id-1"),
         "request_head + body": lambda: raw + body,
         "llhttp alone, the answer": lambda: judge_answer.feed_data(ANSWER_BYTES),
-        "without_length, the answer": lambda: without_length(raw_answer),
+        "the answer's head compared": lambda: same_answer.end_in(ANSWER_BYTES),
         "(an AnswerHead read anew)": lambda: AnswerHead(raw_answer),
         "own_fields": lambda: own_fields(exchange),
         "answer_head": lambda: answer_head(answer, raw_answer, b"x-request-id: 1\r\n", close=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import json
 import os
 import platform
@@ -112,8 +113,15 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "data_path": _data_path(),
         "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def _data_path() -> str:
+    """Whether the gateway that starts here has its data path as C extensions."""
+    found = importlib.util.find_spec("tidegate.gateway.exchange")
+    return "compiled" if found and found.origin and found.origin.endswith(".so") else "interpreted"
 
 
 def rows(measures: Sequence[Measure], proxies: Sequence[str]) -> list[list[str]]:

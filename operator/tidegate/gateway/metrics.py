@@ -80,7 +80,7 @@ FAMILIES = (
     REJECTED,
 )
 
-Gauges: TypeAlias = Callable[[], dict[Family, float]]
+Gauges: TypeAlias = Callable[[], dict[Family, int]]
 
 
 class Distribution:
@@ -182,7 +182,7 @@ class Meters:
             if one is not None:
                 yield label_text(start=word), one
 
-    def _numbers(self, family: Family) -> Iterator[tuple[str, float]]:
+    def _numbers(self, family: Family) -> Iterator[tuple[str, int]]:
         if family is REQUESTS:
             for (outcome, status), count in self._requests.items():
                 yield "," + label_text(outcome=outcome.decode(), code=str(status)), count
