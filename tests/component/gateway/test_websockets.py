@@ -272,12 +272,14 @@ async def test_a_workers_refusal_of_a_websocket_is_the_clients_answer() -> None:
 
 async def test_a_switch_that_nobody_asked_for_is_a_failure() -> None:
     answer = b"HTTP/1.1 101 Switch\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
-    async with listening(Realtime(answer=answer)) as substrate:
-        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient() as client:
-            await ready(running)
-            got = await client.post(
-                f"http://127.0.0.1:{running.port}/v1/chat/completions", json={"model": "m"}
-            )
+    async with (
+        listening(Realtime(answer=answer)) as substrate,
+        gateway(substrate, max_tries=1) as running,
+        httpx.AsyncClient() as client,
+    ):
+        await ready(running)
+        url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+        got = await client.post(url, json={"model": "m"})
     assert got.status_code == 502
     assert "switched protocols" in got.json()["error"]["reason"]
 
@@ -295,10 +297,10 @@ async def test_a_switch_that_nobody_asked_for_is_a_failure() -> None:
 async def test_a_websocket_to_nowhere_is_404_and_says_how_to_name_a_service(
     target: str, message: str
 ) -> None:
-    async with gateway(HandSubstrate(ServiceView(config()))) as running:
-        async with connection(running.port) as (reader, writer):
-            writer.write(handshake(target))
-            answer = await read_answer(reader)
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, connection(running.port) as (reader, writer):
+        writer.write(handshake(target))
+        answer = await read_answer(reader)
     assert answer.status == 404
     assert message in json.loads(answer.body)["error"]["message"]
 
