@@ -20,6 +20,7 @@ class Stage(Enum):
 
 
 _NEW = Stage.NEW
+FIRST_PRIORITY, LAST_PRIORITY = -100, 100  # what a client may ask for; smaller runs first
 
 
 class Wait(Enum):
@@ -44,11 +45,13 @@ class EndpointKey:
 class Endpoint:
     """An endpoint and how many requests run on it."""
 
-    __slots__ = ("handle", "in_flight", "key")
+    __slots__ = ("handle", "in_flight", "key", "limit", "salt")
 
     def __init__(self, key: EndpointKey) -> None:
         self.key = key
         self.in_flight = 0
+        self.limit = 0  # requests that may run on it at once; 0: it takes no more work
+        self.salt = 0  # 64 bits that stand for it where a prompt's prefix decides
         self.handle: object = None  # what the edge keeps with it: its connections
 
 
@@ -65,16 +68,33 @@ class Waiter(Protocol):
 
 
 class Ticket:
-    """One request in the queue of its service."""
+    """One request in the queue of its service. ``priority`` (smaller runs first) and ``prefix`` (64 bits of a
+    hash of the prompt's beginning, 0: none) may be set until its body is read."""
 
-    __slots__ = ("bytes", "cold", "cold_wait", "endpoint", "sequence", "stage", "waiter", "warm")
+    __slots__ = (
+        "arrived",
+        "bytes",
+        "cold",
+        "cold_wait",
+        "depth",
+        "endpoint",
+        "prefix",
+        "priority",
+        "sequence",
+        "stage",
+        "waiter",
+        "warm",
+    )
 
-    def __init__(self, waiter: Waiter, size: int = 0) -> None:
+    def __init__(self, waiter: Waiter, size: int = 0, priority: int = 0) -> None:
         self.waiter = waiter
         self.bytes = size
+        self.priority = priority
+        self.prefix = 0
         self.stage = _NEW
         self.endpoint: Endpoint | None = None
-        self.sequence = 0
+        self.sequence = self.depth = 0  # its number, and the queue's depth with it, once it is admitted
+        self.arrived = 0.0  # when it was admitted
         self.warm = self.cold = 0.0  # the budget clocks at its arrival
         self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
 

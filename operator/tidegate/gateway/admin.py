@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -36,9 +36,9 @@ class Admin:
         self._time = traffic.time
         self._streams: set[asyncio.Task[None]] = set()
 
-    def connection(self) -> ClientConnection:
+    def connection(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return ClientConnection(self, self._time)
+        return cast(asyncio.Protocol, ClientConnection(self, self._time))
 
     def body_limit(self) -> int:
         """See Host."""

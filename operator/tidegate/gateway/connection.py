@@ -21,8 +21,8 @@ AHEAD_BYTES = 64 * 1024  # of bodies read ahead before it pauses: no service has
 LINGER_SECONDS = 30.0  # the longest lingering close, however busily the client goes on sending
 
 
-class ClientConnection(asyncio.Protocol):
-    """The client's side of the gateway."""
+class ClientConnection:
+    """The client's side of the gateway: an asyncio protocol by its methods."""
 
     __slots__ = (
         "_advancing",
@@ -37,6 +37,7 @@ class ClientConnection(asyncio.Protocol):
         "lingering",
         "open",
         "reader",
+        "send",
         "transport",
         "write_paused",
     )
@@ -44,6 +45,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, host: Host, time: Callable[[], float]) -> None:
         self._host = host
         self._time = time
+        self.send: Callable[[bytes], None] = _nowhere
         self.reader = RequestReader(host.body_limit)
         self.current: Answering | None = None
         self.deadline = NEVER  # when the sweep shall look here
@@ -58,6 +60,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self.transport = cast(asyncio.Transport, transport)
+        self.send = self.transport.write
         self.open = True
         self._host.connections.add(self)
         self.deadline = self._time() + self._host.settings.header_timeout
@@ -168,7 +171,7 @@ class ClientConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Sends ``data``; nothing happens where the client has gone."""
         if self.open:
-            self.transport.write(data)
+            self.send(data)
 
     def finished(self, request: Request, *, keep_alive: bool) -> None:
         """The answer is written; the next request may begin."""
@@ -227,7 +230,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _still_flows(self) -> bool:
         """A slow client reads the end of its answer: an abort now would cut it off."""
-        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        before, self._unsent = self._unsent, float(self.transport.get_write_buffer_size())
         return 0 < self._unsent < before
 
     def drain(self) -> None:
@@ -245,3 +248,7 @@ class ClientConnection(asyncio.Protocol):
         current, self.current = self.current, None
         if current is not None:
             current.client_gone()
+
+
+def _nowhere(_data: bytes) -> None:
+    """Where bytes go before there is a transport."""

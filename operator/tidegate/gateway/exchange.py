@@ -23,6 +23,8 @@ from tidegate.gateway.connection import NEVER, ClientConnection
 from tidegate.gateway.metrics import CLIENT_GONE_STATUS
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
+from tidegate.gateway.prefix import prompt_prefix
+from tidegate.gateway.priority import priority_in_queue
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.router import workers_own
 from tidegate.gateway.service import Service
@@ -135,8 +137,17 @@ class Exchange:
             return
         self.service = service
         service.arrived(self.arrived)
-        self.ticket = Ticket(self, self.request.received)
-        self.obey(service.arbiter.ask(self.ticket, body_read=True))
+        self.ticket = ticket = Ticket(self, self.request.received)
+        self.set_place(ticket, service)
+        self.obey(service.arbiter.ask(ticket, body_read=True))
+
+    def set_place(self, ticket: Ticket, service: Service) -> None:
+        """What decides when and where the request runs, now that its body can be read."""
+        head, said = self.request.head, self.peeked.priority
+        if head.priority is not None or said is not None:
+            ticket.priority = priority_in_queue(head.priority, said)
+        if service.view.config.prefix_affinity and self.peeked is not NOTHING:
+            ticket.prefix = prompt_prefix(self.request.body())
 
     def hold_body(self) -> ApiError | None:
         """Counts what has come of the body; an ApiError where the gateway holds too much of all."""
@@ -223,7 +234,7 @@ class Exchange:
         if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
         own = endings.own_fields(self)
-        write: Callable[[bytes], None] = self.connection.transport.write
+        write = self.connection.send
         if head.chunked and self.request.head.http10:
             write(answer_head_without_chunks(head, raw, own))
             write = Dechunker(raw, write).feed

@@ -36,7 +36,7 @@ _UP_TO = (*f.SECONDS, inf)
 _SHORT = f.SECONDS[0]
 _AT_ONCE = 0.001  # seconds: a stream whose tokens came in less has no rate
 
-Gauges: TypeAlias = Callable[[], dict[Family, float]]
+Gauges: TypeAlias = Callable[[], dict[Family, int]]
 
 
 class Distribution:
@@ -190,7 +190,7 @@ class Meters:
         timings = self._timings[start]
         return None if timings is None else timings.all[_PLACES[family]]
 
-    def _numbers(self, family: Family) -> Iterator[tuple[str, float]]:
+    def _numbers(self, family: Family) -> Iterator[tuple[str, int]]:
         if family is f.REQUESTS:
             for (outcome, code), count in self._requests.items():
                 yield "," + label_text(outcome=outcome, code=code), count

@@ -6,6 +6,7 @@ import re
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
+from tidegate.domain.flow_ticket import FIRST_PRIORITY, LAST_PRIORITY
 
 MAX_TARGET = (
     8 * 1024
@@ -14,15 +15,16 @@ MAX_FIELD = 8 * 1024  # bytes of one header line
 MAX_HEAD = 32 * 1024  # bytes of the request line and all fields
 MAX_FIELDS = 100
 
-# The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), or written anew here.
+# The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), written anew here, or ours.
 # The head was found valid by llhttp before it is searched with this.
 _SPECIAL = re.compile(
     rb"\r\n(con(?:nection|tent-(?:length|type))|expect|h(?:ost|ttp2-settings)|keep-alive|proxy-connection"
-    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-request-id):[ \t]*([^\r]*)",
+    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-(?:request-id|tidegate-[^:]*)):[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_PRIORITY = re.compile(rb"[+-]?[0-9]{1,3}")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _CONNECTION_WORDS = frozenset({b"keep-alive", b"close", b""})
 
@@ -50,6 +52,7 @@ class Head:
         "http10",
         "keep_alive",
         "method",
+        "priority",
         "request_id",
         "target",
     )
@@ -59,6 +62,7 @@ class Head:
         self.host = self.content_type = self.request_id = b""
         self.chunked = self.http10 = self.expects_continue = False
         self.keep_alive = True
+        self.priority: int | None = None  # None: it does not say
         line_end = raw.index(b"\r\n")
         self.method, self.target, version = _request_line(raw[:line_end])
         if version != b"HTTP/1.1":
@@ -106,6 +110,8 @@ class Head:
             self.expects_continue = not self.http10
         elif key == b"upgrade" and b"websocket" in value.lower():
             raise Refusal(errors.invalid("Upgrade: websockets are not served here", status=501))
+        elif key == b"x-tidegate-priority":
+            self.priority = asked_priority(self.priority, value)
 
     def _connection(self, words: set[bytes]) -> None:
         """Whether it stays, and which fields are for this hop only."""
@@ -189,6 +195,18 @@ def _check_size(raw: bytes) -> None:
     too_long = len(raw) > MAX_FIELD and max(map(len, raw.split(b"\r\n")[1:])) > MAX_FIELD
     if too_many or too_long or len(raw) > MAX_HEAD:
         raise Refusal(fields_too_large())
+
+
+def asked_priority(before: int | None, value: bytes) -> int:
+    """The number in x-tidegate-priority; Refusal where it is none that is allowed, or the second one."""
+    priority = int(value) if _PRIORITY.fullmatch(value) else LAST_PRIORITY + 1
+    if before is not None or not FIRST_PRIORITY <= priority <= LAST_PRIORITY:
+        message = (
+            f"x-tidegate-priority: must be one whole number from {FIRST_PRIORITY} (runs first) "
+            f"to {LAST_PRIORITY} (runs last)"
+        )
+        raise Refusal(errors.invalid(message))
+    return priority
 
 
 def version_not_supported() -> ApiError:

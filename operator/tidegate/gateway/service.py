@@ -67,7 +67,7 @@ class Service:
         """The queue's state, to be read only."""
         return self.arbiter.flow
 
-    def _gauges(self) -> dict[Family, float]:
+    def _gauges(self) -> dict[Family, int]:
         flow = self.flow
         pending = flow.reading + flow.waiting
         return {families.DEPTH: flow.depth, families.IN_FLIGHT: flow.in_flight, families.PENDING: pending}

@@ -29,7 +29,8 @@ def _service(service: Service) -> dict[str, object]:
         "arrivals": service.arrivals,
         "idleSeconds": service.demand()["idleSeconds"],
         "endpoints": [
-            {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight} for e in flow.endpoints
+            {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight, "limit": e.limit}
+            for e in flow.endpoints
         ],
         "wakeRefused": flow.wake_refusal,
         "lastColdStart": _cold_start(service),

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -45,9 +45,9 @@ class Traffic:
         self._ids = itertools.count(1)
         self._id_form = os.urandom(6).hex().encode() + b"-%x"
 
-    def connection(self) -> ClientConnection:
+    def connection(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return ClientConnection(self, self.time)
+        return cast(asyncio.Protocol, ClientConnection(self, self.time))
 
     # -- Host
 

@@ -138,7 +138,7 @@ async def test_a_defect_in_one_sweep_is_logged_and_the_next_sweep_comes(
         raise RuntimeError("a defect")
 
     async with gateway(HandSubstrate()) as running:
-        monkeypatch.setattr(running.traffic, "sweep", broken)
+        monkeypatch.setattr(running.admin, "sweep", broken)
         await until(lambda: sweeps >= 2)
     record = next(r for r in caplog.records if r.levelname == "ERROR")
     assert record.exc_info is not None
@@ -169,7 +169,7 @@ async def test_health_fails_when_a_task_that_the_gateway_needs_has_ended(
         raise asyncio.CancelledError
 
     async with gateway(HandSubstrate()) as running, httpx.AsyncClient() as client:
-        monkeypatch.setattr(running.traffic, "sweep", fatal)
+        monkeypatch.setattr(running.admin, "sweep", fatal)
         await until(lambda: not running.traffic.alive())
         for port in (running.port, running.admin_port):
             assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 500
