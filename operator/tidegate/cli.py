@@ -104,6 +104,7 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     drain = int(GatewaySettings().drain_seconds)
     text = f"after SIGTERM, for the requests that still run ({drain})"
     parser.add_argument("--drain-seconds", type=_positive, default=drain, metavar="SECONDS", help=text)
+    _add_upstream_limits(parser)
     parser.add_argument("--file", type=Path, help="InferenceServices, without a cluster")
     _add_default_max_depth(parser)
     parser.set_defaults(command=_gateway)
@@ -121,6 +122,22 @@ def _gateway_flags() -> list[Flag]:
     ]
 
 
+def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
+    defaults = GatewaySettings()
+    for flag, default, text in (
+        (
+            "--connect-timeout",
+            defaults.connect_timeout,
+            "for a connection to a worker; 0: the kernel's limit",
+        ),
+        ("--first-byte-timeout", defaults.first_byte_timeout, "from dispatch to an answer's head; 0: none"),
+        ("--silence-timeout", defaults.silence_timeout, "between two pieces of an answer; 0: none"),
+    ):
+        parser.add_argument(
+            flag, type=_seconds, default=default, metavar="SECONDS", help=f"{text} ({default:g})"
+        )
+
+
 def _gateway(options: argparse.Namespace) -> int:
     settings = GatewaySettings(
         listen_host=options.listen[0],
@@ -128,6 +145,9 @@ def _gateway(options: argparse.Namespace) -> int:
         admin_host=options.admin_listen[0],
         admin_port=options.admin_listen[1],
         drain_seconds=options.drain_seconds,
+        connect_timeout=options.connect_timeout,
+        first_byte_timeout=options.first_byte_timeout,
+        silence_timeout=options.silence_timeout,
     )
     uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
     return 0
@@ -180,6 +200,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return seconds
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -151,6 +151,9 @@ class StreamedAnswer:
     def deadline_passed(self) -> None:
         """See Answering; /demand stays open for ever."""
 
+    def sweep(self, now: float) -> None:
+        """See Answering."""
+
     def pause(self) -> None:
         """See Answering."""
         self._writable.clear()

@@ -215,8 +215,9 @@ class ClientConnection:
     def sweep(self, now: float) -> None:
         """Looks whether the deadline is over; called a few times a second."""
         if now < self.deadline:
-            return
-        if self.current is not None:
+            if self.current is not None:
+                self.current.sweep(now)
+        elif self.current is not None:
             self.current.deadline_passed()
         elif self.lingering or not self.reader.begun:
             if self._still_flows():

@@ -37,7 +37,7 @@ class Pool:
     async def connect(self) -> Upstream:
         """A new connection. OSError or TimeoutError where the worker does not accept in time."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._settings.connect_timeout):
+        async with asyncio.timeout(self._settings.connect_timeout or None):
             upstream = Upstream(self.release)
             protocol = cast(asyncio.Protocol, upstream)
             await loop.create_connection(lambda: protocol, self.key.host, self.key.port)

@@ -25,6 +25,8 @@ _SPECIAL = re.compile(
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _PRIORITY = re.compile(rb"[+-]?[0-9]{1,3}")
+_COMMENTS = re.compile(rb"[1-9]|[1-5][0-9]|60")
+_ACCEPT_ENCODING = re.compile(rb"(?<=\r\n)accept-encoding:[^\r]*\r\n", re.IGNORECASE)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _CONNECTION_WORDS = frozenset({b"keep-alive", b"close", b""})
 
@@ -45,6 +47,7 @@ class Head:
 
     __slots__ = (
         "chunked",
+        "comments",
         "content_type",
         "expects_continue",
         "fields",
@@ -61,6 +64,7 @@ class Head:
         """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
         self.host = self.content_type = self.request_id = b""
         self.chunked = self.http10 = self.expects_continue = False
+        self.comments = 0  # seconds between two comments while a stream waits; 0: none
         self.keep_alive = True
         self.priority: int | None = None  # None: it does not say
         line_end = raw.index(b"\r\n")
@@ -108,10 +112,20 @@ class Head:
             if value.lower() != b"100-continue":
                 raise Refusal(errors.invalid("Expect: only 100-continue is known", status=417))
             self.expects_continue = not self.http10
+        elif key == b"x-tidegate-comments":
+            self._comments(value)
         elif key == b"upgrade" and b"websocket" in value.lower():
             raise Refusal(errors.invalid("Upgrade: websockets are not served here", status=501))
         elif key == b"x-tidegate-priority":
             self.priority = asked_priority(self.priority, value)
+
+    def _comments(self, value: bytes) -> None:
+        if self.comments or not _COMMENTS.fullmatch(value):
+            text = "x-tidegate-comments: once, a whole number of seconds from 1 to 60 between two comments"
+            raise Refusal(errors.invalid(text))
+        self.comments = int(value)
+        # The head of the worker's answer may not reach the client, and then nobody says how it is encoded.
+        self.fields = _ACCEPT_ENCODING.sub(b"", b"\r\n" + self.fields)[2:]
 
     def _connection(self, words: set[bytes]) -> None:
         """Whether it stays, and which fields are for this hop only."""

@@ -62,7 +62,7 @@ class Gateway:
         ]
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self._sweep())]
         traffic.alive = lambda: not any(task.done() for task in self._tasks)
-        form = "listening: traffic on port %d, admin on port %d; the data path is %s"
+        form = "listening: traffic on port %d, admin on port %d, the data path is %s"
         _log.info(form, self.port, self.admin_port, data_path())
         return self
 

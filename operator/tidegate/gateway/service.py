@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.coldstart import STAGES, ColdStart
+from tidegate.domain.ejection import Ejections
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
@@ -53,7 +55,7 @@ class Service:
         self._time = shared.time
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
-        self._suspect: set[EndpointKey] = set()  # failed us; only a probe makes it good again
+        self.ejections = Ejections()  # failed us; only a probe brings them back
         self._draining: set[EndpointKey] = set()  # said so: only a process that takes their place is good
         self.update(view)
 
@@ -85,7 +87,7 @@ class Service:
         for key in gone:
             self._pools.pop(key).retire()
         self._answered &= new.keys()
-        self._suspect &= new.keys()
+        self.ejections.keep(new.keys())
         self._draining &= new.keys()
         self.arbiter.configure(view.config)
         self._watch_cold_start()
@@ -103,8 +105,8 @@ class Service:
     def _choose_endpoints(self) -> None:
         usable, unproven = [], set()
         for key, worker in candidates(self.view).items():
-            trusted = worker.ready and key not in self._suspect and key not in self._draining
-            if key in self._answered or trusted:
+            distrusted = key in self._draining or self.ejections.is_out(key)
+            if not distrusted and (key in self._answered or worker.ready):
                 usable.append(key)
             else:
                 unproven.add(key)
@@ -113,7 +115,7 @@ class Service:
                 self._pools[key] = Pool(key, self._shared.settings, self._time)
         if usable and self.cold_start is not None:
             self._cold_start_reached("loaded")
-        self.arbiter.set_endpoints(usable)
+        self.arbiter.set_endpoints(usable, self.ejections.on_trial())
         self._shared.prober.want(self, unproven)
 
     # -- what the prober and the requests learn
@@ -131,20 +133,36 @@ class Service:
         it is gone; what answers there afterwards is another process."""
         if not answers:
             self._draining.discard(key)
+        elif key in self._draining:
             return False
-        if key in self._draining:
+        if not self.ejections.probed(key, answers=answers, now=self._time()):
             return False
         if key in candidates(self.view):
             self._answered.add(key)
-            self._suspect.discard(key)
             self._choose_endpoints()
         return True
 
-    def endpoint_failed(self, key: EndpointKey) -> None:
-        """A request met a worker that does not answer: nothing new goes there before a probe succeeds."""
-        if key in candidates(self.view):
-            self._answered.discard(key)
-            self._suspect.add(key)
+    def endpoint_failed(self, key: EndpointKey, dispatched: float, reason: str) -> None:
+        """A request met a worker that does not answer: nothing new goes there before a probe succeeds, and
+        where that was the case before, not before a while has passed either."""
+        if key not in candidates(self.view):
+            return
+        seconds = self.ejections.failed(key, dispatched, self._time(), random.random())  # noqa: S311
+        if seconds is None:
+            return
+        text = "%s: endpoint %s:%d is out until a probe answers, and for %.1f s at least: %s"
+        _log.warning(text, self.key, key.host, key.port, seconds, reason)
+        self._answered.discard(key)
+        self._choose_endpoints()
+
+    def endpoint_answered(self, key: EndpointKey, status: int, dispatched: float) -> None:
+        """An answer has begun: to be told of errors, and of every answer while ``ejections`` has records."""
+        trial = self.ejections.on_trial()
+        alone = len(self.flow.endpoints) < 2
+        if self.ejections.answered(key, status, dispatched, alone=alone):
+            self.endpoint_failed(key, dispatched, f"it answers {status} again and again")
+        elif key in trial and key not in self.ejections.on_trial():
+            _log.info("%s: endpoint %s:%d answers again", self.key, key.host, key.port)
             self._choose_endpoints()
 
     @property

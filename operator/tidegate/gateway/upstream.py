@@ -14,7 +14,11 @@ from tidegate.gateway.heads import SameHead
 from tidegate.gateway.usage import TAIL
 
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
+MAX_INTERIMS = 100  # 1xx answers before the answer
 ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a copy costs less than a write
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
+_CHUNKED_EVENT_ENDS = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
+_INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 
 
 class Receiver(Protocol):
@@ -50,7 +54,11 @@ class Upstream:
         "_begun",
         "_ended",
         "_head",
+        "_heard",
+        "_heard_at",
+        "_interims",
         "_known",
+        "_large",
         "_last",
         "_left",
         "_llhttp",
@@ -83,8 +91,11 @@ class Upstream:
         self._raw = b""
         self._last = self._second = self._third = b""  # what was read last, before it, and before that
         self._left = 0  # bytes of the body that are to come, where they are counted here instead of by llhttp
-        self._begun = 0
+        self._heard = b""  # what ``_last`` was when the sweep last found it changed
+        self._heard_at = 0.0
+        self._begun = self._interims = 0
         self._ended = self._paused = False
+        self._large = False  # a request too large for one write was sent: some of it may not have left
         self.receiver: Receiver | None = None
         self.usable = False  # for the next request
         self.answers = 0
@@ -139,17 +150,21 @@ class Upstream:
         elif self._head is not None and exc is None and self._head.until_close:
             self._finish()
         else:
-            self._break("the worker closed the connection" if exc is None else f"the connection broke: {exc}")
+            unused = self.answers > 0 and not (self._begun or self._interims or self._raw)
+            text = "the worker closed the connection" if exc is None else f"the connection broke: {exc}"
+            self._break(text, unused=unused)
 
     # -- for the pool and the request
 
     def send(self, receiver: Receiver, head: bytes, body: bytes) -> None:
         """Sends a request; its answer goes to ``receiver``."""
         self.receiver = receiver
-        self._begun, self._ended = 0, False
+        self._begun = self._interims = 0
+        self._ended = False
         if len(body) < ONE_WRITE:
             self._send(head + body)
         else:
+            self._large = True
             self._send(head)
             self._send(body)
 
@@ -173,10 +188,22 @@ class Upstream:
             self._paused = False
             self.transport.resume_reading()
 
+    def heard(self, now: float) -> float:
+        """When the latest bytes of the answer came, as far as calls of this can tell: it is late by the time
+        between two calls. While the client does not read, nothing is expected to come."""
+        if self._last is not self._heard or self._paused:
+            self._heard, self._heard_at = self._last, now
+        return self._heard_at
+
     @property
-    def chunked(self) -> bool:
-        """The answer under way is chunked."""
-        return self._head is not None and self._head.chunked
+    def head(self) -> AnswerHead | None:
+        """The head of the answer under way; None before it is there."""
+        return self._head
+
+    def between_events(self) -> bool:
+        """True where what was passed on is known to end with a whole event of a stream of events."""
+        chunked = self._head is not None and self._head.chunked
+        return self._last.endswith(_CHUNKED_EVENT_ENDS if chunked else _EVENT_ENDS)
 
     def between_chunks(self) -> bool:
         """True where a chunk of our own may follow what was passed on. To be asked once, at the end.
@@ -201,23 +228,27 @@ class Upstream:
         raw = self._raw + data if self._raw else data
         if self._again(receiver, raw):
             return
-        end = raw.find(b"\r\n\r\n") + 4
-        if end < 4:
-            self._raw = raw
-            if len(raw) > MAX_HEAD:
-                self._break(f"the head of the worker's answer is over {MAX_HEAD} bytes")
-            return
         self._raw = b""
-        interim = raw.startswith(b"HTTP/1.1 1")
-        try:
-            self._llhttp(raw[:end] if interim else raw)
-            head = self._understand(raw[:end])
-        except (httptools.HttpParserError, ValueError) as error:
-            self._break(f"the worker's answer is not valid HTTP: {error}")
-            return
-        if interim:
-            self._skip_interim(receiver, head, raw[end:])
-        elif head.draining:
+        while (end := raw.find(b"\r\n\r\n") + 4) >= 4:
+            interim = raw.startswith(_INTERIM)
+            try:
+                self._llhttp(raw[:end] if interim else raw)
+                head = self._understand(raw[:end])
+            except (httptools.HttpParserError, ValueError) as error:
+                self._break(f"the worker's answer is not valid HTTP: {error}")
+                return
+            if not interim:
+                self._answer(receiver, head, raw, end)
+                return
+            if not self._skip_interim(head):
+                return
+            raw = raw[end:]
+        self._raw = raw
+        if len(raw) > MAX_HEAD:
+            self._break(f"the head of the worker's answer is over {MAX_HEAD} bytes")
+
+    def _answer(self, receiver: Receiver, head: AnswerHead, raw: bytes, end: int) -> None:
+        if head.draining:
             self.close()
             self._released(self)
             receiver.worker_drains()
@@ -266,13 +297,15 @@ class Upstream:
             self._known, self._same = AnswerHead(raw), SameHead(raw)
         return self._known
 
-    def _skip_interim(self, receiver: Receiver, head: AnswerHead, rest: bytes) -> None:
-        """100 and 103 are for this hop; 101 was not asked for."""
+    def _skip_interim(self, head: AnswerHead) -> bool:
+        """100 and 103 are for this hop; 101 was not asked for. False where the connection is broken."""
         self._begun, self._ended = 0, False
+        self._interims += 1
         if head.status == 101:
             self._break("the worker switched protocols, which nobody asked for")
-        elif rest:
-            self._read_head(receiver, rest)
+        elif self._interims > MAX_INTERIMS:
+            self._break(f"the worker sent more than {MAX_INTERIMS} interim answers")
+        return self.receiver is not None
 
     def _pass_on(self, receiver: Receiver, head: AnswerHead, raw: bytes, end: int) -> None:
         self._head, self._last = head, raw
@@ -291,6 +324,9 @@ class Upstream:
         self.answers += 1
         if self._paused:
             self.resume()
+        if self._large and self.transport.get_write_buffer_size():
+            self.usable = False  # it answered before it had the whole request
+        self._large = False
         if not self.usable:
             self.transport.abort()
         self._released(self)
@@ -298,10 +334,9 @@ class Upstream:
             receiver.answer_ended()
         self._last = self._second = self._third = b""
 
-    def _break(self, reason: str) -> None:
+    def _break(self, reason: str, *, unused: bool = False) -> None:
         receiver = self.receiver
         self._left = 0
-        unused = self.answers > 0 and not self._begun and not self._raw
         self.close()
         self._released(self)
         if receiver is not None:
