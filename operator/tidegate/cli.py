@@ -110,6 +110,18 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_gateway)
 
 
+def _gateway_flags() -> list[Flag]:
+    """Every option of ``tidegate gateway``, for the reference page."""
+    from tidegate.gateway.reference import Flag  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(add_help=False)
+    _add_gateway(parser)
+    return [
+        Flag(action.option_strings[0], str(action.metavar or ""), action.help or "")
+        for action in parser._actions
+    ]
+
+
 def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
     defaults = GatewaySettings()
     for flag, default, text in (
@@ -124,18 +136,6 @@ def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             flag, type=_seconds, default=default, metavar="SECONDS", help=f"{text} ({default:g})"
         )
-
-
-def _gateway_flags() -> list[Flag]:
-    """Every option of ``tidegate gateway``, for the reference page."""
-    from tidegate.gateway.reference import Flag  # noqa: PLC0415
-
-    parser = argparse.ArgumentParser(add_help=False)
-    _add_gateway(parser)
-    return [
-        Flag(action.option_strings[0], str(action.metavar or ""), action.help or "")
-        for action in parser._actions
-    ]
 
 
 def _gateway(options: argparse.Namespace) -> int:

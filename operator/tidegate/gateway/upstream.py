@@ -262,7 +262,7 @@ class Upstream:
     def _switch(self, switched: Switch, raw: bytes, rest: bytes) -> None:
         """The connection is no HTTP any more, and belongs to who asked for that."""
         try:
-            self._parser.feed_data(raw)
+            self._llhttp(raw)
         except httptools.HttpParserUpgrade:
             self.receiver = None
             switched(self.transport, raw, rest)
