@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -17,6 +18,9 @@ from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.kube.errors import KubeConfigError, KubeError
 from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT, GATEWAY_SERVICE_PORT
+
+if TYPE_CHECKING:
+    from tidegate.gateway.reference import Flag
 
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"  # the container's runtime adds the time
 
@@ -83,13 +87,19 @@ def _operator(options: argparse.Namespace) -> int:
 
 
 def _add_gateway(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", type=_address, default=("127.0.0.1", GATEWAY_PORT), metavar="HOST:PORT")
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default=("127.0.0.1", GATEWAY_PORT),
+        metavar="HOST:PORT",
+        help=f"the traffic port, for clients (127.0.0.1:{GATEWAY_PORT})",
+    )
     parser.add_argument(
         "--admin-listen",
         type=_address,
         default=("127.0.0.1", GATEWAY_ADMIN_PORT),
         metavar="HOST:PORT",
-        help="metrics, status and demand; never for clients",
+        help=f"metrics, status and demand; never for clients (127.0.0.1:{GATEWAY_ADMIN_PORT})",
     )
     drain = int(GatewaySettings().drain_seconds)
     text = f"after SIGTERM, for the requests that still run ({drain})"
@@ -98,6 +108,18 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", type=Path, help="InferenceServices, without a cluster")
     _add_default_max_depth(parser)
     parser.set_defaults(command=_gateway)
+
+
+def _gateway_flags() -> list[Flag]:
+    """Every option of ``tidegate gateway``, for the reference page."""
+    from tidegate.gateway.reference import Flag  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(add_help=False)
+    _add_gateway(parser)
+    return [
+        Flag(action.option_strings[0], str(action.metavar or ""), action.help or "")
+        for action in parser._actions
+    ]
 
 
 def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
@@ -156,7 +178,10 @@ def _add_manifests(parser: argparse.ArgumentParser) -> None:
 
 
 def _manifests(options: argparse.Namespace) -> int:
-    files = {options.root / name: text for name, text in generated_files().items()}
+    from tidegate.gateway.reference import gateway_reference  # noqa: PLC0415  the operator needs none of it
+
+    generated = {**generated_files(), "docs/reference/gateway.md": gateway_reference(_gateway_flags())}
+    files = {options.root / name: text for name, text in generated.items()}
     stale = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in stale:
         if not options.check:

@@ -99,6 +99,7 @@ def drains(x: Exchange) -> None:
 def _give_back(x: Exchange) -> None:
     if x.service is not None and x.ticket is not None and x.outcome is None:
         x.connection.deadline = NEVER
+        x.dispatched = 0.0  # it waits again
         x.service.arbiter.give_back(x.ticket)
 
 

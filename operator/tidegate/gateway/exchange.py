@@ -21,6 +21,7 @@ from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.comments import Comments
 from tidegate.gateway.connection import NEVER, ClientConnection
+from tidegate.gateway.metrics import CLIENT_GONE_STATUS
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
 from tidegate.gateway.prefix import prompt_prefix
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from tidegate.gateway.pool import Pool
     from tidegate.gateway.traffic import Traffic
 
-CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody reads it but the metric
-
 
 class Exchange:
     """Answers one request: as Answering to its connection, Waiter to the arbiter, Receiver to the worker."""
@@ -48,6 +47,7 @@ class Exchange:
         "connection",
         "dispatched",
         "ended",
+        "endpoint",
         "first_byte",
         "head_only",
         "held",
@@ -63,6 +63,7 @@ class Exchange:
         "service",
         "sse",
         "status",
+        "tail",
         "target",
         "ticket",
         "traffic",
@@ -92,6 +93,7 @@ class Exchange:
         self.status = self.tries = self.held = 0
         self.reading = self.sse = self.answered = False
         self.reason = ""
+        self.endpoint = self.tail = b""  # the worker's address, and the end of its answer: for the books
 
     # -- Answering: arrival
 
@@ -202,6 +204,7 @@ class Exchange:
     def send(self, pool: Pool, upstream: Upstream) -> None:
         """Sends the request on ``upstream``, a connection of ``pool``."""
         self.upstream = upstream
+        self.endpoint = pool.authority
         request = self.request
         upstream.send(self, request_head(request, self.target, pool.authority, self.id), request.body())
 
@@ -252,7 +255,9 @@ class Exchange:
 
     def answer_ended(self) -> None:
         """See Receiver."""
-        self.upstream = None
+        if self.upstream is not None:
+            self.tail = self.upstream.tail()
+            self.upstream = None
         if self.comments is not None and (error := self.comments.end()) is not None:
             self.cut_short(error)
             return
@@ -322,6 +327,7 @@ class Exchange:
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
+            self.tail = upstream.tail()
             upstream.close()
 
     def cut_short(self, error: ApiError) -> None:

@@ -15,9 +15,10 @@ from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
-from tidegate.gateway import metrics
+from tidegate.gateway import families
+from tidegate.gateway.families import Family
 from tidegate.gateway.local_arbiter import LocalArbiter
-from tidegate.gateway.metrics import Family, Meters
+from tidegate.gateway.metrics import Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.settings import GatewaySettings
@@ -42,7 +43,7 @@ class Service:
 
     def __init__(self, view: ServiceView, shared: Shared) -> None:
         self.key = view.config.key
-        self.text = str(self.key).encode()  # as the access log has it
+        self.text = str(self.key)  # as the access log has it
         self.view = view
         self.arrivals = 0
         self.last_active: float | None = None
@@ -71,7 +72,7 @@ class Service:
     def _gauges(self) -> dict[Family, int]:
         flow = self.flow
         pending = flow.reading + flow.waiting
-        return {metrics.DEPTH: flow.depth, metrics.IN_FLIGHT: flow.in_flight, metrics.PENDING: pending}
+        return {families.DEPTH: flow.depth, families.IN_FLIGHT: flow.in_flight, families.PENDING: pending}
 
     # -- the substrate's view
 

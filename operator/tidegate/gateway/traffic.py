@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
-from tidegate.domain.outcome import Outcome
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
 from tidegate.gateway.books import Books
@@ -22,6 +21,7 @@ from tidegate.gateway.local_answers import answer_locally
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.tunnel import Tunnel
 
 _SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
 
@@ -62,12 +62,13 @@ class Traffic:
             local = answer_locally(self, connection, request)
             if local is not None:
                 return local
+            if request.head.websocket:
+                return Tunnel(self, connection, request, self.time())
         return Exchange(self, connection, request, self.time())
 
     def refused(self, _request: Request | None, error: ApiError) -> None:
         """See Host."""
-        self.books.nowhere.request(Outcome.REJECTED_INVALID, error.status)
-        self.books.nowhere.rejected("invalid")
+        self.books.refused(error)
 
     # -- for the exchanges
 
