@@ -43,8 +43,10 @@ def by_prefix(endpoints: Sequence[Endpoint], prefix: int) -> Endpoint | None:
     all others evenly. Where everyone below the bound is full, the fewest in flight: nobody waits beside
     a free slot. Costs one multiplication for each endpoint with room.
     """
-    running = sum(endpoint.in_flight for endpoint in endpoints)
-    bound = -(-(running + 1) * LOAD_PERCENT // (100 * len(endpoints))) if endpoints else 0
+    running = 1  # the arriving one
+    for endpoint in endpoints:
+        running += endpoint.in_flight
+    bound = running * LOAD_PERCENT / (100 * max(len(endpoints), 1))
     best, highest = None, -1
     for candidate in endpoints:
         load = candidate.in_flight
