@@ -21,9 +21,8 @@ _SPECIAL = re.compile(
     re.IGNORECASE,
 )
 # Of two such fields the gateway could mean one and the worker the other; Host and the lengths apart.
-_ONCE = re.compile(
-    rb"\r\n(authorization|content-(?:range|type)|expect|if-(?:(?:none-)?match|(?:un)?modified-since|range)):",
-    re.IGNORECASE,
+_ONCE = re.compile(  # in a lowered head: without IGNORECASE it costs a third
+    rb"\r\n(authorization|content-(?:range|type)|expect|if-(?:(?:none-)?match|(?:un)?modified-since|range)):"
 )
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -225,9 +224,9 @@ def _is_host(value: bytes) -> bool:
 
 
 def _check_once(raw: bytes) -> None:
-    names = _ONCE.findall(raw)
-    if len(names) > 1 and len({name.lower() for name in names}) < len(names):
-        twice = max(names, key=lambda name: [n.lower() for n in names].count(name.lower()))
+    names = _ONCE.findall(raw.lower())
+    if len(names) > 1 and len(set(names)) < len(names):
+        twice = max(names, key=names.count)
         raise Refusal(errors.invalid(f"{twice.decode()}: sent more than once"))
 
 

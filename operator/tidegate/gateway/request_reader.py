@@ -76,6 +76,11 @@ class RequestReader:
         """True in the middle of a request's head or body."""
         return bool(self._raw) or self.reading is not None
 
+    @property
+    def unread(self) -> int:
+        """Bytes kept of a head that has begun."""
+        return len(self._raw)
+
     def feed(self, data: bytes) -> None:
         """Reads ``data``; Refusal where it is not acceptable."""
         if self.reading is None and not self._raw and not self.closed and self._again(data):

@@ -49,6 +49,7 @@ class Upstream(asyncio.Protocol):
         "_known",
         "_known_raw",
         "_last",
+        "_left",
         "_parser",
         "_paused",
         "_raw",
@@ -73,6 +74,7 @@ class Upstream(asyncio.Protocol):
         self._known: AnswerHead | None = None  # the latest that was read
         self._raw = self._last = self._known_raw = b""
         self._begun = 0
+        self._left = 0  # bytes to come of an answer with a length
         self._ended = self._paused = False
         self.receiver: Receiver | None = None
         self.usable = False  # for the next request
@@ -95,6 +97,10 @@ class Upstream(asyncio.Protocol):
             except httptools.HttpParserError as error:
                 self._break(f"the worker's answer is not valid HTTP: {error}")
                 return
+            if self._left:
+                data = self._within_length(data)
+            elif self._ended:
+                data = self._within_chunks(data)
             self._last = data
             self.write(data)
             if self._ended:
@@ -151,6 +157,11 @@ class Upstream(asyncio.Protocol):
         """The answer under way is chunked."""
         return self._head is not None and self._head.chunked
 
+    @property
+    def unread(self) -> int:
+        """Bytes kept of an answer's head that has begun."""
+        return len(self._raw)
+
     def between_chunks(self) -> bool:
         """True where a chunk of our own may follow what was passed on. To be asked once, at the end.
 
@@ -187,7 +198,8 @@ class Upstream(asyncio.Protocol):
 
     def _understand(self, raw: bytes) -> AnswerHead:
         """Reads a head; one like the connection's last is not read again."""
-        _, rest = without_length(raw)
+        length, rest = without_length(raw)
+        self._left = length or 0
         if rest != self._known_raw or self._known is None:
             self._known, self._known_raw = AnswerHead(raw), rest
         return self._known
@@ -205,10 +217,37 @@ class Upstream(asyncio.Protocol):
         if not head.persistent or head.until_close:
             self.usable = False
         if receiver.head_only or head.bodiless:
+            self._left = 0
             self._ended, self.usable = True, False  # llhttp may wait for a body that does not come
-        receiver.answer_began(self, head, raw[:end], raw[end:])
+        rest = raw[end:]
+        if self._ended and head.chunked and rest:
+            rest = self._within_chunks(rest)
+        elif self._left:
+            rest = self._within_length(rest)
+        receiver.answer_began(self, head, raw[:end], rest)
         if self._ended:
             self._finish()
+
+    def _within_length(self, data: bytes) -> bytes:
+        """``data`` without what comes after the answer's length. llhttp takes line ends there for nothing,
+        and a client's next answer would begin with them."""
+        left = self._left
+        self._left = max(0, left - len(data))
+        if len(data) > left:
+            self.usable = False
+            return data[:left]
+        return data
+
+    def _within_chunks(self, data: bytes) -> bytes:
+        """The same at the end of a chunked answer: its last line has text, then come two line ends."""
+        text = data.rstrip(b"\r\n")
+        before = b"" if text else self._last
+        ends = (before + data)[len(before.rstrip(b"\r\n")) + len(text) :]
+        excess = len(ends) - 4
+        if excess <= 0:
+            return data
+        self.usable = False
+        return data[:-excess]
 
     def _finish(self) -> None:
         receiver, self.receiver = self.receiver, None
