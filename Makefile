@@ -56,7 +56,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 
 bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
 
-bench-gateway: compiled ## CPU a request and a streamed chunk, beside nginx
+bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models

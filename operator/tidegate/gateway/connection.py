@@ -114,12 +114,13 @@ class ClientConnection:
             current.body_failed(error)
         else:
             current.body_arrived()
-        if self.reader.requests and self.open and not self._paused:
+        if (self.reader.requests or self.reader.after) and self.open and not self._paused:
             self._bound_read_ahead()
 
     def _bound_read_ahead(self) -> None:
         requests = self.reader.requests
-        if len(requests) > PIPELINE_LIMIT or sum(r.received for r in requests) > AHEAD_BYTES:
+        ahead = sum(request.received for request in requests) + len(self.reader.after)
+        if len(requests) > PIPELINE_LIMIT or ahead > AHEAD_BYTES:
             self._paused = True
             self.transport.pause_reading()
 
@@ -186,6 +187,12 @@ class ClientConnection:
             self.deadline = self._time() + self._host.settings.idle_timeout
         else:
             self._next()
+
+    def hand_over(self) -> bytes:
+        """The transport gets another protocol now, which reports its end here; what has come for that one."""
+        self._read_on()
+        after, self.reader.after = self.reader.after, b""
+        return after
 
     def linger(self) -> None:
         """Ends our side, and reads on until the client has read the answer and closes its own.

@@ -58,12 +58,14 @@ class Head:
         "priority",
         "request_id",
         "target",
+        "websocket",
     )
 
     def __init__(self, raw: bytes) -> None:
         """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
         self.host = self.content_type = self.request_id = b""
         self.chunked = self.http10 = self.expects_continue = False
+        self.websocket = False  # a handshake: the connection is to become a tunnel
         self.comments = 0  # seconds between two comments while a stream waits; 0: none
         self.keep_alive = True
         self.priority: int | None = None  # None: it does not say
@@ -94,6 +96,8 @@ class Head:
             elif key != b"content-length":
                 self._rare(key, value.strip(b" \t"))
         self._check_host(hosts)
+        if self.websocket:
+            self._check_websocket([(name.lower(), value.strip(b" \t").lower()) for name, value in special])
 
     def _check_host(self, count: int) -> None:
         if count > 1:
@@ -115,9 +119,28 @@ class Head:
         elif key == b"x-tidegate-comments":
             self._comments(value)
         elif key == b"upgrade" and b"websocket" in value.lower():
-            raise Refusal(errors.invalid("Upgrade: websockets are not served here", status=501))
+            self.websocket = True
         elif key == b"x-tidegate-priority":
             self.priority = asked_priority(self.priority, value)
+
+    def _check_websocket(self, special: list[tuple[bytes, bytes]]) -> None:
+        upgrades = [value for key, value in special if key == b"upgrade"]
+        words = (
+            b",".join(value for key, value in special if key == b"connection").replace(b" ", b"").split(b",")
+        )
+        body = self.chunked or any(key == b"content-length" and value != b"0" for key, value in special)
+        if (
+            self.method != b"GET"
+            or self.http10
+            or body
+            or upgrades != [b"websocket"]
+            or b"upgrade" not in words
+        ):
+            text = (
+                "Upgrade: websocket comes alone, with GET, HTTP/1.1, Connection: Upgrade, and without a body"
+            )
+            raise Refusal(errors.invalid(text))
+        self.keep_alive = False  # what follows is no HTTP
 
     def _comments(self, value: bytes) -> None:
         if self.comments or not _COMMENTS.fullmatch(value):

@@ -40,7 +40,9 @@ class RequestReader:
         "_llhttp",
         "_raw",
         "_same",
+        "_tunnel",
         "_whole",
+        "after",
         "closed",
         "reading",
         "requests",
@@ -48,6 +50,7 @@ class RequestReader:
 
     def __init__(self, body_limit: Callable[[], int]) -> None:
         self.requests: deque[Request] = deque()
+        self.after = b""  # what came behind a websocket's handshake
         self.closed = False  # the client said that it sends no more
         self.reading: Request | None = None  # its body is on its way
         self._body_limit = body_limit
@@ -56,6 +59,7 @@ class RequestReader:
         self._same: SameHead | None = None  # what it was read from
         self._left = 0  # bytes of the body that are to come
         self._chunks: ChunkedBody | None = None
+        self._tunnel = False  # no more HTTP comes
         self._whole = False  # llhttp has seen the end of a request
         self._llhttp: Callable[[bytes], None] = httptools.HttpRequestParser(self).feed_data
 
@@ -86,6 +90,8 @@ class RequestReader:
                 at = self._body(self.reading, data, at)
             else:
                 at = self._chunked(self.reading, self._chunks, data, at)
+        if self._tunnel:
+            self.after += data[at:]
 
     def _again(self, data: bytes) -> bool:
         """The usual case, in a tenth of the steps: one whole request with the head of the one before it.
@@ -125,7 +131,9 @@ class RequestReader:
         head = raw[:end]
         upgrade = self._judge(head[before:] if before else head)
         request = self._read(head)
-        if upgrade:
+        if request.head.websocket:
+            self._tunnel = self._whole = True
+        elif upgrade:
             self._ignore_upgrade(request)
         self._begin(request)
         return at + end - before

@@ -21,6 +21,7 @@ from tidegate.gateway.local_answers import answer_locally
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.tunnel import Tunnel
 
 _SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
 
@@ -61,6 +62,8 @@ class Traffic:
             local = answer_locally(self, connection, request)
             if local is not None:
                 return local
+            if request.head.websocket:
+                return Tunnel(self, connection, request, self.time())
         return Exchange(self, connection, request, self.time())
 
     def refused(self, _request: Request | None, error: ApiError) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import httptools
 
@@ -19,6 +19,10 @@ ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a cop
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
 _CHUNKED_EVENT_ENDS = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
 _INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
+
+
+# Takes the transport of a worker that has switched protocols, its 101's head, and the bytes behind it.
+Switch: TypeAlias = Callable[[asyncio.Transport, bytes, bytes], None]
 
 
 class Receiver(Protocol):
@@ -73,6 +77,7 @@ class Upstream:
         "idle_since",
         "on_chunk_complete",
         "on_chunk_header",
+        "on_switch",
         "receiver",
         "transport",
         "usable",
@@ -97,6 +102,7 @@ class Upstream:
         self._ended = self._paused = False
         self._large = False  # a request too large for one write was sent: some of it may not have left
         self.receiver: Receiver | None = None
+        self.on_switch: Switch | None = None  # for a 101 where the request asked for it
         self.usable = False  # for the next request
         self.answers = 0
         self.idle_since = 0.0
@@ -231,21 +237,39 @@ class Upstream:
         self._raw = b""
         while (end := raw.find(b"\r\n\r\n") + 4) >= 4:
             interim = raw.startswith(_INTERIM)
+            if self.on_switch is not None and raw.startswith(b"HTTP/1.1 101 "):
+                self._switch(self.on_switch, raw[:end], raw[end:])
+                return
             try:
                 self._llhttp(raw[:end] if interim else raw)
                 head = self._understand(raw[:end])
+            except httptools.HttpParserUpgrade:
+                self._break("the worker switched protocols, which nobody asked for")
+                return
             except (httptools.HttpParserError, ValueError) as error:
                 self._break(f"the worker's answer is not valid HTTP: {error}")
                 return
             if not interim:
                 self._answer(receiver, head, raw, end)
                 return
-            if not self._skip_interim(head):
+            if not self._skip_interim():
                 return
             raw = raw[end:]
         self._raw = raw
         if len(raw) > MAX_HEAD:
             self._break(f"the head of the worker's answer is over {MAX_HEAD} bytes")
+
+    def _switch(self, switched: Switch, raw: bytes, rest: bytes) -> None:
+        """The connection is no HTTP any more, and belongs to who asked for that."""
+        try:
+            self._llhttp(raw)
+        except httptools.HttpParserUpgrade:
+            self.receiver = None
+            switched(self.transport, raw, rest)
+        except httptools.HttpParserError as error:
+            self._break(f"the worker's answer is not valid HTTP: {error}")
+        else:
+            self._break("the worker's 101 names no protocol")
 
     def _answer(self, receiver: Receiver, head: AnswerHead, raw: bytes, end: int) -> None:
         if head.draining:
@@ -297,13 +321,11 @@ class Upstream:
             self._known, self._same = AnswerHead(raw), SameHead(raw)
         return self._known
 
-    def _skip_interim(self, head: AnswerHead) -> bool:
-        """100 and 103 are for this hop; 101 was not asked for. False where the connection is broken."""
+    def _skip_interim(self) -> bool:
+        """100 and 103 are for this hop. False where the connection is broken."""
         self._begun, self._ended = 0, False
         self._interims += 1
-        if head.status == 101:
-            self._break("the worker switched protocols, which nobody asked for")
-        elif self._interims > MAX_INTERIMS:
+        if self._interims > MAX_INTERIMS:
             self._break(f"the worker sent more than {MAX_INTERIMS} interim answers")
         return self.receiver is not None
 

@@ -245,3 +245,35 @@ def test_a_changed_spec_leaves_a_trial_a_trial() -> None:
     ask(queue)
     assert queue.configure(replace(CONFIG, max_concurrency=3)) == []
     assert queue.in_flight == 1
+
+
+def test_who_waited_for_a_worker_goes_where_its_own_prompt_is_at_home() -> None:
+    """Also where one with another prompt stood before it in the line, and left."""
+    for prefix in range(1, 20):
+        queue = flow(prefix_affinity=True)
+        gone, waits, later = (Ticket(Silent()) for _ in range(3))
+        for ticket, its in ((gone, 99), (waits, prefix), (later, prefix)):
+            ticket.prefix = its
+            queue.ask(ticket, 0.0, body_read=True)
+        queue.done(gone, 1.0)
+        queue.done(later, 1.0)
+        queue.set_endpoints((ONE, TWO), 2.0)
+        again, direct = Ticket(Silent()), flow(ONE, TWO, prefix_affinity=True)
+        again.prefix = prefix
+        verdict = direct.ask(again, 0.0, body_read=True)
+        assert isinstance(verdict, Endpoint)
+        assert waits.endpoint is not None
+        assert waits.endpoint.key == verdict.key
+
+
+def test_affinity_is_obeyed_only_where_the_service_asks_for_it() -> None:
+    queue = flow(ONE, TWO)
+    chosen = set()
+    for _ in range(4):
+        ticket = Ticket(Silent())
+        ticket.prefix = 7
+        verdict = queue.ask(ticket, 0.0, body_read=True)
+        assert isinstance(verdict, Endpoint)
+        chosen.add(verdict.key)
+        queue.done(ticket, 0.0)
+    assert chosen == {ONE, TWO}
