@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 # llhttp has found the head valid before it is searched with this.
-_KNOWN = re.compile(
+_KNOWN: Final = re.compile(
     rb"\r\n(con(?:nection|tent-(?:length|type))|keep-alive|proxy-connection|t(?:e|railer|ransfer-encoding)"
     rb"|upgrade|x-request-id):[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class AnswerHead:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from tidegate.domain import api_errors as errors
 from tidegate.gateway.request import MAX_FIELD, MAX_FIELDS, Refusal, fields_too_large
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-MAX_SIZE_LINE = 1024  # bytes of a chunk's size and its extensions
+_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+MAX_SIZE_LINE: Final = 1024  # bytes of a chunk's size and its extensions
 FRAMING_PER_BYTE, FRAMING_ALLOWANCE = 16, 64 * 1024
 
 

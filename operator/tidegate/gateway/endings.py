@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.gateway import response
@@ -10,7 +10,7 @@ from tidegate.gateway import response
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
-AT_ONCE = 0.00005  # seconds; rounds to 0.0 ms
+AT_ONCE: Final = 0.00005  # seconds; rounds to 0.0 ms
 
 
 def own_fields(x: Exchange) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import httptools
 
@@ -22,7 +23,7 @@ from tidegate.gateway.request import (
     version_not_supported,
 )
 
-_ALWAYS_ALLOWED = 64 * 1024  # bytes of a body for which the limit need not be asked
+_ALWAYS_ALLOWED: Final = 64 * 1024  # bytes of a body for which the limit need not be asked
 
 
 class RequestReader:
