@@ -46,7 +46,6 @@ COMPILED = {
         "traffic",
         "tunnel",
         "upstream",
-        "usage",
     ),
 }
 
