@@ -27,7 +27,9 @@ COMPILED = {
         "body_intake",
         "books",
         "chunks",
+        "comments",
         "connection",
+        "dispatch",
         "endings",
         "exchange",
         "heads",
@@ -41,6 +43,7 @@ COMPILED = {
         "router",
         "service",
         "traffic",
+        "tunnel",
         "upstream",
     ),
 }
