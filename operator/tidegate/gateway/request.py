@@ -10,7 +10,7 @@ from tidegate.domain.api_errors import ApiError
 
 MAX_LINE = 8 * 1024  # bytes of the request line; nginx's large_client_header_buffers has the same limit
 MAX_FIELD = 8 * 1024  # bytes of one header line, its line end included
-MAX_HEAD = 15 * 1024  # bytes of the request line and all fields; HAProxy's buffer takes as many
+MAX_HEAD = 14 * 1024  # bytes of the request line and all fields; HAProxy's buffer of 16 KiB takes as many
 MAX_FIELDS = 100
 
 # The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), or written anew here.
