@@ -44,6 +44,8 @@ class AnswerHead:
             if not raw.startswith(b"HTTP/1.0 "):
                 raise ValueError("the answer is neither HTTP/1.1 nor HTTP/1.0")
             self.rewrite = True
+        if self.status < (100 if self.persistent else 200):
+            raise ValueError(f"the answer's status is {self.status}")
         for name, value in _KNOWN.findall(raw):
             key = name.lower()
             if key == b"content-length":

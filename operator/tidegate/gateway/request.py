@@ -10,11 +10,9 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import FIRST_PRIORITY, LAST_PRIORITY
 
-MAX_LINE: Final = (
-    8 * 1024
-)  # bytes of the request line; nginx's large_client_header_buffers has the same limit
+MAX_LINE: Final = 8 * 1024  # bytes of the request line, as nginx's large_client_header_buffers
 MAX_FIELD: Final = 8 * 1024  # bytes of one header line, its line end included
-MAX_HEAD: Final = 15 * 1024  # bytes of the request line and all fields; HAProxy's buffer takes as many
+MAX_HEAD: Final = 14 * 1024  # bytes of the request line and all fields; HAProxy's 16 KiB take as many
 MAX_FIELDS: Final = 100
 
 # The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), written anew here, or ours.

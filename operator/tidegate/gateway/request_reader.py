@@ -130,7 +130,8 @@ class RequestReader:
         before = len(self._raw)
         end = raw.find(b"\r\n\r\n", max(0, before - 3)) + 4
         if end < 4:
-            self._judge(raw[before:])
+            if self._judge(raw[before:]) or self._whole:
+                raise Refusal(version_not_supported())  # llhttp takes a line without a version for HTTP/0.9
             self._raw = raw
             if len(raw) > MAX_HEAD:
                 raise Refusal(fields_too_large() if b"\r\n" in raw[:MAX_LINE] else line_too_long())
