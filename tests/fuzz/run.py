@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of one target: ``run.py reading|answering SECONDS``. ``make fuzz`` runs all."""
+"""Coverage-guided fuzzing of one target: ``run.py reading|answering|splicing SECONDS``. ``make fuzz`` runs all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tidegate.gateway"]):
-    from tests.fuzz import answering, reading
+    from tests.fuzz import answering, reading, splicing
 
 from tests.component.gateway.corpus.all_cases import CASES
 from tests.component.gateway.corpus.case import LAST
@@ -26,12 +26,14 @@ _WORDS = (
 def _seeds(target: str) -> list[bytes]:
     if target == "answering":
         return list(answering.SEEDS)
+    if target == "splicing":
+        return list(splicing.SEEDS)
     return [data for case in CASES.values() for data in (case.data, case.data + case.data + LAST)]
 
 
 def main(target: str, seconds: int) -> None:
     """Fuzzes until the time is over; the process ends with an input in the current folder at a crash."""
-    check = {"reading": reading.check, "answering": answering.check}[target]
+    check = {"reading": reading.check, "answering": answering.check, "splicing": splicing.check}[target]
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
