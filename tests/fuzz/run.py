@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing: ``run.py reading|answering|all SECONDS``; all: each in a process of its own."""
+"""Coverage-guided fuzzing: ``run.py reading|answering|splicing|all SECONDS``; all: a process for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tidegate.gateway"]):
-    from tests.fuzz import answering, reading
+    from tests.fuzz import answering, reading, splicing
 
 from tests.component.gateway.corpus.all_cases import CASES
 from tests.component.gateway.corpus.case import LAST
@@ -23,12 +23,14 @@ _WORDS = (
     b"chunked", b"%00",
 )  # fmt: skip
 
-_TARGETS = {"reading": reading.check, "answering": answering.check}
+_TARGETS = {"reading": reading.check, "answering": answering.check, "splicing": splicing.check}
 
 
 def _seeds(target: str) -> list[bytes]:
     if target == "answering":
         return list(answering.SEEDS)
+    if target == "splicing":
+        return list(splicing.SEEDS)
     return [data for case in CASES.values() for data in (case.data, case.data + case.data + LAST)]
 
 
