@@ -51,10 +51,10 @@ class Flow:
 
     def ask(self, ticket: Ticket, now: float, *, body_read: bool) -> Verdict:
         """Admits the ticket and gives it an endpoint or a place in the line, or says why not."""
-        config, held = self.config, self.bytes_held + ticket.bytes
-        if config.suspended or self.depth >= config.max_depth or held > config.max_bytes:
+        config, held, depth = self.config, self.bytes_held + ticket.bytes, self.depth + 1
+        if config.suspended or depth > config.max_depth or held > config.max_bytes:
             return self._refusal(ticket.bytes, now)
-        self.depth += 1
+        self.depth = ticket.depth = depth
         self._arrivals += 1
         ticket.sequence = self._arrivals
         ticket.warm, ticket.cold = self.clock.both(now)

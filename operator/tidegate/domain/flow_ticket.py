@@ -13,6 +13,7 @@ class Stage(Enum):
     """Where a ticket is."""
 
     NEW = "new"
+    ASKED = "asked"  # its arbiter has not answered yet: another gateway, or one that takes over just now
     READING = "reading"
     WAITING = "waiting"
     RUNNING = "running"
@@ -63,20 +64,45 @@ class Waiter(Protocol):
         """It will not run; its ticket has ended."""
         ...
 
+    def admitted(self) -> None:
+        """An ASKED ticket has its place in the queue now. Never called where ``ask`` itself said so."""
+        ...
+
 
 class Ticket:
-    """One request in the queue of its service."""
+    """One request in the queue of its service. ``priority`` (smaller runs first) and ``prefix`` (64 bits of a
+    hash of the prompt's beginning, 0: none) may be set until its body is read."""
 
-    __slots__ = ("bytes", "cold", "cold_wait", "endpoint", "sequence", "stage", "waiter", "warm")
+    __slots__ = (
+        "arrived",
+        "bytes",
+        "cold",
+        "cold_wait",
+        "depth",
+        "endpoint",
+        "number",
+        "prefix",
+        "priority",
+        "sequence",
+        "stage",
+        "waiter",
+        "warm",
+        "whole",
+    )
 
-    def __init__(self, waiter: Waiter, size: int = 0) -> None:
+    def __init__(self, waiter: Waiter, size: int = 0, priority: int = 0) -> None:
         self.waiter = waiter
         self.bytes = size
+        self.priority = priority
+        self.prefix = 0
         self.stage = _NEW
         self.endpoint: Endpoint | None = None
-        self.sequence = 0
+        self.sequence = self.depth = 0  # its number, and the queue's depth with it, once it is admitted
+        self.arrived = 0.0  # when it was admitted
         self.warm = self.cold = 0.0  # the budget clocks at its arrival
         self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
+        self.number = 0  # what a remote arbiter knows it by
+        self.whole = False  # ASKED or told to a remote arbiter: its body has been read
 
 
 Verdict: TypeAlias = Endpoint | Wait | ApiError

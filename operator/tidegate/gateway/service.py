@@ -8,17 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.domain import api_errors as errors
+from tidegate.domain.arbiter import Arbiter
 from tidegate.domain.coldstart import STAGES, ColdStart
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
+from tidegate.domain.remote_arbiter import RemoteArbiter
+from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
 from tidegate.gateway import metrics
 from tidegate.gateway.local_arbiter import LocalArbiter
+from tidegate.gateway.mesh import Mesh
 from tidegate.gateway.metrics import Family, Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.shared_arbiter import SharedArbiter
 from tidegate.gateway.waker import Waker
 
 _log = logging.getLogger("tidegate.gateway")
@@ -33,6 +38,7 @@ class Shared:
     prober: Prober
     waker: Waker
     changed: Callable[[ServiceKey], None]  # its demand changed
+    mesh: Mesh | None = None  # where several gateways share the queues
 
 
 class Service:
@@ -46,7 +52,9 @@ class Service:
         self.last_active: float | None = None
         self.cold_start: ColdStart | None = None  # the latest one
         self.hurry = asyncio.Event()
-        self.arbiter = LocalArbiter(view.config, shared.time, self._someone_waits)
+        self.seat: Seat | None = None
+        self._local = self._own_queue(view.config, shared)
+        self.arbiter: Arbiter = self._local  # whom requests ask
         self.meters = Meters(self.key, self._gauges, lambda: self.state)
         self._shared = shared
         self._time = shared.time
@@ -56,6 +64,22 @@ class Service:
         self._draining: set[EndpointKey] = set()  # said so: only a process that takes their place is good
         self.update(view)
 
+    def _own_queue(self, config: ServiceConfig, shared: Shared) -> LocalArbiter:
+        if shared.mesh is None:
+            return LocalArbiter(config, shared.time, self._someone_waits)
+        queue = SharedArbiter(config, shared.time, self._someone_waits, self._suspected_elsewhere)
+        remote = RemoteArbiter(config, queue.flow.clock, shared.time)
+        self.seat = shared.mesh.take_seat(queue, remote, self._ask_there)
+        return queue
+
+    def _ask_there(self, arbiter: Arbiter) -> None:
+        self.arbiter = arbiter
+
+    @property
+    def arbitrates(self) -> bool:
+        """Whether this gateway takes itself for the arbiter: it alone knows the whole queue then."""
+        return self.seat is None or self.seat.here
+
     @property
     def config(self) -> ServiceConfig:
         """The spec that holds now."""
@@ -64,10 +88,13 @@ class Service:
     @property
     def flow(self) -> Flow:
         """The queue's state, to be read only."""
-        return self.arbiter.flow
+        return self._local.flow
 
     def _gauges(self) -> dict[Family, float]:
+        """The sum over all gateways is the truth: one has the queue, and the others have nothing."""
         flow = self.flow
+        if not self.arbitrates:
+            return {metrics.DEPTH: 0, metrics.IN_FLIGHT: 0, metrics.PENDING: 0}
         pending = flow.reading + flow.waiting
         return {metrics.DEPTH: flow.depth, metrics.IN_FLIGHT: flow.in_flight, metrics.PENDING: pending}
 
@@ -86,15 +113,21 @@ class Service:
         self._answered &= new.keys()
         self._suspect &= new.keys()
         self._draining &= new.keys()
-        self.arbiter.configure(view.config)
+        if self.seat is not None:
+            self.seat.remote.config = view.config
+            self.seat.remote.forget_endpoints()
+        self._local.configure(view.config)
         self._watch_cold_start()
         self._choose_endpoints()
 
     def remove(self) -> None:
         """The service was deleted: what waits is refused, what runs ends by itself."""
-        self.arbiter.evict_all(errors.removed(self.key))
-        self.arbiter.set_endpoints(())
-        self.arbiter.close()
+        self._local.evict_all(errors.removed(self.key))
+        if self.seat is not None and self._shared.mesh is not None:
+            self.seat.remote.evict_all(errors.removed(self.key))
+            self._shared.mesh.give_up_seat(self.seat)
+        self._local.set_endpoints(())
+        self._local.close()
         self._shared.prober.want(self, set())
         for pool in self._pools.values():
             pool.retire()
@@ -112,7 +145,7 @@ class Service:
                 self._pools[key] = Pool(key, self._shared.settings, self._time)
         if usable and self.cold_start is not None:
             self._cold_start_reached("loaded")
-        self.arbiter.set_endpoints(usable)
+        self._local.set_endpoints(usable)
         self._shared.prober.want(self, unproven)
 
     # -- what the prober and the requests learn
@@ -141,6 +174,21 @@ class Service:
 
     def endpoint_failed(self, key: EndpointKey) -> None:
         """A request met a worker that does not answer: nothing new goes there before a probe succeeds."""
+        self._tell_arbiter(key, drains=False)
+        self._fails(key)
+
+    def _tell_arbiter(self, key: EndpointKey, *, drains: bool) -> None:
+        if self.seat is not None and not self.seat.here:
+            self.seat.remote.suspect(key, drains=drains)
+
+    def _suspected_elsewhere(self, key: EndpointKey, drains: bool) -> None:
+        """A request that another gateway holds met such a worker."""
+        if drains:
+            self._drains(key)
+        else:
+            self._fails(key)
+
+    def _fails(self, key: EndpointKey) -> None:
         if key in candidates(self.view):
             self._answered.discard(key)
             self._suspect.add(key)
@@ -153,6 +201,10 @@ class Service:
 
     def endpoint_drains(self, key: EndpointKey) -> None:
         """A request met a worker that is about to stop, before the substrate told of it."""
+        self._tell_arbiter(key, drains=True)
+        self._drains(key)
+
+    def _drains(self, key: EndpointKey) -> None:
         if key in candidates(self.view):
             self._answered.discard(key)
             self._draining.add(key)
@@ -165,7 +217,10 @@ class Service:
             pool = self._pools.get(endpoint.key)
             if pool is None:
                 pool = Pool(endpoint.key, self._shared.settings, self._time)
-                pool.retire()
+                if self.arbitrates or endpoint.key not in candidates(self.view):
+                    pool.retire()
+                else:  # the arbiter has seen that it answers, before we did
+                    self._pools[endpoint.key] = pool
             endpoint.handle = pool
         return pool
 
@@ -243,14 +298,14 @@ class Service:
 
     def demand(self) -> dict[str, object]:
         """See Demanding."""
-        flow = self.flow
-        idle: float | None = None
+        flow, seat, idle = self.flow, self.seat, None
         if self.last_active is not None:
-            idle = 0.0 if flow.depth else round(self._time() - self.last_active, 3)
+            busy = flow.depth or (seat is not None and seat.remote.tickets)
+            idle = 0.0 if busy else round(self._time() - self.last_active, 3)
         return {
             "service": str(self.key),
-            "waiting": flow.reading + flow.waiting,
-            "inFlight": flow.in_flight,
+            "waiting": flow.reading + flow.waiting if self.arbitrates else 0,
+            "inFlight": flow.in_flight if self.arbitrates else 0,
             "idleSeconds": idle,
             "arrivals": self.arrivals,
         }
