@@ -30,6 +30,7 @@ class Flow:
         self.rate = DrainRate()
         self.depth = 0  # waiting and in flight, those whose body is still on its way included
         self.reading = self.waiting = self.in_flight = self.bytes_held = 0
+        self.frozen = False  # True: nothing runs that does not run yet; see SharedFlow
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
         self._endpoints: dict[EndpointKey, Endpoint] = {}
@@ -95,7 +96,7 @@ class Flow:
         return self._place(ticket)
 
     def _place(self, ticket: Ticket) -> Verdict:
-        endpoint = None if self.waiting else self._free_endpoint()
+        endpoint = None if self.waiting or self.frozen else self._free_endpoint()
         if endpoint is None:
             self._line_up(ticket)
             return WAIT
@@ -154,11 +155,15 @@ class Flow:
         elif ticket.stage is _READING:
             self.reading -= 1
         else:
+            self._drop(ticket)
             return []
         ticket.stage = _ENDED
         self.depth -= 1
         self.bytes_held -= ticket.bytes
         return self._dispatch() if self.waiting else []
+
+    def _drop(self, ticket: Ticket) -> None:
+        """A ticket ends that has no place in the queue."""
 
     def _dispatch(self) -> list[Ticket]:
         """Gives free slots to the longest waiting; those that got one."""

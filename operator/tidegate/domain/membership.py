@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.arbiter import Arbiter
-from tidegate.domain.flow_ticket import Endpoint, EndpointKey, Stage, Ticket, Verdict
+from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket
 from tidegate.domain.mesh_words import ToMember
 from tidegate.domain.shared_flow import Held
 
@@ -63,23 +63,17 @@ class Membership:
         ticket = self.tickets[number] = Ticket(MembersWaiter(self, number))
         self._home.adopt(ticket, held)
 
-    def ask(self, number: int, size: int, whole: bool, priority: int, prefix: int) -> None:
-        """A request came to the member."""
-        ticket = Ticket(MembersWaiter(self, number), size, priority)
-        ticket.prefix = prefix
+    def ask(self, number: int, ticket: Ticket, *, body_read: bool) -> None:
+        """A request came to the member; the ticket's waiter is this membership's."""
         self.tickets[number] = ticket
-        verdict = self._home.ask(ticket, body_read=whole)
-        if ticket.stage is Stage.READING or ticket.stage is Stage.WAITING:
-            self.link.admitted(self.service, number, ticket.depth)
-        else:
-            self._tell(number, ticket, verdict)
-
-    def _tell(self, number: int, ticket: Ticket, verdict: Verdict) -> None:
+        verdict = self._home.ask(ticket, body_read=body_read)
         if isinstance(verdict, Endpoint):
             self.link.go(self.service, number, verdict, ticket.depth, ticket.cold_wait)
-        elif isinstance(verdict, ApiError):
-            self.tickets.pop(number, None)
+        elif verdict is not WAIT:
+            del self.tickets[number]
             self.link.end(self.service, number, verdict)
+        elif ticket.stage is not Stage.ASKED:
+            self.link.admitted(self.service, number, ticket.depth)
 
     def grow(self, number: int, more: int) -> None:
         """Its body grows; where it grows too much it ends here."""
@@ -95,7 +89,12 @@ class Membership:
         ticket = self.tickets.get(number)
         if ticket is not None:
             ticket.priority, ticket.prefix = priority, prefix
-            self._tell(number, ticket, self._home.body_read(ticket))
+            verdict = self._home.body_read(ticket)
+            if isinstance(verdict, Endpoint):
+                self.link.go(self.service, number, verdict, ticket.depth, ticket.cold_wait)
+            elif verdict is not WAIT:
+                self.tickets.pop(number, None)
+                self.link.end(self.service, number, verdict)
 
     def give_back(self, number: int) -> None:
         """Its worker failed it; where it does not run here the word crossed another one."""

@@ -13,7 +13,7 @@ import msgspec
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey, Ticket
-from tidegate.domain.membership import Membership
+from tidegate.domain.membership import Membership, MembersWaiter
 from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceKey
@@ -75,8 +75,8 @@ class PeerLink(asyncio.Protocol):
         self._out: list[bytes] = []
         self._rest = b""
         self._handlers: list[Handler] = [self._unforeseen] * frames.KINDS
-        for kind, handler in {frames.HELLO: self._hello, frames.PING: self._ping, **handlers}.items():
-            self._handlers[kind] = handler
+        self._handlers[frames.HELLO] = self._hello
+        self._later = {frames.PING: self._ping, **handlers}
 
     # -- asyncio.Protocol
 
@@ -99,11 +99,11 @@ class PeerLink(asyncio.Protocol):
         """Handles every whole frame; where the first incomplete one begins."""
         at, end = 0, len(data)
         handlers, unpack = self._handlers, frames.HEAD.unpack_from
-        while end - at >= 3:
+        while at + 3 <= end:
             size, kind = unpack(data, at)
-            if size < 3 or kind >= frames.KINDS or (not self.peer and kind != frames.HELLO):
-                raise frames.FrameError(f"a frame of kind {kind} and {size} bytes was not expected")
-            if end - at < size:
+            if size < 3 or kind >= len(handlers):
+                raise frames.FrameError(f"{size} bytes of kind {kind} are no frame")
+            if at + size > end:
                 break
             handlers[kind](data, at, size)
             at += size
@@ -151,6 +151,8 @@ class PeerLink(asyncio.Protocol):
             self.abort()
         else:
             self.greeted.set()
+            for kind, handler in self._later.items():
+                self._handlers[kind] = handler
 
     def _ping(self, _data: bytes, _at: int, _size: int) -> None:
         """It lives."""
@@ -417,8 +419,10 @@ class ArbiterLink(PeerLink):
         _, _, service, number, size, whole, priority, prefix = frames.S_ASK.unpack_from(data, at)
         membership = self._memberships[service]
         if membership is not None:
-            membership.ask(number, size, whole != 0, priority, prefix)
             self._touched.add(service)
+            ticket = Ticket(MembersWaiter(membership, number), size, priority)
+            ticket.prefix = prefix
+            membership.ask(number, ticket, body_read=whole != 0)
 
     def _grow(self, data: bytes, at: int, _size: int) -> None:
         _, _, service, number, more = frames.S_GROW.unpack_from(data, at)

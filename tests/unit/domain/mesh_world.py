@@ -10,7 +10,7 @@ from typing import Any
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.arbiter import Arbiter
 from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket, Verdict
-from tidegate.domain.membership import Membership
+from tidegate.domain.membership import Membership, MembersWaiter
 from tidegate.domain.mesh_words import ToArbiter
 from tidegate.domain.peers import Link, View
 from tidegate.domain.remote_arbiter import RemoteArbiter
@@ -185,7 +185,14 @@ class Wire:
             self.arbiter_node.seat.left(membership)
 
     def ask(self, _service: int, t: Ticket) -> None:
-        self._to("ask", t.number, t.bytes, t.whole, t.priority, t.prefix)
+        number, size, whole = t.number, t.bytes, t.whole
+
+        def word() -> None:
+            if self.membership is not None:
+                ticket = Ticket(MembersWaiter(self.membership, number), size)
+                self.membership.ask(number, ticket, body_read=whole)
+
+        self._send(word)
 
     def grow(self, _service: int, number: int, more: int) -> None:
         self._to("grow", number, more)
