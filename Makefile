@@ -1,7 +1,8 @@
 # The whole interface of this repository; the workflow and the hooks call nothing else.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-unit test-component test-e2e test-vllm check bench manifests lock
+COMPILED := build/compiled
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e test-vllm check bench manifests lock
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -11,6 +12,12 @@ setup: .venv/.ready ## the Python environment, with the tidegate command in .ven
 	python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+compiled: $(COMPILED)/.ready ## the package with its data path as C extensions, in build/compiled
+
+$(COMPILED)/.ready: .venv/.ready tools/compile.py $(shell find operator/tidegate -name '*.py')
+	$(PY) tools/compile.py $(COMPILED)
 	touch $@
 
 # helm and kubectl, from the user's cache where PATH has none
@@ -30,6 +37,9 @@ test-unit: setup ## the pure floors and the parsers, seconds
 test-component: setup ## real sockets and a real API server
 	$(PY) -m pytest tests/component
 
+test-compiled: compiled ## the gateway's tests against the compiled data path
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) -m pytest tests/unit/gateway tests/unit/domain tests/component/gateway
+
 test-e2e: setup ## a real cluster, a simulated engine
 	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
 
@@ -39,15 +49,15 @@ test-vllm: setup ## real vLLM, as a process and on the cluster
 check: setup ## linters, types, floors, helm lint, all manifests, freshness of generated files
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy operator tests examples/demo worker-image benchmarks
+	$(PY) -m mypy operator tests examples/demo worker-image benchmarks tools
 	.venv/bin/lint-imports
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
 bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
 
-bench-gateway: setup ## CPU a request and a streamed chunk, beside nginx
-	$(PY) benchmarks/bench_gateway.py
+bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests

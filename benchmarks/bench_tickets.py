@@ -44,7 +44,7 @@ class Side:
         settings = GatewaySettings(peer_port=port)
         self.mesh = Mesh(settings, StaticPeers(peers), time.monotonic, lambda _: None)
         self.queue = SharedArbiter(CONFIG, time.monotonic, lambda: None, lambda *_: None)
-        remote = RemoteArbiter(CONFIG, self.queue.flow.clock, time.monotonic)
+        remote = RemoteArbiter(CONFIG, self.queue.flow.clock, time.monotonic, lambda _: None)
         self.arbiter: Arbiter = self.queue
         self.seat = self.mesh.take_seat(self.queue, remote, self._moved)
 

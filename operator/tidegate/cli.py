@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -18,6 +19,9 @@ from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.kube.errors import KubeConfigError, KubeError
 from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT, GATEWAY_SERVICE_PORT
+
+if TYPE_CHECKING:
+    from tidegate.gateway.reference import Flag
 
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"  # the container's runtime adds the time
 
@@ -84,13 +88,19 @@ def _operator(options: argparse.Namespace) -> int:
 
 
 def _add_gateway(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", type=_address, default=("127.0.0.1", GATEWAY_PORT), metavar="HOST:PORT")
+    parser.add_argument(
+        "--listen",
+        type=_address,
+        default=("127.0.0.1", GATEWAY_PORT),
+        metavar="HOST:PORT",
+        help=f"the traffic port, for clients (127.0.0.1:{GATEWAY_PORT})",
+    )
     parser.add_argument(
         "--admin-listen",
         type=_address,
         default=("127.0.0.1", GATEWAY_ADMIN_PORT),
         metavar="HOST:PORT",
-        help="metrics, status and demand; never for clients",
+        help=f"metrics, status and demand; never for clients (127.0.0.1:{GATEWAY_ADMIN_PORT})",
     )
     parser.add_argument(
         "--peer-listen",
@@ -112,9 +122,38 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     drain = int(GatewaySettings().drain_seconds)
     text = f"after SIGTERM, for the requests that still run ({drain})"
     parser.add_argument("--drain-seconds", type=_positive, default=drain, metavar="SECONDS", help=text)
+    _add_upstream_limits(parser)
     parser.add_argument("--file", type=Path, help="InferenceServices, without a cluster")
     _add_default_max_depth(parser)
     parser.set_defaults(command=_gateway)
+
+
+def _gateway_flags() -> list[Flag]:
+    """Every option of ``tidegate gateway``, for the reference page."""
+    from tidegate.gateway.reference import Flag  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(add_help=False)
+    _add_gateway(parser)
+    return [
+        Flag(action.option_strings[0], str(action.metavar or ""), action.help or "")
+        for action in parser._actions
+    ]
+
+
+def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
+    defaults = GatewaySettings()
+    for flag, default, text in (
+        (
+            "--connect-timeout",
+            defaults.connect_timeout,
+            "for a connection to a worker; 0: the kernel's limit",
+        ),
+        ("--first-byte-timeout", defaults.first_byte_timeout, "from dispatch to an answer's head; 0: none"),
+        ("--silence-timeout", defaults.silence_timeout, "between two pieces of an answer; 0: none"),
+    ):
+        parser.add_argument(
+            flag, type=_seconds, default=default, metavar="SECONDS", help=f"{text} ({default:g})"
+        )
 
 
 def _gateway(options: argparse.Namespace) -> int:
@@ -133,6 +172,9 @@ def _gateway(options: argparse.Namespace) -> int:
         admin_host=options.admin_listen[0],
         admin_port=options.admin_listen[1],
         drain_seconds=options.drain_seconds,
+        connect_timeout=options.connect_timeout,
+        first_byte_timeout=options.first_byte_timeout,
+        silence_timeout=options.silence_timeout,
     )
     uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
     return 0
@@ -172,7 +214,10 @@ def _add_manifests(parser: argparse.ArgumentParser) -> None:
 
 
 def _manifests(options: argparse.Namespace) -> int:
-    files = {options.root / name: text for name, text in generated_files().items()}
+    from tidegate.gateway.reference import gateway_reference  # noqa: PLC0415  the operator needs none of it
+
+    generated = {**generated_files(), "docs/reference/gateway.md": gateway_reference(_gateway_flags())}
+    files = {options.root / name: text for name, text in generated.items()}
     stale = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in stale:
         if not options.check:
@@ -191,6 +236,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return seconds
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -46,6 +46,8 @@ def service_config(resource: InferenceService, default_max_depth: int = DEFAULT_
         retry_after_seconds=spec.queue.retry_after_seconds,
         suspended=spec.suspend,
         wakes=spec.scaling.mode == "Managed",
+        prefix_affinity=spec.routing.policy == "PrefixAffinity",
+        retry_unstarted=spec.routing.retry_unstarted,
     )
 
 

@@ -12,6 +12,7 @@ from tidegate.api.compute import Resources
 from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
+from tidegate.api.routing import Routing
 
 
 class Scaling(Model):
@@ -157,6 +158,7 @@ class InferenceServiceSpec(Model):
     )
     scaling: Scaling = Field(default_factory=Scaling, description="How many workers there are.")
     queue: Queue = Field(default_factory=Queue, description="What the gateway holds, and for how long.")
+    routing: Routing = Field(default_factory=Routing, description="Which worker a request gets.")
 
     @model_validator(mode="after")
     def _replicas_fit_the_mode(self) -> Self:

@@ -13,6 +13,7 @@
     ├─ 429 queue_timeout        waited too long while workers were ready
     ├─ 502 worker_failed        the worker failed before it answered, on every try
     ├─ 502 worker_died          … and after it began to answer (event in a stream)
+    ├─ … worker_answered        the worker's refusal, as an event in a stream that began with comments
     ├─ 503 cold_start_timeout   waited too long for a first worker
     ├─ 503 suspended, service_removed, gateway_not_ready, gateway_draining
     └─ 504 execution_timeout    the worker ran longer than the service allows
@@ -95,6 +96,15 @@ def no_service_named() -> ApiError:
     """Neither Host, path nor body says which service is meant."""
     message = (
         "the request names no service: put its model into the body, or use the path "
+        "/<namespace>/<name>/v1/…, or the Host <name>.<namespace>"
+    )
+    return ApiError(404, INVALID, "model_not_found", message, Outcome.REJECTED_UNKNOWN, param="model")
+
+
+def websocket_without_service() -> ApiError:
+    """A websocket without a model in its query, on a path and a Host that name no service either."""
+    message = (
+        "the websocket names no service: put ?model=<name> behind its path, or use the path "
         "/<namespace>/<name>/v1/…, or the Host <name>.<namespace>"
     )
     return ApiError(404, INVALID, "model_not_found", message, Outcome.REJECTED_UNKNOWN, param="model")
@@ -206,6 +216,12 @@ def worker_died(key: ServiceKey, reason: str) -> ApiError:
     """The answer broke off in the middle."""
     message = f"the worker of {key} stopped in the middle of the answer: send the request again"
     return ApiError(502, SERVER, "worker_died", message, Outcome.WORKER_DIED, reason=reason)
+
+
+def worker_answered(status: int, message: str) -> ApiError:
+    """A worker's answer that is no stream, for a client whose stream has begun with comments."""
+    kind = RATE if status == 429 else INVALID if status < 500 else SERVER
+    return ApiError(status, kind, "worker_answered", message, Outcome.WORKER_FAILED)
 
 
 def execution_timeout(key: ServiceKey, seconds: float) -> ApiError:

@@ -7,22 +7,24 @@ endpoint that takes work has a free slot.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_clock import BudgetClock
+from tidegate.domain.flow_endpoints import Endpoints
+from tidegate.domain.flow_line import Line
 from tidegate.domain.flow_rate import DrainRate, clamp, retry_after
 from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceConfig
 
-_READING, _WAITING, _RUNNING, _ENDED = Stage.READING, Stage.WAITING, Stage.RUNNING, Stage.ENDED
+_NEW, _ASKED, _READING, _WAITING = Stage.NEW, Stage.ASKED, Stage.READING, Stage.WAITING
+_RUNNING, _ENDED = Stage.RUNNING, Stage.ENDED
 
 
 class Flow:
-    """Admission (depth and bytes), order (first come first served), choice (least in flight)."""
+    """Admission (depth and bytes); the order is Line's, the choice Endpoints'."""
 
     def __init__(self, config: ServiceConfig, now: float) -> None:
         self.config = config
@@ -33,17 +35,14 @@ class Flow:
         self.frozen = False  # True: nothing runs that does not run yet; see SharedFlow
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
-        self._endpoints: dict[EndpointKey, Endpoint] = {}
-        self._leaving: dict[EndpointKey, Endpoint] = {}  # take no more work, and still have some
-        self._open: tuple[Endpoint, ...] = ()  # its values, in an order that _free_endpoint may index
-        self._line: list[tuple[int, Ticket]] = []  # a heap by arrival; ended tickets are skipped
+        self._endpoints = Endpoints(config)
+        self._line = Line()
         self._arrivals = 0
-        self._turn = 0  # where the search for a slot starts, so that ties go round
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Those that take work."""
-        return self._open
+        return self._endpoints.open
 
     def retry_after(self, now: float) -> int:
         """Seconds after which a refused client should try again."""
@@ -56,8 +55,8 @@ class Flow:
         if config.suspended or depth > config.max_depth or held > config.max_bytes:
             return self._refusal(ticket.bytes, now)
         self.depth = ticket.depth = depth
-        self._arrivals += 1
-        ticket.sequence = self._arrivals
+        self._arrivals = ticket.sequence = self._arrivals + 1
+        ticket.arrived = now
         ticket.warm, ticket.cold = self.clock.both(now)
         self.bytes_held = held
         if body_read:
@@ -96,7 +95,7 @@ class Flow:
         return self._place(ticket)
 
     def _place(self, ticket: Ticket) -> Verdict:
-        endpoint = None if self.waiting or self.frozen else self._free_endpoint()
+        endpoint = None if self.waiting or self.frozen else self._endpoints.free(ticket.prefix)
         if endpoint is None:
             self._line_up(ticket)
             return WAIT
@@ -115,7 +114,7 @@ class Flow:
     def _line_up(self, ticket: Ticket) -> None:
         self.waiting += 1
         ticket.stage = _WAITING
-        heapq.heappush(self._line, (ticket.sequence, ticket))
+        self._line.push(ticket)
 
     def _run(self, ticket: Ticket, endpoint: Endpoint) -> None:
         ticket.stage, ticket.endpoint = _RUNNING, endpoint
@@ -123,101 +122,82 @@ class Flow:
         endpoint.in_flight += 1
         self.in_flight += 1
 
-    def _leave_endpoint(self, ticket: Ticket) -> None:
+    def _leave_endpoint(self, ticket: Ticket) -> Endpoint | None:
         endpoint, ticket.endpoint = ticket.endpoint, None
         if endpoint is not None:
             endpoint.in_flight -= 1
             self.in_flight -= 1
-            if self._leaving and not endpoint.in_flight:
-                self._leaving.pop(endpoint.key, None)
-
-    def _free_endpoint(self) -> Endpoint | None:
-        """The endpoint with the fewest in flight below the limit; equals take turns."""
-        best, least = None, self.config.max_concurrency
-        endpoints, count = self._open, len(self._open)
-        if count == 1:
-            return endpoints[0] if endpoints[0].in_flight < least else None
-        for offset in range(count):
-            candidate = endpoints[(self._turn + offset) % count]
-            if candidate.in_flight < least:
-                best, least = candidate, candidate.in_flight
-        self._turn += 1
-        return best
+            if not endpoint.limit:
+                self._endpoints.left(endpoint)
+        return endpoint
 
     def done(self, ticket: Ticket, now: float) -> list[Ticket]:
-        """The request ended; the tickets that run now because of it. Repeated, it changes nothing."""
-        if ticket.stage is _RUNNING:
-            self._leave_endpoint(ticket)
-            self.rate.ended(now)
-        elif ticket.stage is _WAITING:
-            self.waiting -= 1
-            self._forget_ended()
-        elif ticket.stage is _READING:
-            self.reading -= 1
-        else:
+        """The request ended; the tickets that run now because of it. Nothing changes where it was never
+        admitted, or this was said before."""
+        stage, ticket.stage = ticket.stage, _ENDED
+        if stage is _ENDED or stage is _NEW or stage is _ASKED:
             self._drop(ticket)
             return []
-        ticket.stage = _ENDED
         self.depth -= 1
         self.bytes_held -= ticket.bytes
-        return self._dispatch() if self.waiting else []
+        if stage is _RUNNING:
+            endpoint = self._leave_endpoint(ticket)
+            self.rate.ended(now)
+            return self._hand_on(endpoint) if self.waiting else []
+        if stage is _WAITING:
+            self.waiting -= 1
+            self._line.forget_ended(self.waiting)
+        else:
+            self.reading -= 1
+        return []
+
+    def _hand_on(self, endpoint: Endpoint | None) -> list[Ticket]:
+        """Somebody waits, so no slot was free but the one that was just left: who gets it."""
+        if endpoint is None or endpoint.in_flight >= endpoint.limit:
+            return []
+        return [self._grant(endpoint)]
+
+    def _grant(self, endpoint: Endpoint) -> Ticket:
+        ticket = self._line.pop()
+        self.waiting -= 1
+        self._run(ticket, endpoint)
+        return ticket
 
     def _drop(self, ticket: Ticket) -> None:
-        """A ticket ends that has no place in the queue."""
+        """A ticket ends that has no place in the queue; see SharedFlow."""
 
     def _dispatch(self) -> list[Ticket]:
-        """Gives free slots to the longest waiting; those that got one."""
+        """Gives all free slots to those whose turn it is; those that got one."""
         granted: list[Ticket] = []
-        while self.waiting and (endpoint := self._free_endpoint()) is not None:
-            ticket = self._next_waiting()
-            self.waiting -= 1
-            self._run(ticket, endpoint)
-            granted.append(ticket)
+        while self.waiting:
+            endpoint = self._endpoints.free(self._line.first().prefix)
+            if endpoint is None:
+                break
+            granted.append(self._grant(endpoint))
         return granted
 
-    def _forget_ended(self) -> None:
-        """Tickets that left the line stay in the heap until their turn; never more than half of it."""
-        if len(self._line) > 2 * self.waiting + 64:
-            self._line = [entry for entry in self._line if entry[1].stage is _WAITING]
-            heapq.heapify(self._line)
-
-    def _next_waiting(self) -> Ticket:
-        while True:
-            ticket = heapq.heappop(self._line)[1]
-            if ticket.stage is _WAITING:
-                return ticket
-
-    def set_endpoints(self, keys: Iterable[EndpointKey], now: float) -> list[Ticket]:
+    def set_endpoints(
+        self, keys: Iterable[EndpointKey], now: float, on_trial: Collection[EndpointKey] = ()
+    ) -> list[Ticket]:
         """Exactly these take work from now on; the tickets that run now because of it.
 
-        Requests on an endpoint that is gone from the list are left to end by themselves; they still count
-        where it comes back before that.
+        Those of them that are in ``on_trial`` get at most one request at a time. Requests on an endpoint
+        that is gone from the list are left to end by themselves; they still count where it comes back
+        before that.
         """
-        wanted = dict.fromkeys(keys)
-        for key in [k for k in self._endpoints if k not in wanted]:
-            endpoint = self._endpoints.pop(key)
-            if endpoint.in_flight:
-                self._leaving[key] = endpoint
-        for key in wanted:
-            if key not in self._endpoints:
-                self._endpoints[key] = self._return(key)
-        self._open = tuple(self._endpoints.values())
-        self.clock.turn(bool(self._endpoints), now)
+        self._endpoints.replace(keys, on_trial)
+        self.clock.turn(bool(self._endpoints.open), now)
         return self._dispatch()
-
-    def _return(self, key: EndpointKey) -> Endpoint:
-        endpoint = self._leaving.pop(key, None) or Endpoint(key)
-        endpoint.handle = None  # what the edge kept with it is of the time before
-        return endpoint
 
     def configure(self, config: ServiceConfig) -> list[Ticket]:
         """A new spec; what was admitted stays admitted. The tickets that run now because of it."""
         self.config = config
+        self._endpoints.configure(config)
         return self._dispatch()
 
     def expired(self, now: float) -> list[tuple[Ticket, ApiError]]:
         """Ends the tickets whose budget is used up; each with the refusal that it gets."""
-        late = [ticket for ticket in self._in_line() if self._rest(ticket, now) <= 0.0]
+        late = [ticket for ticket in self._line.waiting() if self._rest(ticket, now) <= 0.0]
         if not late:
             return []
         error = self._queue_timeout(now) if self.clock.ready else self._cold_start_timeout(now)
@@ -227,7 +207,7 @@ class Flow:
 
     def next_expiry(self, now: float) -> float | None:
         """Seconds until a waiting ticket's budget is used up if nothing changes; None: nobody waits."""
-        return min((self._rest(ticket, now) for ticket in self._in_line()), default=None)
+        return min((self._rest(ticket, now) for ticket in self._line.waiting()), default=None)
 
     def _rest(self, ticket: Ticket, now: float) -> float:
         """What is left of the budget that runs at present."""
@@ -247,10 +227,7 @@ class Flow:
 
     def evict_all(self, now: float) -> list[Ticket]:
         """Ends every ticket that has not been dispatched and waits in the line."""
-        line = self._in_line()
+        line = self._line.waiting()
         for ticket in line:
             self.done(ticket, now)
         return line
-
-    def _in_line(self) -> list[Ticket]:
-        return [ticket for _, ticket in self._line if ticket.stage is _WAITING]

@@ -11,18 +11,19 @@ class BudgetClock:
     request that saw 200 s of loading and 10 s of a busy worker has used 200 of 300 and 10 of 120.
     """
 
-    __slots__ = ("_cold", "_since", "_warm", "ready")
+    __slots__ = ("_since", "_warm", "cold_total", "ready")
 
     def __init__(self, now: float) -> None:
         self.ready = False
         self._since = now
-        self._warm = self._cold = 0.0
+        self._warm = 0.0
+        self.cold_total = 0.0  # seconds without a worker up to the latest change
 
     def turn(self, ready: bool, now: float) -> None:
         """From ``now`` on a worker is ready, or none is."""
         if ready == self.ready:
             return
-        self._warm, self._cold = self.warm(now), self.cold(now)
+        self._warm, self.cold_total = self.warm(now), self.cold(now)
         self.ready, self._since = ready, now
 
     def warm(self, now: float) -> float:
@@ -36,12 +37,9 @@ class BudgetClock:
     def both(self, now: float) -> tuple[float, float]:
         """Warm and cold."""
         passed = now - self._since
-        return (self._warm + passed, self._cold) if self.ready else (self._warm, self._cold + passed)
-
-    @property
-    def cold_total(self) -> float:
-        """Seconds without a worker up to the latest change; all of them while one is ready."""
-        return self._cold
+        if self.ready:
+            return self._warm + passed, self.cold_total
+        return self._warm, self.cold_total + passed
 
     def cold_since(self, now: float) -> float:
         """Seconds of the present stretch without a worker; 0 while one is ready."""

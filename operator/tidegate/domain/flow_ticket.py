@@ -21,6 +21,7 @@ class Stage(Enum):
 
 
 _NEW = Stage.NEW
+FIRST_PRIORITY, LAST_PRIORITY = -100, 100  # what a client may ask for; smaller runs first
 
 
 class Wait(Enum):
@@ -45,11 +46,14 @@ class EndpointKey:
 class Endpoint:
     """An endpoint and how many requests run on it."""
 
-    __slots__ = ("handle", "in_flight", "key")
+    __slots__ = ("handle", "in_flight", "key", "limit", "salt", "trial")
 
     def __init__(self, key: EndpointKey) -> None:
         self.key = key
         self.in_flight = 0
+        self.limit = 0  # requests that may run on it at once; 0: it takes no more work
+        self.salt = 0  # 64 bits that stand for it where a prompt's prefix decides
+        self.trial = False  # it failed before, and takes one request at a time until one is answered
         self.handle: object = None  # what the edge keeps with it: its connections
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.arbiter import Arbiter
 from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket
-from tidegate.domain.mesh_words import ToMember
+from tidegate.domain.mesh_words import Finding, ToMember
 from tidegate.domain.shared_flow import Held
 
 
@@ -40,8 +40,8 @@ class Home(Arbiter, Protocol):
         """Goes on."""
         ...
 
-    def suspect(self, endpoint: EndpointKey, /, *, drains: bool) -> None:
-        """Another gateway met an endpoint that failed, or that drains."""
+    def found(self, endpoint: EndpointKey, finding: Finding, age: float, /) -> None:
+        """What another gateway's request met at an endpoint."""
         ...
 
 
@@ -108,9 +108,9 @@ class Membership:
         if ticket is not None:
             self._home.done(ticket)
 
-    def suspect(self, endpoint: EndpointKey, *, drains: bool) -> None:
-        """The member met an endpoint that failed or drains."""
-        self._home.suspect(endpoint, drains=drains)
+    def found(self, endpoint: EndpointKey, finding: Finding, age: float) -> None:
+        """What a request of the member met at an endpoint."""
+        self._home.found(endpoint, finding, age)
 
     def end(self) -> None:
         """The member holds nothing here any more."""

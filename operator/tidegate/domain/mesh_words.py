@@ -3,18 +3,27 @@ which it is the member and the other the arbiter; words on one connection keep t
 
 ::
 
-    member ──▶ join(epoch), report…, reported   ask  grow  body_read  give_back  done  suspect   leave
+    member ──▶ join(epoch), report…, reported   ask  grow  body_read  give_back  done  found   leave
     arbiter ──▶ joined(epoch) | unknown         go   admitted   end(error)
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey, Ticket
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.shared_flow import Held
+
+
+class Finding(Enum):
+    """What a gateway found out about an endpoint."""
+
+    FAILED = 0
+    DRAINS = 1  # by its own word
+    ANSWERED = 2  # which was on trial
 
 
 class ToArbiter(Protocol):
@@ -62,8 +71,8 @@ class ToArbiter(Protocol):
         """It has ended, at whatever stage."""
         ...
 
-    def suspect(self, service: int, endpoint: EndpointKey, /, *, drains: bool) -> None:
-        """The endpoint failed, or said that it drains."""
+    def found(self, service: int, endpoint: EndpointKey, finding: Finding, age: float, /) -> None:
+        """What a request met at an endpoint, ``age`` seconds after it was dispatched."""
         ...
 
 

@@ -9,13 +9,16 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_clock import BudgetClock
 from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket, Verdict
-from tidegate.domain.mesh_words import ToArbiter
+from tidegate.domain.mesh_words import Finding, ToArbiter
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceConfig, ServiceKey
 from tidegate.domain.shared_flow import Held
 
 _NUMBERS = 0xFFFFFFFF
 BACKSTOP_SECONDS = 10.0  # how much longer than its budgets a request waits here for its arbiter's word
+
+
+Run = tuple[int, float, bool]  # depth, seconds that it waited without a worker, its endpoint is on trial
 
 
 class RemoteArbiter:
@@ -25,7 +28,13 @@ class RemoteArbiter:
     reported to the next one.
     """
 
-    def __init__(self, config: ServiceConfig, clock: BudgetClock, time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        clock: BudgetClock,
+        time: Callable[[], float],
+        on_trial: Callable[[EndpointKey], None],
+    ) -> None:
         self.config = config
         self.key: ServiceKey = config.key
         self.link: ToArbiter | None = None
@@ -33,6 +42,7 @@ class RemoteArbiter:
         self.tickets: dict[int, Ticket] = {}
         self._clock = clock
         self._time = time
+        self._on_trial = on_trial  # told where the arbiter waits for the answer of an endpoint
         self._epoch = self._number = 0
         self._service = 0  # its number on the connection
         self._endpoints: dict[EndpointKey, Endpoint] = {}
@@ -90,10 +100,10 @@ class RemoteArbiter:
         if self.link is not None:
             self.link.done(self._service, ticket.number)
 
-    def suspect(self, endpoint: EndpointKey, *, drains: bool) -> None:
-        """A request met an endpoint that failed, or that drains."""
+    def found(self, endpoint: EndpointKey, finding: Finding, age: float) -> None:
+        """What a request met at an endpoint."""
         if self.link is not None:
-            self.link.suspect(self._service, endpoint, drains=drains)
+            self.link.found(self._service, endpoint, finding, age)
 
     # -- the epochs
 
@@ -153,14 +163,17 @@ class RemoteArbiter:
         """None: of an earlier epoch, or its end crossed the word."""
         return self.tickets.get(number) if link is self.link and self.confirmed else None
 
-    def go(self, link: ToArbiter, number: int, reference: int, depth: int, cold_wait: float) -> None:
+    def go(self, link: ToArbiter, number: int, reference: int, run: Run) -> None:
         """A ticket runs."""
         ticket = self._ticket(link, number)
         if ticket is not None:
             endpoint = self._references.get(reference)
             if endpoint is None:
                 endpoint = self._references[reference] = self._endpoint(link.endpoint(reference))
-            ticket.stage, ticket.depth, ticket.cold_wait = Stage.RUNNING, depth, cold_wait
+            ticket.stage = Stage.RUNNING
+            ticket.depth, ticket.cold_wait, trial = run
+            if trial:
+                self._on_trial(endpoint.key)
             ticket.endpoint = endpoint
             ticket.waiter.granted(endpoint)
 

@@ -44,6 +44,8 @@ class ServiceConfig:
     retry_after_seconds: int | None = None
     suspended: bool = False
     wakes: bool = True  # False: others set the number of workers, so a request at zero is only held
+    prefix_affinity: bool = False  # prompts that begin alike go to the same worker
+    retry_unstarted: bool = True  # a request whose answer has not begun may be sent to another worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ arbiter and has heard from everybody what they hold. Ends and bodies are counted
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,7 +39,6 @@ class SharedFlow(Flow):
         super().__init__(config, now)
         self.frozen = True
         self._parked: dict[Ticket, None] = {}
-        self._before = 0  # counts down: running tickets that move in stand before all that wait
 
     def ask(self, ticket: Ticket, now: float, *, body_read: bool) -> Verdict:
         """See Flow; parked while frozen."""
@@ -71,12 +69,13 @@ class SharedFlow(Flow):
         return WAIT
 
     def _drop(self, ticket: Ticket) -> None:
-        if ticket.stage is Stage.ASKED:
-            self._parked.pop(ticket, None)
-            ticket.stage = Stage.ENDED
+        self._parked.pop(ticket, None)
 
     def _dispatch(self) -> list[Ticket]:
-        return [] if self.frozen else super()._dispatch()
+        return [] if self.frozen else Flow._dispatch(self)
+
+    def _hand_on(self, endpoint: Endpoint | None) -> list[Ticket]:
+        return [] if self.frozen else Flow._hand_on(self, endpoint)
 
     # -- tickets that move
 
@@ -97,8 +96,7 @@ class SharedFlow(Flow):
         """Tickets move to another arbiter, or their gateway is gone; those that run now because of it."""
         for ticket in tickets:
             self._release(ticket)
-        self._line = [entry for entry in self._line if entry[1].stage is Stage.WAITING]
-        heapq.heapify(self._line)  # none stays in it: elsewhere it may be WAITING again
+        self._line.purge()  # none stays in it: elsewhere it may be WAITING again
         return self._dispatch()
 
     def _release(self, ticket: Ticket) -> None:
@@ -122,6 +120,7 @@ class SharedFlow(Flow):
         age, and a limit that is passed now was passed before."""
         warm, cold = self.clock.both(now)
         ticket.warm, ticket.cold = warm - held.warm, cold - held.cold
+        ticket.arrived = now - held.warm - held.cold  # its place in the line
         ticket.bytes, ticket.priority, ticket.prefix = held.size, held.priority, held.prefix
         if held.stage is Stage.ASKED:
             self._park(ticket, whole=held.whole)
@@ -134,18 +133,9 @@ class SharedFlow(Flow):
             self.reading += 1
             ticket.stage = Stage.READING
         elif held.stage is Stage.RUNNING and held.endpoint is not None:
-            self._before -= 1
-            ticket.sequence = self._before
-            self._run(ticket, self._endpoint(held.endpoint))
+            self._run(ticket, self._endpoints.of(held.endpoint))
         else:
             self._line_up(ticket)
-
-    def _endpoint(self, key: EndpointKey) -> Endpoint:
-        """The endpoint with this key: it may be one that takes no more work, or is not known here yet."""
-        found = self._endpoints.get(key) or self._leaving.get(key)
-        if found is None:
-            found = self._leaving[key] = Endpoint(key)
-        return found
 
     def freeze(self) -> None:
         """From now on nothing is admitted and nothing runs."""
@@ -154,7 +144,6 @@ class SharedFlow(Flow):
     def thaw(self, now: float) -> tuple[list[Ticket], list[tuple[Ticket, Verdict]]]:
         """Goes on: the tickets that run now, and what became of those that were parked."""
         self.frozen = False
-        self._order()
         granted = self._dispatch()
         parked, self._parked = sorted(self._parked, key=_arrival), {}
         return granted, [(ticket, self._unpark(ticket, now)) for ticket in parked]
@@ -169,15 +158,6 @@ class SharedFlow(Flow):
         if isinstance(verdict, ApiError):
             ticket.stage = Stage.ENDED
         return verdict
-
-    def _order(self) -> None:
-        """Lines everybody up anew by age: those that moved in came before and after those that were here."""
-        line = sorted(self._in_line(), key=_arrival)
-        self._line = []
-        for ticket in line:
-            self._arrivals += 1
-            ticket.sequence = self._arrivals
-            heapq.heappush(self._line, (ticket.sequence, ticket))
 
 
 def _arrival(ticket: Ticket) -> tuple[float, int]:

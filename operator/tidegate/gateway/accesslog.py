@@ -3,24 +3,79 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 _log = logging.getLogger("tidegate.gateway")
 MAX_LINES = 100_000  # that wait for a slow reader of the log; more are dropped, and counted
-
-# One formatting in C. Durations are seconds, time is Unix time at the request's end. Nothing of the body
-# but the model's name, no field of the header but the request's id, and no query.
-LINE = (
-    b'{"time":%.3f,"id":"%b","outcome":"%b","code":%d,"service":"%b","method":"%b","path":%b,"model":%b,'
-    b'"stream":%b,"tries":%d,"queue_wait":%.6f,"first_byte":%.6f,"total":%.6f,"reason":%b}\n'
-)
+MAX_TEXT = 200  # characters of a text that a client chose
 
 
-def quoted(text: str) -> bytes:
-    """A client's text as a JSON string; 200 characters of it at most."""
-    return json.dumps(text[:200]).encode()
+class Line(msgspec.Struct, gc=False):
+    """One line, its fields in this order. Nothing of the body but the model's name, no field of the header
+    but the request's id, no query, and no address of a client."""
+
+    time: float
+    """Unix time at the request's end, in seconds."""
+
+    id: str
+    """The request's id, as x-request-id of its answer has it. Empty where it never became a request."""
+
+    outcome: str
+    """The word of its outcome."""
+
+    code: int
+    """The HTTP status; of an answer that was cut short, that of its error; 499 where the client left."""
+
+    service: str = ""
+    """namespace/name; empty where none was found."""
+
+    endpoint: str = ""
+    """host:port of the worker that it was sent to last; empty where it was sent to none."""
+
+    method: str = ""
+    """The HTTP method."""
+
+    path: str = ""
+    """The path within the service, without its query; 200 characters at most."""
+
+    model: str = ""
+    """The body's model; 200 characters at most; empty where there is none."""
+
+    stream: bool = False
+    """Whether the body asked for a stream."""
+
+    tries: int = 0
+    """How often it was sent to a worker."""
+
+    queue_wait: float = 0.0
+    """Seconds from arrival to dispatch; to its end, where it was never dispatched. Cold start included."""
+
+    cold_wait: float = 0.0
+    """Seconds of that in which no worker was ready."""
+
+    first_byte: float | None = None
+    """Seconds from arrival to the first byte of the answer's body; null where there was none."""
+
+    total: float = 0.0
+    """Seconds from arrival to the last byte."""
+
+    prompt_tokens: int | None = None
+    """Tokens of the prompt; null where the engine did not tell."""
+
+    completion_tokens: int | None = None
+    """Tokens of the answer; null where the engine did not tell."""
+
+    cached_tokens: int | None = None
+    """Tokens of the prompt that the engine had cached; null where it did not tell."""
+
+    bytes_in: int = 0
+    """Bytes of the request's body that came."""
+
+    reason: str = ""
+    """Why it was refused or failed, where there is more to say than the outcome."""
 
 
 class AccessLog:
@@ -29,23 +84,28 @@ class AccessLog:
     def __init__(self, write: Callable[[bytes], object] | None) -> None:
         self.enabled = write is not None
         self._write = write
-        self._lines: list[bytes] = []
+        self._encode = msgspec.json.Encoder().encode_lines
+        self._batches: list[bytes] = []
+        self._waiting = 0  # lines
         self._writing: asyncio.Future[object] | None = None
         self.dropped = 0
 
-    def add(self, line: bytes) -> None:
-        """One request has ended."""
-        if len(self._lines) < MAX_LINES:
-            self._lines.append(line)
-        else:
-            self.dropped += 1
+    def add(self, lines: list[Line]) -> None:
+        """Requests that have ended, not empty."""
+        if self._waiting + len(lines) > MAX_LINES:
+            self.dropped += len(lines)
+            return
+        self._batches.append(self._encode(lines))
+        self._waiting += len(lines)
 
     def flush(self) -> None:
         """Hands what there is to a thread, unless the one before it still writes."""
-        if not self._lines or self._write is None or (self._writing is not None and not self._writing.done()):
+        if not self._batches or self._write is None:
             return
-        lines, self._lines = self._lines, []
-        self._writing = asyncio.get_running_loop().run_in_executor(None, self._write, b"".join(lines))
+        if self._writing is not None and not self._writing.done():
+            return
+        batches, self._batches, self._waiting = self._batches, [], 0
+        self._writing = asyncio.get_running_loop().run_in_executor(None, self._write, b"".join(batches))
         self._writing.add_done_callback(_log_failure)
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -20,6 +20,7 @@ from tidegate.gateway.status import status
 from tidegate.gateway.traffic import Traffic
 
 NDJSON = b"application/x-ndjson"
+_READS = (b"GET", b"HEAD")
 _BODY_LIMIT = 64 * 1024  # bytes; nothing here takes a body
 Source = Callable[[], AsyncIterator[bytes]]
 
@@ -35,9 +36,9 @@ class Admin:
         self._time = traffic.time
         self._streams: set[asyncio.Task[None]] = set()
 
-    def connection(self) -> ClientConnection:
+    def connection(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return ClientConnection(self, self._time)
+        return cast(asyncio.Protocol, ClientConnection(self, self._time))
 
     def body_limit(self) -> int:
         """See Host."""
@@ -49,15 +50,15 @@ class Admin:
     def answering(self, connection: ClientConnection, request: Request) -> Answering:
         """See Host."""
         method, path = request.head.method, request.head.target.partition(b"?")[0]
-        if method == b"GET" and path == b"/metrics":
+        if method in _READS and path == b"/metrics":
             return self._stream(connection, request, exposition.CONTENT_TYPE, self._metrics)
-        if method == b"GET" and path == b"/demand":
+        if method in _READS and path == b"/demand":
             return self._stream(connection, request, NDJSON, self._traffic.fleet.demand.subscribe)
         code, body = self._at_once(method, path)
         return LocalAnswer(connection, request, code, body)
 
     def _at_once(self, method: bytes, path: bytes) -> tuple[int, bytes]:
-        if method in (b"GET", b"HEAD"):
+        if method in _READS:
             if path == b"/healthz":
                 return alive(self._traffic)
             if path == b"/readyz":
@@ -124,6 +125,9 @@ class StreamedAnswer:
     async def _run(self) -> None:
         connection, chunked = self._connection, not self.request.head.http10
         connection.write(response.streamed_head(200, self._content_type, chunked=chunked))
+        if self.request.head.method == b"HEAD":
+            connection.finished(self.request, keep_alive=False)
+            return
         pieces: Any = self._source()
         async with aclosing(pieces):
             async for data in pieces:
@@ -146,6 +150,9 @@ class StreamedAnswer:
 
     def deadline_passed(self) -> None:
         """See Answering; /demand stays open for ever."""
+
+    def sweep(self, now: float) -> None:
+        """See Answering."""
 
     def pause(self) -> None:
         """See Answering."""

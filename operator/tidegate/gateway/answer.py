@@ -19,6 +19,7 @@ class AnswerHead:
     __slots__ = (
         "bodiless",
         "chunked",
+        "counted",
         "draining",
         "has_length",
         "keeps_alive",
@@ -54,6 +55,9 @@ class AnswerHead:
         # The worker took nothing, because it is about to stop: the request belongs to another one.
         self.draining = self.status == 503 and b"\r\nx-tidegate-draining:" in raw.lower()
         self.bodiless = self.status in (204, 304)  # no body follows, whatever the fields say
+        # Its length tells where it ends, and the connection outlives it.
+        self.counted = self.has_length and not (self.chunked or self.bodiless or self.draining)
+        self.counted = self.counted and self.persistent
         self.until_close = not (self.has_length or self.chunked or self.bodiless)
 
     def _coding(self, value: bytes) -> None:

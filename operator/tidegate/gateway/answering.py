@@ -39,6 +39,10 @@ class Answering(Protocol):
         """The connection's ``deadline`` is over."""
         ...
 
+    def sweep(self, now: float) -> None:
+        """A few times a second, while it answers and the ``deadline`` is not over."""
+        ...
+
     def pause(self) -> None:
         """The client reads more slowly than the answer comes."""
         ...

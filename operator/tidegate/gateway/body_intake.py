@@ -45,7 +45,7 @@ class BodyIntake:
         x = self._exchange
         if x.service is None:
             return None
-        x.ticket = Ticket(x, x.request.content_length or x.request.received)
+        x.ticket = Ticket(x, x.request.content_length or x.request.received, x.request.head.priority or 0)
         x.service.arrived(x.arrived)
         verdict = x.service.arbiter.ask(x.ticket, body_read=False)
         return verdict if isinstance(verdict, ApiError) else None
@@ -76,6 +76,7 @@ class BodyIntake:
         if x.ticket is None or x.service is None:
             x.admit()
         elif x.look_into_body():
+            x.set_place(x.ticket, x.service)
             x.obey(x.service.arbiter.body_read(x.ticket))
 
     def _grow(self, ticket: Ticket) -> ApiError | None:

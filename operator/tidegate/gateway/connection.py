@@ -21,8 +21,8 @@ AHEAD_BYTES = 64 * 1024  # of bodies read ahead before it pauses: no service has
 LINGER_SECONDS = 30.0  # the longest lingering close, however busily the client goes on sending
 
 
-class ClientConnection(asyncio.Protocol):
-    """The client's side of the gateway."""
+class ClientConnection:
+    """The client's side of the gateway: an asyncio protocol by its methods."""
 
     __slots__ = (
         "_advancing",
@@ -38,6 +38,7 @@ class ClientConnection(asyncio.Protocol):
         "lingering",
         "open",
         "reader",
+        "send",
         "transport",
         "write_paused",
     )
@@ -45,6 +46,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, host: Host, time: Callable[[], float]) -> None:
         self._host = host
         self._time = time
+        self.send: Callable[[bytes], None] = _nowhere
         self.reader = RequestReader(host.body_limit)
         self.current: Answering | None = None
         self.deadline = NEVER  # when the sweep shall look here
@@ -60,6 +62,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self.transport = cast(asyncio.Transport, transport)
+        self.send = self.transport.write
         self.open = True
         self._host.connections.add(self)
         self.deadline = self._time() + self._host.settings.header_timeout
@@ -113,12 +116,13 @@ class ClientConnection(asyncio.Protocol):
             current.body_failed(error)
         else:
             current.body_arrived()
-        if self.reader.requests and self.open and not self._paused:
+        if (self.reader.requests or self.reader.after) and self.open and not self._paused:
             self._bound_read_ahead()
 
     def _bound_read_ahead(self) -> None:
         requests = self.reader.requests
-        if len(requests) > PIPELINE_LIMIT or sum(r.received for r in requests) > AHEAD_BYTES:
+        ahead = sum(request.received for request in requests) + len(self.reader.after)
+        if len(requests) > PIPELINE_LIMIT or ahead > AHEAD_BYTES:
             self._paused = True
             self.transport.pause_reading()
 
@@ -176,7 +180,7 @@ class ClientConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Sends ``data``; nothing happens where the client has gone."""
         if self.open:
-            self.transport.write(data)
+            self.send(data)
 
     def finished(self, request: Request, *, keep_alive: bool) -> None:
         """The answer is written; the next request may begin."""
@@ -191,6 +195,12 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = self._time() + self._host.settings.idle_timeout
         else:
             self._next()
+
+    def hand_over(self) -> bytes:
+        """The transport gets another protocol now, which reports its end here; what has come for that one."""
+        self._read_on()
+        after, self.reader.after = self.reader.after, b""
+        return after
 
     def linger(self) -> None:
         """Ends our side, and reads on until the client has read the answer and closes its own.
@@ -220,8 +230,9 @@ class ClientConnection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Looks whether the deadline is over; called a few times a second."""
         if now < self.deadline:
-            return
-        if self.current is not None:
+            if self.current is not None:
+                self.current.sweep(now)
+        elif self.current is not None:
             self.current.deadline_passed()
         elif self.lingering or not self.reader.begun:
             if self._still_flows():
@@ -235,7 +246,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _still_flows(self) -> bool:
         """A slow client reads the end of its answer: an abort now would cut it off."""
-        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        before, self._unsent = self._unsent, float(self.transport.get_write_buffer_size())
         return 0 < self._unsent < before
 
     def drain(self) -> None:
@@ -263,3 +274,7 @@ class ClientConnection(asyncio.Protocol):
         current, self.current = self.current, None
         if current is not None:
             current.client_gone()
+
+
+def _nowhere(_data: bytes) -> None:
+    """Where bytes go before there is a transport."""

@@ -26,7 +26,9 @@ def own_fields(x: Exchange) -> bytes:
 
 
 def refusal(exchange: Exchange, error: ApiError, *, close: bool) -> bytes:
-    """A whole answer that says ``error``."""
+    """A whole answer that says ``error``; the end of one that has begun with comments."""
+    if exchange.comments is not None:
+        return exchange.comments.last_event(exchange, error)
     fields = (*response.retry_after(error), own_fields(exchange))
     answer = response.whole(error.status, error.body(), fields=fields, close=close)
     return response.without_body(answer) if exchange.head_only else answer
@@ -34,9 +36,14 @@ def refusal(exchange: Exchange, error: ApiError, *, close: bool) -> bytes:
 
 def last_event(exchange: Exchange, error: ApiError) -> bytes:
     """The end of a stream of events that says ``error``; empty where the bytes so far leave it no place."""
+    if exchange.comments is not None:
+        return exchange.comments.last_event(exchange, error)
     upstream = exchange.upstream
-    if not exchange.sse or upstream is None:
+    head = None if upstream is None else upstream.head
+    if not exchange.sse or upstream is None or head is None or head.has_length:
         return b""
-    if not upstream.chunked or exchange.request.head.http10:
-        return error.event()
-    return response.chunk(error.event()) + response.LAST_CHUNK if upstream.between_chunks() else b""
+    # An event that broke off is ended by an empty line, or it would swallow this one.
+    event = error.event() if upstream.between_events() else b"\n\n" + error.event()
+    if not head.chunked or exchange.request.head.http10:
+        return event
+    return response.chunk(event) + response.LAST_CHUNK if upstream.between_chunks() else b""

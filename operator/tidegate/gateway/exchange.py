@@ -16,12 +16,16 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway import endings
+from tidegate.gateway import comments, dispatch, endings
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
+from tidegate.gateway.comments import Comments
 from tidegate.gateway.connection import NEVER, ClientConnection
+from tidegate.gateway.metrics import CLIENT_GONE_STATUS
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
+from tidegate.gateway.prefix import prompt_prefix
+from tidegate.gateway.priority import priority_in_queue
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.router import workers_own
 from tidegate.gateway.service import Service
@@ -31,8 +35,6 @@ if TYPE_CHECKING:
     from tidegate.gateway.pool import Pool
     from tidegate.gateway.traffic import Traffic
 
-CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody reads it but the metric
-
 
 class Exchange:
     """Answers one request: as Answering to its connection, Waiter to the arbiter, Receiver to the worker."""
@@ -41,9 +43,11 @@ class Exchange:
         "answered",
         "arrived",
         "cold_wait",
+        "comments",
         "connection",
         "dispatched",
         "ended",
+        "endpoint",
         "first_byte",
         "head_only",
         "held",
@@ -59,6 +63,7 @@ class Exchange:
         "service",
         "sse",
         "status",
+        "tail",
         "target",
         "ticket",
         "traffic",
@@ -82,11 +87,13 @@ class Exchange:
         self.intake: BodyIntake | None = None
         self.upstream: Upstream | None = None
         self.outcome: Outcome | None = None
+        self.comments: Comments | None = None
         self.peeked = NOTHING
         self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
         self.status = self.tries = self.held = 0
         self.reading = self.sse = self.answered = False
         self.reason = ""
+        self.endpoint = self.tail = b""  # the worker's address, and the end of its answer: for the books
 
     # -- Answering: arrival
 
@@ -133,8 +140,17 @@ class Exchange:
             return
         self.service = service
         service.arrived(self.arrived)
-        self.ticket = Ticket(self, self.request.received)
-        self.obey(service.arbiter.ask(self.ticket, body_read=True))
+        self.ticket = ticket = Ticket(self, self.request.received)
+        self.set_place(ticket, service)
+        self.obey(service.arbiter.ask(ticket, body_read=True))
+
+    def set_place(self, ticket: Ticket, service: Service) -> None:
+        """What decides when and where the request runs, now that its body can be read."""
+        head, said = self.request.head, self.peeked.priority
+        if head.priority is not None or said is not None:
+            ticket.priority = priority_in_queue(head.priority, said)
+        if service.view.config.prefix_affinity and self.peeked is not NOTHING:
+            ticket.prefix = prompt_prefix(self.request.body())
 
     def hold_body(self) -> ApiError | None:
         """Counts what has come of the body; an ApiError where the gateway holds too much of all."""
@@ -177,7 +193,7 @@ class Exchange:
         self.dispatched, self.cold_wait = now, ticket.cold_wait
         self.tries += 1
         self.connection.deadline = now + service.config.execution_timeout_seconds
-        self._use(service.pool(endpoint))
+        dispatch.use(self, service.pool(endpoint))
 
     def evicted(self, error: ApiError) -> None:
         """See Waiter."""
@@ -190,28 +206,10 @@ class Exchange:
 
     # -- to a worker
 
-    def _use(self, pool: Pool) -> None:
-        upstream = pool.take()
-        if upstream is None:
-            self.traffic.spawn(self._connect(pool))
-        else:
-            self._send(pool, upstream)
-
-    async def _connect(self, pool: Pool) -> None:
-        tries = self.tries
-        try:
-            upstream = await pool.connect()
-        except (OSError, TimeoutError) as error:
-            if self.outcome is None and self.tries == tries:
-                self.upstream_failed(f"cannot connect: {error or 'no answer in time'}", unused=False)
-            return
-        if self.outcome is None and self.tries == tries:
-            self._send(pool, upstream)
-        else:
-            pool.release(upstream)  # the client left meanwhile
-
-    def _send(self, pool: Pool, upstream: Upstream) -> None:
+    def send(self, pool: Pool, upstream: Upstream) -> None:
+        """Sends the request on ``upstream``, a connection of ``pool``."""
         self.upstream = upstream
+        self.endpoint = pool.authority
         request = self.request
         upstream.send(self, request_head(request, self.target, pool.authority, self.id), request.body())
 
@@ -221,12 +219,19 @@ class Exchange:
         """See Receiver: passes the head on, and joins the two transports."""
         self.answered = True
         self.status, self.sse = head.status, head.sse
+        service = self.service
+        if service is not None and (head.status >= 500 or service.ejections.records):
+            dispatch.answered(self, service, head.status)
         self._drop_body()
         if self.traffic.draining or (head.until_close and not self.head_only):
             self.keep_alive = False  # its end is the end of the connection
         own = endings.own_fields(self)
-        write: Callable[[bytes], None] = self.connection.transport.write
-        if head.chunked and self.request.head.http10:
+        write = self.connection.send
+        if self.comments is not None:
+            write = self.comments.take_over(write, head, raw)
+            if rest:
+                write(rest)
+        elif head.chunked and self.request.head.http10:
             write(answer_head_without_chunks(head, raw, own))
             write = Dechunker(raw, write).feed
             write(rest)
@@ -255,39 +260,22 @@ class Exchange:
 
     def answer_ended(self) -> None:
         """See Receiver."""
-        self.upstream = None
+        if self.upstream is not None:
+            self.tail = self.upstream.tail()
+            self.upstream = None
+        if self.comments is not None and (error := self.comments.end()) is not None:
+            self.cut_short(error)
+            return
         self._end(Outcome.COMPLETED)
         self.connection.finished(self.request, keep_alive=self.keep_alive)
 
     def upstream_failed(self, reason: str, *, unused: bool) -> None:
-        """See Receiver: tries again where no byte of an answer was passed on."""
-        service, ticket = self.service, self.ticket
-        if self.outcome is not None or service is None or ticket is None or ticket.endpoint is None:
-            return
-        if self.answered:
-            self._cut_short(errors.worker_died(service.key, reason))
-            return
-        self.upstream = None
-        if unused:
-            self._use(service.pool(ticket.endpoint))
-            return
-        service.endpoint_failed(ticket.endpoint.key)
-        if self.tries >= self.traffic.settings.max_tries:
-            self.refuse(errors.worker_failed(service.key, self.tries, reason))
-        else:
-            self.connection.deadline = NEVER
-            service.arbiter.give_back(ticket)
+        """See Receiver."""
+        dispatch.failed(self, reason, unused=unused)
 
     def worker_drains(self) -> None:
-        """See Receiver: back into the queue, and it costs no try."""
-        service, ticket = self.service, self.ticket
-        self.upstream = None
-        if service is None or ticket is None or ticket.endpoint is None:
-            return
-        self.tries -= 1
-        self.connection.deadline = NEVER
-        service.endpoint_drains(ticket.endpoint.key)
-        service.arbiter.give_back(ticket)
+        """See Receiver."""
+        dispatch.drains(self)
 
     # -- Answering: ends before their time
 
@@ -312,6 +300,13 @@ class Exchange:
             config = self.service.config
             self._stop(errors.execution_timeout(config.key, config.execution_timeout_seconds))
 
+    def sweep(self, now: float) -> None:
+        """See Answering."""
+        if self.upstream is not None:
+            dispatch.overdue(self, now)
+        if self.request.head.comments and not self.answered and self.outcome is None:
+            comments.due(self, now)
+
     def abandon(self) -> None:
         """The gateway's time to drain is over."""
         self._stop(errors.gateway_draining())
@@ -319,7 +314,7 @@ class Exchange:
     def _stop(self, error: ApiError) -> None:
         """Ends the request with ``error``, and the engine's work for it."""
         if self.answered:
-            self._cut_short(error)
+            self.cut_short(error)
         else:
             self._drop_upstream()
             self.refuse(error)
@@ -337,9 +332,10 @@ class Exchange:
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
+            self.tail = upstream.tail()
             upstream.close()
 
-    def _cut_short(self, error: ApiError) -> None:
+    def cut_short(self, error: ApiError) -> None:
         """Ends an answer that has begun: with an error event where the format has a place for one."""
         event = endings.last_event(self, error)
         self._drop_upstream()

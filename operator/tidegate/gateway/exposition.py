@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from tidegate.gateway.metrics import FAMILIES, Family, Meters
+from tidegate.gateway.families import FAMILIES, Family
+from tidegate.gateway.metrics import Meters
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 # A slice holds the event loop for half a millisecond, and one service's series of one metric (some 20 µs)

@@ -49,6 +49,9 @@ class LocalAnswer:
     def deadline_passed(self) -> None:
         """See Answering."""
 
+    def sweep(self, now: float) -> None:
+        """See Answering."""
+
     def pause(self) -> None:
         """See Answering."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -58,9 +58,9 @@ class LocalArbiter:
         if granted:
             self._grant(granted)
 
-    def set_endpoints(self, keys: Iterable[EndpointKey]) -> None:
-        """Exactly these endpoints take work from now on."""
-        self._grant(self.flow.set_endpoints(keys, self._time()))
+    def set_endpoints(self, keys: Iterable[EndpointKey], on_trial: Collection[EndpointKey] = ()) -> None:
+        """Exactly these endpoints take work from now on, those in ``on_trial`` one request at a time."""
+        self._grant(self.flow.set_endpoints(keys, self._time(), on_trial))
         self._set_timer()
 
     def configure(self, config: ServiceConfig) -> None:

@@ -1,8 +1,8 @@
-"""The gateway's metrics: every name, and the numbers of one service.
+"""The numbers of one service, and their text.
 
 The numbers are plain integers and lists, written as Prometheus' text by this module, and compared with
 prometheus-client's own text in the tests. Its objects were measured first: an observation cost 0.8 to 1.1 µs
-(here 0.2; there are three in each request), a histogram of a service 4 KB in 60 objects (here 0.3 KB in 2),
+(here 0.1; there are three in each request), a histogram of a service 4 KB in 60 objects (here 0.3 KB in 2),
 and with a thousand services Python's garbage collector stopped every stream for 0.33 s to look at them.
 """
 
@@ -10,103 +10,80 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import accumulate
+from math import inf
 from typing import TypeAlias
 
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.worker_state import WorkerState
+from tidegate.gateway import families as f
+from tidegate.gateway.families import Family
+from tidegate.gateway.usage import Usage
 
-SECONDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
-COLD_SECONDS = (
-    0.1,
-    0.5,
-    1.0,
-    2.0,
-    3.0,
-    5.0,
-    8.0,
-    10.0,
-    15.0,
-    20.0,
-    30.0,
-    60.0,
-    90.0,
-    180.0,
-    300.0,
-    600.0,
-    900.0,
-)
+CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody reads it but the metric
 WARM, COLD = 0, 1
 _STARTS = ("warm", "cold")
+_PLACES = {f.DELAY: 0, f.EXECUTION: 1, f.TOTAL: 2}
+_KINDS = ("prompt", "completion", "cached")
+_KNOWN_CODES = {status.value for status in HTTPStatus} | {CLIENT_GONE_STATUS}
+# A worker may answer with any number. Those that HTTP knows have a series each, the others one for each
+# hundred, so that a service has 70 at most for each outcome.
+_CODES = tuple(str(n) if n in _KNOWN_CODES else f"{n // 100}xx" for n in range(1000))
 
+_UP_TO = (*f.SECONDS, inf)
+_SHORT = f.SECONDS[0]
+_AT_ONCE = 0.001  # seconds: a stream whose tokens came in less has no rate
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric as Prometheus knows it: name, type and help once, whatever the number of services."""
-
-    name: str
-    type: str
-    help: str
-
-
-DEPTH = Family("gateway_queue_depth", "gauge", "Requests waiting and in flight.")
-IN_FLIGHT = Family("gateway_in_flight", "gauge", "Requests running on workers.")
-PENDING = Family("gateway_pending_batch", "gauge", "Requests waiting for a worker.")
-STATE = Family("gateway_worker_state", "gauge", "1 for the state that the service's workers are in.")
-REQUESTS = Family("gateway_requests_total", "counter", "Requests by outcome and HTTP status.")
-DELAY = Family("gateway_delay_seconds", "histogram", "From arrival to dispatch.")
-EXECUTION = Family("gateway_execution_seconds", "histogram", "From dispatch to the last byte.")
-TOTAL = Family("gateway_request_seconds", "histogram", "From arrival to the last byte.")
-FIRST_TOKEN = Family(
-    "gateway_time_to_first_token_seconds", "histogram", "From arrival to a stream's first byte."
-)
-WAKES = Family("gateway_wakes_total", "counter", "Wakes that were accepted and changed something.")
-COLD_START = Family("gateway_cold_start_seconds", "histogram", "From the wake until each part was reached.")
-REJECTED = Family("gateway_rejected_total", "counter", "Requests refused before the queue.")
-FAMILIES = (
-    DEPTH,
-    IN_FLIGHT,
-    PENDING,
-    STATE,
-    REQUESTS,
-    DELAY,
-    EXECUTION,
-    TOTAL,
-    FIRST_TOKEN,
-    WAKES,
-    COLD_START,
-    REJECTED,
-)
-
-Gauges: TypeAlias = Callable[[], dict[Family, float]]
+Gauges: TypeAlias = Callable[[], dict[Family, int]]
 
 
 class Distribution:
     """A histogram: how many observations fell between two edges (the upper one included), and their sum."""
 
-    __slots__ = ("_counts", "_edges", "_sum")
+    __slots__ = ("counts", "edges", "sum")
 
     def __init__(self, edges: tuple[float, ...]) -> None:
-        self._edges = edges
-        self._counts = [0] * (len(edges) + 1)
-        self._sum = 0.0
+        self.edges = edges
+        self.counts = [0] * (len(edges) + 1)
+        self.sum = 0.0
 
     def observe(self, value: float) -> None:
         """One observation."""
-        self._counts[bisect_left(self._edges, value)] += 1
-        self._sum += value
+        self.counts[bisect_left(self.edges, value)] += 1
+        self.sum += value
 
     def text(self, name: str, labels: str) -> str:
         """Its samples; buckets count everything up to their edge."""
-        up_to = list(accumulate(self._counts))
+        up_to = list(accumulate(self.counts))
         lines = [
             f'{name}_bucket{{{labels},le="{edge}"}} {count}\n'
-            for edge, count in zip((*self._edges, "+Inf"), up_to, strict=True)
+            for edge, count in zip((*self.edges, "+Inf"), up_to, strict=True)
         ]
-        tail = f"{name}_sum{{{labels}}} {self._sum!r}\n{name}_count{{{labels}}} {up_to[-1]}\n"
+        tail = f"{name}_sum{{{labels}}} {self.sum!r}\n{name}_count{{{labels}}} {up_to[-1]}\n"
         return "".join(lines) + tail
+
+
+class Timings:
+    """The three histograms of every request that was dispatched: delay, execution and total."""
+
+    __slots__ = ("all",)
+
+    def __init__(self) -> None:
+        self.all = Distribution(f.SECONDS), Distribution(f.SECONDS), Distribution(f.SECONDS)
+
+    def observe(self, arrived: float, dispatched: float, ended: float) -> None:
+        """One request. With a short delay, the usual case, one search finds the place in all three."""
+        delays, executions, totals = self.all
+        delay, execution, total = dispatched - arrived, ended - dispatched, ended - arrived
+        place = bisect_left(f.SECONDS, execution)
+        delays.counts[0 if delay <= _SHORT else bisect_left(f.SECONDS, delay)] += 1
+        executions.counts[place] += 1
+        totals.counts[place if total <= _UP_TO[place] else bisect_left(f.SECONDS, total)] += 1
+        delays.sum += delay
+        executions.sum += execution
+        totals.sum += total
 
 
 class Meters:
@@ -121,37 +98,62 @@ class Meters:
     ) -> None:
         self._labels = label_text(namespace=key.namespace if key else "", service=key.name if key else "")
         self._gauges, self._state = gauges, state
-        self._requests: dict[tuple[bytes, int], int] = {}  # an Enum's own hash costs more than all the rest
+        self._requests: dict[tuple[str, str], int] = {}  # an Enum's own hash costs more than all the rest
         self._rejected: dict[str, int] = {}
         self._wakes = 0
-        self._timings: list[tuple[Distribution, Distribution, Distribution] | None] = [None, None]
+        self._timings: list[Timings | None] = [None, None]
         self._first_token: list[Distribution | None] = [None, None]
+        self._rate: list[Distribution | None] = [None, None]
+        self._tokens: list[int] | None = None  # as _KINDS
         self._cold_parts: dict[str, Distribution] = {}
 
     def request(self, outcome: Outcome, status: int) -> None:
         """One request ended."""
-        key = (outcome.text, status)
-        self._requests[key] = self._requests.get(key, 0) + 1
+        key = (outcome.text, _CODES[status])
+        try:
+            self._requests[key] += 1
+        except KeyError:
+            self._requests[key] = 1
+
+    def requests(self) -> dict[tuple[str, str], int]:
+        """How many ended, by outcome and code."""
+        return dict(self._requests)
 
     def rejected(self, reason: str) -> None:
         """One request was refused before the queue."""
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
 
-    def timings(self, start: int, delay: float, execution: float, total: float) -> None:
+    def timings(self, start: int, arrived: float, dispatched: float, ended: float) -> None:
         """One request was dispatched and has ended; ``start`` is WARM or COLD."""
-        three = self._timings[start]
-        if three is None:
-            three = self._timings[start] = Distribution(SECONDS), Distribution(SECONDS), Distribution(SECONDS)
-        three[0].observe(delay)
-        three[1].observe(execution)
-        three[2].observe(total)
+        timings = self._timings[start]
+        if timings is None:
+            timings = self._timings[start] = Timings()
+        timings.observe(arrived, dispatched, ended)
 
-    def first_token(self, start: int, seconds: float) -> None:
-        """A stream's first byte was passed on."""
+    def stream(self, start: int, first: float, tokens: int | None, rest: float) -> None:
+        """A stream has ended: seconds to its first byte, its tokens where they were told, seconds after it.
+
+        The rate is that of the tokens after the first: n tokens have n - 1 gaps.
+        """
         one = self._first_token[start]
         if one is None:
-            one = self._first_token[start] = Distribution(SECONDS)
-        one.observe(seconds)
+            one = self._first_token[start] = Distribution(f.SECONDS)
+        one.observe(first)
+        if tokens is None or tokens < 2 or rest < _AT_ONCE:
+            return
+        one = self._rate[start]
+        if one is None:
+            one = self._rate[start] = Distribution(f.PER_SECOND)
+        one.observe((tokens - 1) / rest)
+
+    def tokens(self, usage: Usage) -> None:
+        """An engine told the tokens of one request."""
+        sums = self._tokens
+        if sums is None:
+            sums = self._tokens = [0, 0, 0]
+        sums[0] += usage.prompt_tokens or 0
+        sums[1] += usage.completion_tokens or 0
+        sums[2] += usage.cached_tokens or 0
 
     def woken(self) -> None:
         """The substrate accepted a wake, and it changed something."""
@@ -160,7 +162,7 @@ class Meters:
     def cold_start(self, parts: dict[str, float]) -> None:
         """One cold start is complete."""
         for part, seconds in parts.items():
-            self._cold_parts.setdefault(part, Distribution(COLD_SECONDS)).observe(seconds)
+            self._cold_parts.setdefault(part, Distribution(f.COLD_SECONDS)).observe(seconds)
 
     def text(self, family: Family) -> str:
         """This service's samples of one metric; empty where it has none."""
@@ -172,26 +174,34 @@ class Meters:
         )
 
     def _distributions(self, family: Family) -> Iterator[tuple[str, Distribution]]:
-        if family is COLD_START:
+        if family is f.COLD_START:
             yield from ((label_text(part=part), one) for part, one in self._cold_parts.items())
             return
-        place = {DELAY: 0, EXECUTION: 1, TOTAL: 2}.get(family)
         for start, word in enumerate(_STARTS):
-            three = self._timings[start]
-            one = self._first_token[start] if place is None else three[place] if three else None
+            one = self._by_start(family, start)
             if one is not None:
                 yield label_text(start=word), one
 
-    def _numbers(self, family: Family) -> Iterator[tuple[str, float]]:
-        if family is REQUESTS:
-            for (outcome, status), count in self._requests.items():
-                yield "," + label_text(outcome=outcome.decode(), code=str(status)), count
-        elif family is REJECTED:
+    def _by_start(self, family: Family, start: int) -> Distribution | None:
+        if family is f.FIRST_TOKEN:
+            return self._first_token[start]
+        if family is f.RATE:
+            return self._rate[start]
+        timings = self._timings[start]
+        return None if timings is None else timings.all[_PLACES[family]]
+
+    def _numbers(self, family: Family) -> Iterator[tuple[str, int]]:
+        if family is f.REQUESTS:
+            for (outcome, code), count in self._requests.items():
+                yield "," + label_text(outcome=outcome, code=code), count
+        elif family is f.REJECTED:
             yield from (("," + label_text(reason=reason), count) for reason, count in self._rejected.items())
-        elif family is STATE and self._state is not None:
+        elif family is f.TOKENS and self._tokens is not None:
+            yield from (("," + label_text(kind=k), n) for k, n in zip(_KINDS, self._tokens, strict=True))
+        elif family is f.STATE and self._state is not None:
             now = self._state()
             yield from (("," + label_text(state=s.value), int(s is now)) for s in WorkerState)
-        elif family is WAKES and self._wakes:
+        elif family is f.WAKES and self._wakes:
             yield "", self._wakes
         elif self._gauges is not None and family in (numbers := self._gauges()):
             yield "", numbers[family]

@@ -10,6 +10,8 @@ from tidegate.gateway import response
 from tidegate.gateway.answer import AnswerHead, without_hop_fields
 from tidegate.gateway.request import Request
 
+_WEBSOCKET = b"connection: Upgrade\r\nupgrade: websocket\r\n"
+
 
 def request_head(request: Request, target: bytes, authority: bytes, request_id: bytes) -> bytes:
     """The head that a worker gets: Host rewritten, hop-by-hop fields gone, the body's length known."""
@@ -19,6 +21,18 @@ def request_head(request: Request, target: bytes, authority: bytes, request_id: 
         return form % (head.method, target, authority, head.fields, request_id, request.received)
     form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n"
     return form % (head.method, target, authority, head.fields, request_id)
+
+
+def websocket_request_head(request: Request, target: bytes, authority: bytes, request_id: bytes) -> bytes:
+    """The handshake that a worker gets: the fields of this hop are written anew."""
+    form = b"GET %b HTTP/1.1\r\nhost: %b\r\n%b%bx-request-id: %b\r\n\r\n"
+    return form % (target, authority, request.head.fields, _WEBSOCKET, request_id)
+
+
+def websocket_answer_head(raw: bytes, own: bytes) -> bytes:
+    """The 101 that a client gets."""
+    fields = without_hop_fields(raw, framing=False).partition(b"\r\n")[2][:-2]
+    return b"".join((response.status_line(101), fields, own, _WEBSOCKET, b"\r\n"))
 
 
 def answer_head(head: AnswerHead, raw: bytes, own: bytes, *, close: bool) -> bytes:

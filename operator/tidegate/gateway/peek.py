@@ -1,4 +1,4 @@
-"""Reads the three fields of a body that the gateway must know, without building the rest."""
+"""Reads the few fields of a body that the gateway must know, without building the rest."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Peek(msgspec.Struct):
     stream: Any = None
     max_tokens: Any = None
     max_completion_tokens: Any = None
+    priority: Any = None
 
 
 NOTHING = Peek()

@@ -2,7 +2,7 @@
 
 ::
 
-    length (2)  kind (1)  [service (4)  [ticket (4)  …]]     a request: ask 29, go 23, done 11 bytes
+    length (2)  kind (1)  [service (4)  [ticket (4)  …]]     a request: ask 29, go 24, done 11 bytes
 
 Services and endpoints are named once on each connection and are small numbers from then on.
 """
@@ -39,7 +39,7 @@ HEAD: Final = struct.Struct("<HB")
     BODY_READ,
     GIVE_BACK,
     DONE,
-    SUSPECT,
+    FOUND,
     JOINED,
     UNKNOWN,
     GO,
@@ -58,8 +58,8 @@ S_BODY_READ: Final = struct.Struct("<HBIIbQ")  # priority, prefix
 S_REPORT: Final = struct.Struct(
     "<HBIIBBQddbQI"
 )  # stage, whole, bytes, warm, cold, priority, prefix, endpoint
-S_SUSPECT: Final = struct.Struct("<HBIIB")  # service, endpoint, drains
-S_GO: Final = struct.Struct("<HBIIIIf")  # endpoint, depth, cold wait
+S_FOUND: Final = struct.Struct("<HBIIBf")  # service, endpoint, finding, age
+S_GO: Final = struct.Struct("<HBIIIIf?")  # endpoint, depth, cold wait, on trial
 S_ADMITTED: Final = struct.Struct("<HBIII")  # depth
 
 READY, LEAVING, ENDS = 1, 2, 4  # flags of STATE

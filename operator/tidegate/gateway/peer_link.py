@@ -14,6 +14,7 @@ import msgspec
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey, Ticket
 from tidegate.domain.membership import Membership, MembersWaiter
+from tidegate.domain.mesh_words import Finding
 from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceKey
@@ -240,10 +241,10 @@ class MemberLink(PeerLink):
         """See ToArbiter."""
         self.send(frames.S_TICKET.pack(11, frames.DONE, service, number))
 
-    def suspect(self, service: int, endpoint: EndpointKey, *, drains: bool) -> None:
+    def found(self, service: int, endpoint: EndpointKey, finding: Finding, age: float) -> None:
         """See ToArbiter."""
-        size, reference = frames.S_SUSPECT.size, self._name(endpoint)
-        self.send(frames.S_SUSPECT.pack(size, frames.SUSPECT, service, reference, drains))
+        size, reference = frames.S_FOUND.size, self._name(endpoint)
+        self.send(frames.S_FOUND.pack(size, frames.FOUND, service, reference, finding.value, age))
 
     # -- what the arbiter's end says
 
@@ -271,10 +272,10 @@ class MemberLink(PeerLink):
                 self._ears.waits(seat)
 
     def _go(self, data: bytes, at: int, _size: int) -> None:
-        _, _, service, number, reference, depth, cold_wait = frames.S_GO.unpack_from(data, at)
-        remote = self._remotes[service]
+        fields = frames.S_GO.unpack_from(data, at)
+        remote = self._remotes[fields[2]]
         if remote is not None:
-            remote.go(self, number, reference, depth, cold_wait)
+            remote.go(self, fields[3], fields[4], fields[5:])
 
     def _admitted(self, data: bytes, at: int, _size: int) -> None:
         _, _, service, number, depth = frames.S_ADMITTED.unpack_from(data, at)
@@ -305,7 +306,7 @@ class ArbiterLink(PeerLink):
             frames.BODY_READ: self._body_read,
             frames.GIVE_BACK: self._give_back,
             frames.DONE: self._done,
-            frames.SUSPECT: self._suspect,
+            frames.FOUND: self._found,
         }
         super().__init__(ears, handlers)
         self._keys: list[ServiceKey] = []
@@ -363,7 +364,8 @@ class ArbiterLink(PeerLink):
         if reference is None:
             reference = self._named[endpoint] = len(self._named)
             self.send(frames.endpoint(reference, endpoint.key))
-        self.send(frames.S_GO.pack(23, frames.GO, service, number, reference, depth, cold_wait))
+        trial = endpoint.trial
+        self.send(frames.S_GO.pack(24, frames.GO, service, number, reference, depth, cold_wait, trial))
 
     def admitted(self, service: int, number: int, depth: int) -> None:
         """See ToMember."""
@@ -449,8 +451,8 @@ class ArbiterLink(PeerLink):
             membership.done(number)
             self._touched.add(service)
 
-    def _suspect(self, data: bytes, at: int, _size: int) -> None:
-        _, _, service, reference, drains = frames.S_SUSPECT.unpack_from(data, at)
+    def _found(self, data: bytes, at: int, _size: int) -> None:
+        _, _, service, reference, finding, age = frames.S_FOUND.unpack_from(data, at)
         membership = self._memberships[service]
         if membership is not None:
-            membership.suspect(self._endpoints[reference], drains=drains != 0)
+            membership.found(self._endpoints[reference], Finding(finding), age)

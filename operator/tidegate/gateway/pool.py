@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from tidegate.domain.flow_ticket import EndpointKey
 from tidegate.gateway.settings import GatewaySettings
@@ -29,17 +30,17 @@ class Pool:
         """An idle connection, or None."""
         while self._idle:
             upstream = self._idle.pop()
-            if upstream.usable and not upstream.transport.is_closing():
+            if upstream.usable:
                 return upstream
         return None
 
     async def connect(self) -> Upstream:
         """A new connection. OSError or TimeoutError where the worker does not accept in time."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._settings.connect_timeout):
-            _, upstream = await loop.create_connection(
-                lambda: Upstream(self.release), self.key.host, self.key.port
-            )
+        async with asyncio.timeout(self._settings.connect_timeout or None):
+            upstream = Upstream(self.release)
+            protocol = cast(asyncio.Protocol, upstream)
+            await loop.create_connection(lambda: protocol, self.key.host, self.key.port)
         self.opened += 1
         return upstream
 

@@ -6,6 +6,7 @@ import re
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
+from tidegate.domain.flow_ticket import FIRST_PRIORITY, LAST_PRIORITY
 
 MAX_TARGET = (
     8 * 1024
@@ -14,15 +15,18 @@ MAX_FIELD = 8 * 1024  # bytes of one header line
 MAX_HEAD = 32 * 1024  # bytes of the request line and all fields
 MAX_FIELDS = 100
 
-# The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), or written anew here.
+# The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), written anew here, or ours.
 # The head was found valid by llhttp before it is searched with this.
 _SPECIAL = re.compile(
     rb"\r\n(con(?:nection|tent-(?:length|type))|expect|h(?:ost|ttp2-settings)|keep-alive|proxy-connection"
-    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-request-id):[ \t]*([^\r]*)",
+    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-(?:request-id|tidegate-[^:]*)):[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_PRIORITY = re.compile(rb"[+-]?[0-9]{1,3}")
+_COMMENTS = re.compile(rb"[1-9]|[1-5][0-9]|60")
+_ACCEPT_ENCODING = re.compile(rb"(?<=\r\n)accept-encoding:[^\r]*\r\n", re.IGNORECASE)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _CONNECTION_WORDS = frozenset({b"keep-alive", b"close", b""})
 
@@ -43,6 +47,7 @@ class Head:
 
     __slots__ = (
         "chunked",
+        "comments",
         "content_type",
         "expects_continue",
         "fields",
@@ -50,15 +55,20 @@ class Head:
         "http10",
         "keep_alive",
         "method",
+        "priority",
         "request_id",
         "target",
+        "websocket",
     )
 
     def __init__(self, raw: bytes) -> None:
         """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
         self.host = self.content_type = self.request_id = b""
         self.chunked = self.http10 = self.expects_continue = False
+        self.websocket = False  # a handshake: the connection is to become a tunnel
+        self.comments = 0  # seconds between two comments while a stream waits; 0: none
         self.keep_alive = True
+        self.priority: int | None = None  # None: it does not say
         line_end = raw.index(b"\r\n")
         self.method, self.target, version = _request_line(raw[:line_end])
         if version != b"HTTP/1.1":
@@ -86,6 +96,8 @@ class Head:
             elif key != b"content-length":
                 self._rare(key, value.strip(b" \t"))
         self._check_host(hosts)
+        if self.websocket:
+            self._check_websocket([(name.lower(), value.strip(b" \t").lower()) for name, value in special])
 
     def _check_host(self, count: int) -> None:
         if count > 1:
@@ -104,8 +116,39 @@ class Head:
             if value.lower() != b"100-continue":
                 raise Refusal(errors.invalid("Expect: only 100-continue is known", status=417))
             self.expects_continue = not self.http10
+        elif key == b"x-tidegate-comments":
+            self._comments(value)
         elif key == b"upgrade" and b"websocket" in value.lower():
-            raise Refusal(errors.invalid("Upgrade: websockets are not served here", status=501))
+            self.websocket = True
+        elif key == b"x-tidegate-priority":
+            self.priority = asked_priority(self.priority, value)
+
+    def _check_websocket(self, special: list[tuple[bytes, bytes]]) -> None:
+        upgrades = [value for key, value in special if key == b"upgrade"]
+        words = (
+            b",".join(value for key, value in special if key == b"connection").replace(b" ", b"").split(b",")
+        )
+        body = self.chunked or any(key == b"content-length" and value != b"0" for key, value in special)
+        if (
+            self.method != b"GET"
+            or self.http10
+            or body
+            or upgrades != [b"websocket"]
+            or b"upgrade" not in words
+        ):
+            text = (
+                "Upgrade: websocket comes alone, with GET, HTTP/1.1, Connection: Upgrade, and without a body"
+            )
+            raise Refusal(errors.invalid(text))
+        self.keep_alive = False  # what follows is no HTTP
+
+    def _comments(self, value: bytes) -> None:
+        if self.comments or not _COMMENTS.fullmatch(value):
+            text = "x-tidegate-comments: once, a whole number of seconds from 1 to 60 between two comments"
+            raise Refusal(errors.invalid(text))
+        self.comments = int(value)
+        # The head of the worker's answer may not reach the client, and then nobody says how it is encoded.
+        self.fields = _ACCEPT_ENCODING.sub(b"", b"\r\n" + self.fields)[2:]
 
     def _connection(self, words: set[bytes]) -> None:
         """Whether it stays, and which fields are for this hop only."""
@@ -189,6 +232,18 @@ def _check_size(raw: bytes) -> None:
     too_long = len(raw) > MAX_FIELD and max(map(len, raw.split(b"\r\n")[1:])) > MAX_FIELD
     if too_many or too_long or len(raw) > MAX_HEAD:
         raise Refusal(fields_too_large())
+
+
+def asked_priority(before: int | None, value: bytes) -> int:
+    """The number in x-tidegate-priority; Refusal where it is none that is allowed, or the second one."""
+    priority = int(value) if _PRIORITY.fullmatch(value) else LAST_PRIORITY + 1
+    if before is not None or not FIRST_PRIORITY <= priority <= LAST_PRIORITY:
+        message = (
+            f"x-tidegate-priority: must be one whole number from {FIRST_PRIORITY} (runs first) "
+            f"to {LAST_PRIORITY} (runs last)"
+        )
+        raise Refusal(errors.invalid(message))
+    return priority
 
 
 def version_not_supported() -> ApiError:

@@ -74,7 +74,8 @@ class Gateway:
             await self.fleet.mesh.start()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self._sweep())]
         traffic.alive = lambda: not any(task.done() for task in self._tasks)
-        _log.info("listening: traffic on port %d, admin on port %d", self.port, self.admin_port)
+        form = "listening: traffic on port %d, admin on port %d, the data path is %s"
+        _log.info(form, self.port, self.admin_port, data_path())
         return self
 
     async def __aexit__(
@@ -155,3 +156,9 @@ async def serve(settings: GatewaySettings, substrate: Substrate, peers: PeerSour
 def _to_stdout(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def data_path() -> str:
+    """Whether this process runs the data path as C extensions: ``compiled`` or ``interpreted``."""
+    file = sys.modules[Exchange.__module__].__file__ or ""
+    return "interpreted" if file.endswith(".py") else "compiled"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.arbiter import Arbiter
 from tidegate.domain.coldstart import STAGES, ColdStart
+from tidegate.domain.ejection import Ejections
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
+from tidegate.domain.mesh_words import Finding
 from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
-from tidegate.gateway import metrics
+from tidegate.gateway import families
+from tidegate.gateway.families import Family
 from tidegate.gateway.local_arbiter import LocalArbiter
 from tidegate.gateway.mesh import Mesh
-from tidegate.gateway.metrics import Family, Meters
+from tidegate.gateway.metrics import Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.settings import GatewaySettings
@@ -46,7 +50,7 @@ class Service:
 
     def __init__(self, view: ServiceView, shared: Shared) -> None:
         self.key = view.config.key
-        self.text = str(self.key).encode()  # as the access log has it
+        self.text = str(self.key)  # as the access log has it
         self.view = view
         self.arrivals = 0
         self.last_active: float | None = None
@@ -60,15 +64,15 @@ class Service:
         self._time = shared.time
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
-        self._suspect: set[EndpointKey] = set()  # failed us; only a probe makes it good again
+        self.ejections = Ejections()  # failed us; only a probe brings them back
         self._draining: set[EndpointKey] = set()  # said so: only a process that takes their place is good
         self.update(view)
 
     def _own_queue(self, config: ServiceConfig, shared: Shared) -> LocalArbiter:
         if shared.mesh is None:
             return LocalArbiter(config, shared.time, self._someone_waits)
-        queue = SharedArbiter(config, shared.time, self._someone_waits, self._suspected_elsewhere)
-        remote = RemoteArbiter(config, queue.flow.clock, shared.time)
+        queue = SharedArbiter(config, shared.time, self._someone_waits, self._found_elsewhere)
+        remote = RemoteArbiter(config, queue.flow.clock, shared.time, self._tried_elsewhere)
         self.seat = shared.mesh.take_seat(queue, remote, self._ask_there)
         return queue
 
@@ -90,13 +94,13 @@ class Service:
         """The queue's state, to be read only."""
         return self._local.flow
 
-    def _gauges(self) -> dict[Family, float]:
+    def _gauges(self) -> dict[Family, int]:
         """The sum over all gateways is the truth: one has the queue, and the others have nothing."""
         flow = self.flow
         if not self.arbitrates:
-            return {metrics.DEPTH: 0, metrics.IN_FLIGHT: 0, metrics.PENDING: 0}
+            return {families.DEPTH: 0, families.IN_FLIGHT: 0, families.PENDING: 0}
         pending = flow.reading + flow.waiting
-        return {metrics.DEPTH: flow.depth, metrics.IN_FLIGHT: flow.in_flight, metrics.PENDING: pending}
+        return {families.DEPTH: flow.depth, families.IN_FLIGHT: flow.in_flight, families.PENDING: pending}
 
     # -- the substrate's view
 
@@ -111,7 +115,7 @@ class Service:
         for key in gone:
             self._pools.pop(key).retire()
         self._answered &= new.keys()
-        self._suspect &= new.keys()
+        self.ejections.keep(new.keys())
         self._draining &= new.keys()
         if self.seat is not None:
             self.seat.remote.config = view.config
@@ -135,8 +139,8 @@ class Service:
     def _choose_endpoints(self) -> None:
         usable, unproven = [], set()
         for key, worker in candidates(self.view).items():
-            trusted = worker.ready and key not in self._suspect and key not in self._draining
-            if key in self._answered or trusted:
+            distrusted = key in self._draining or self.ejections.is_out(key)
+            if not distrusted and (key in self._answered or worker.ready):
                 usable.append(key)
             else:
                 unproven.add(key)
@@ -145,7 +149,7 @@ class Service:
                 self._pools[key] = Pool(key, self._shared.settings, self._time)
         if usable and self.cold_start is not None:
             self._cold_start_reached("loaded")
-        self._local.set_endpoints(usable)
+        self._local.set_endpoints(usable, self.ejections.on_trial())
         self._shared.prober.want(self, unproven)
 
     # -- what the prober and the requests learn
@@ -163,35 +167,57 @@ class Service:
         it is gone; what answers there afterwards is another process."""
         if not answers:
             self._draining.discard(key)
+        elif key in self._draining:
             return False
-        if key in self._draining:
+        if not self.ejections.probed(key, answers=answers, now=self._time()):
             return False
         if key in candidates(self.view):
             self._answered.add(key)
-            self._suspect.discard(key)
             self._choose_endpoints()
         return True
 
-    def endpoint_failed(self, key: EndpointKey) -> None:
-        """A request met a worker that does not answer: nothing new goes there before a probe succeeds."""
-        self._tell_arbiter(key, drains=False)
-        self._fails(key)
+    def endpoint_failed(self, key: EndpointKey, dispatched: float, reason: str) -> None:
+        """A request met a worker that does not answer: nothing new goes there before a probe succeeds, and
+        where that was the case before, not before a while has passed either."""
+        if key not in candidates(self.view):
+            return
+        self._tell_arbiter(key, Finding.FAILED, self._time() - dispatched)
+        seconds = self.ejections.failed(key, dispatched, self._time(), random.random())  # noqa: S311
+        if seconds is None:
+            return
+        text = "%s: endpoint %s:%d is out until a probe answers, and for %.1f s at least: %s"
+        _log.warning(text, self.key, key.host, key.port, seconds, reason)
+        self._answered.discard(key)
+        self._choose_endpoints()
 
-    def _tell_arbiter(self, key: EndpointKey, *, drains: bool) -> None:
+    def _tell_arbiter(self, key: EndpointKey, finding: Finding, age: float = 0.0) -> None:
         if self.seat is not None and not self.seat.here:
-            self.seat.remote.suspect(key, drains=drains)
+            self.seat.remote.found(key, finding, age)
 
-    def _suspected_elsewhere(self, key: EndpointKey, drains: bool) -> None:
-        """A request that another gateway holds met such a worker."""
-        if drains:
-            self._drains(key)
+    def _found_elsewhere(self, key: EndpointKey, finding: Finding, age: float) -> None:
+        """What a request that another gateway holds met; ``age``: seconds since it was dispatched."""
+        dispatched = self._time() - age
+        if finding is Finding.DRAINS:
+            self.endpoint_drains(key)
+        elif finding is Finding.FAILED:
+            self.endpoint_failed(key, dispatched, "another gateway says so")
         else:
-            self._fails(key)
+            self.endpoint_answered(key, 200, dispatched)
 
-    def _fails(self, key: EndpointKey) -> None:
+    def _tried_elsewhere(self, key: EndpointKey) -> None:
+        """The arbiter has this endpoint on trial, and waits for the answer that a request of ours gets."""
         if key in candidates(self.view):
-            self._answered.discard(key)
-            self._suspect.add(key)
+            self.ejections.begin_trial(key)
+
+    def endpoint_answered(self, key: EndpointKey, status: int, dispatched: float) -> None:
+        """An answer has begun: to be told of errors, and of every answer while ``ejections`` has records."""
+        trial = self.ejections.on_trial()
+        alone = len(self.flow.endpoints) < 2
+        if self.ejections.answered(key, status, dispatched, alone=alone):
+            self.endpoint_failed(key, dispatched, f"it answers {status} again and again")
+        elif key in trial and key not in self.ejections.on_trial():
+            _log.info("%s: endpoint %s:%d answers again", self.key, key.host, key.port)
+            self._tell_arbiter(key, Finding.ANSWERED, self._time() - dispatched)
             self._choose_endpoints()
 
     @property
@@ -201,10 +227,7 @@ class Service:
 
     def endpoint_drains(self, key: EndpointKey) -> None:
         """A request met a worker that is about to stop, before the substrate told of it."""
-        self._tell_arbiter(key, drains=True)
-        self._drains(key)
-
-    def _drains(self, key: EndpointKey) -> None:
+        self._tell_arbiter(key, Finding.DRAINS)
         if key in candidates(self.view):
             self._answered.discard(key)
             self._draining.add(key)

@@ -43,7 +43,19 @@ class GatewaySettings:
     """After a refusal: the longest silence while the client still sends. 30 s in all."""
 
     connect_timeout: float = 3.0
-    """For a TCP connection to a worker; then another worker is tried."""
+    """For a TCP connection to a worker; then the request waits for another one. 0: the kernel's own limit,
+    some two minutes on Linux."""
+
+    first_byte_timeout: float = 0.0
+    """From dispatch to the head of the answer; then the worker has failed, and the request may go to another.
+    0: none of its own, and ``queue.executionTimeoutSeconds`` holds. That is the default, because the head of
+    an answer that does not stream comes when the whole answer is done."""
+
+    silence_timeout: float = 120.0
+    """Between two pieces of an answer's body; then a stream ends with an error event, as if the worker died.
+    It begins with the first piece: a long prompt before it is work, not silence. An engine on CPU may stop
+    its streams for the prefill of one more prompt, 4,096 tokens at 50 a second being 82 s. 0: none of its
+    own, and ``queue.executionTimeoutSeconds`` holds."""
 
     upstream_idle_timeout: float = 4.0
     """How long an unused connection to a worker is kept; below the 5 s after which vLLM closes it."""

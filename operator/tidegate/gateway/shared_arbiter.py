@@ -6,26 +6,27 @@ from collections.abc import Callable, Iterable
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, EndpointKey, Stage, Ticket, Verdict
+from tidegate.domain.mesh_words import Finding
 from tidegate.domain.service import ServiceConfig
 from tidegate.domain.shared_flow import Held, SharedFlow
 from tidegate.gateway.local_arbiter import LocalArbiter
 
-Suspicion = Callable[[EndpointKey, bool], None]
+Found = Callable[[EndpointKey, Finding, float], None]
 
 
 class SharedArbiter(LocalArbiter):
-    """The Home of a seat. ``suspicion`` hears of endpoints that failed another gateway, or drain."""
+    """The Home of a seat. ``found`` hears what other gateways meet at endpoints."""
 
     def __init__(
         self,
         config: ServiceConfig,
         time: Callable[[], float],
         waiting: Callable[[], None],
-        suspicion: Suspicion,
+        found: Found,
     ) -> None:
         self.shared = SharedFlow(config, time())
         super().__init__(config, time, waiting, self.shared)
-        self._suspicion = suspicion
+        self._found = found
 
     @property
     def busy(self) -> bool:
@@ -67,6 +68,6 @@ class SharedArbiter(LocalArbiter):
         elif ticket.endpoint is not None:
             ticket.waiter.granted(ticket.endpoint)
 
-    def suspect(self, endpoint: EndpointKey, *, drains: bool) -> None:
+    def found(self, endpoint: EndpointKey, finding: Finding, age: float) -> None:
         """See Home."""
-        self._suspicion(endpoint, drains)
+        self._found(endpoint, finding, age)

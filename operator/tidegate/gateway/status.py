@@ -14,11 +14,11 @@ def status(traffic: Traffic) -> dict[str, object]:
         "ready": traffic.fleet.synced_once and not traffic.draining,
         "connections": len(traffic.connections),
         **peers,
-        "services": [_service(service) for service in traffic.fleet.services.values()],
+        "services": [_service(service, traffic.time()) for service in traffic.fleet.services.values()],
     }
 
 
-def _service(service: Service) -> dict[str, object]:
+def _service(service: Service, now: float) -> dict[str, object]:
     flow, config = service.flow, service.config
     return {
         "service": str(service.key),
@@ -33,11 +33,26 @@ def _service(service: Service) -> dict[str, object]:
         "arrivals": service.arrivals,
         "idleSeconds": service.demand()["idleSeconds"],
         "endpoints": [
-            {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight} for e in flow.endpoints
+            {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight, "limit": e.limit}
+            for e in flow.endpoints
         ],
+        "ejected": _ejected(service, now),
         "wakeRefused": flow.wake_refusal,
         "lastColdStart": _cold_start(service),
     }
+
+
+def _ejected(service: Service, now: float) -> list[dict[str, object]]:
+    """The endpoints that are out (``untilSeconds``: not before that many have passed) or on trial (null)."""
+    return [
+        {
+            "address": f"{key.host}:{key.port}",
+            "failures": record.failures,
+            "untilSeconds": round(max(0.0, record.until - now), 3) if record.out else None,
+        }
+        for key, record in service.ejections.records.items()
+        if record.out or record.failures > 1
+    ]
 
 
 def _cold_start(service: Service) -> dict[str, float] | None:

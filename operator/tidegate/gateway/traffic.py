@@ -6,12 +6,11 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import Ticket
-from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
@@ -24,6 +23,7 @@ from tidegate.gateway.local_answers import answer_locally
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.tunnel import Tunnel
 
 _SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
 
@@ -48,9 +48,9 @@ class Traffic:
         self._ids = itertools.count(1)
         self._id_form = os.urandom(6).hex().encode() + b"-%x"
 
-    def connection(self) -> ClientConnection:
+    def connection(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        return ClientConnection(self, self.time)
+        return cast(asyncio.Protocol, ClientConnection(self, self.time))
 
     # -- Host
 
@@ -64,12 +64,13 @@ class Traffic:
             local = answer_locally(self, connection, request)
             if local is not None:
                 return local
+            if request.head.websocket:
+                return Tunnel(self, connection, request, self.time())
         return Exchange(self, connection, request, self.time())
 
     def refused(self, _request: Request | None, error: ApiError) -> None:
         """See Host."""
-        self.books.nowhere.request(Outcome.REJECTED_INVALID, error.status)
-        self.books.nowhere.rejected("invalid")
+        self.books.refused(error)
 
     # -- for the exchanges
 

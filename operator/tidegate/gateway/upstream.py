@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import httptools
 
 from tidegate.gateway.answer import AnswerHead
-from tidegate.gateway.heads import without_length
+from tidegate.gateway.heads import SameHead
+from tidegate.gateway.usage import TAIL
 
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
+MAX_INTERIMS = 100  # 1xx answers before the answer
 ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a copy costs less than a write
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
+_CHUNKED_EVENT_ENDS = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
+_INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
+
+
+# Takes the transport of a worker that has switched protocols, its 101's head, and the bytes behind it.
+Switch: TypeAlias = Callable[[asyncio.Transport, bytes, bytes], None]
 
 
 class Receiver(Protocol):
@@ -39,24 +48,36 @@ class Receiver(Protocol):
         ...
 
 
-class Upstream(asyncio.Protocol):
-    """A connection to a worker. Idle in its pool, or working for exactly one request."""
+class Upstream:
+    """A connection to a worker. Idle in its pool, or working for exactly one request.
+
+    An asyncio protocol by its methods; a compiled class has no base that is not compiled too.
+    """
 
     __slots__ = (
         "_begun",
         "_ended",
         "_head",
+        "_heard",
+        "_heard_at",
+        "_interims",
         "_known",
-        "_known_raw",
+        "_large",
         "_last",
-        "_parser",
+        "_left",
+        "_llhttp",
         "_paused",
         "_raw",
         "_released",
+        "_same",
+        "_second",
+        "_send",
+        "_third",
         "answers",
         "idle_since",
         "on_chunk_complete",
         "on_chunk_header",
+        "on_switch",
         "receiver",
         "transport",
         "usable",
@@ -68,13 +89,20 @@ class Upstream(asyncio.Protocol):
         # llhttp calls these for each chunk of each stream; a count in C costs least.
         self.on_chunk_header: Callable[[], int] = count().__next__
         self.on_chunk_complete: Callable[[], int] = count().__next__
-        self._parser = httptools.HttpResponseParser(self)
+        self._llhttp: Callable[[bytes], None] = httptools.HttpResponseParser(self).feed_data
         self._head: AnswerHead | None = None
         self._known: AnswerHead | None = None  # the latest that was read
-        self._raw = self._last = self._known_raw = b""
-        self._begun = 0
+        self._same: SameHead | None = None  # what that was read from
+        self._raw = b""
+        self._last = self._second = self._third = b""  # what was read last, before it, and before that
+        self._left = 0  # bytes of the body that are to come, where they are counted here instead of by llhttp
+        self._heard = b""  # what ``_last`` was when the sweep last found it changed
+        self._heard_at = 0.0
+        self._begun = self._interims = 0
         self._ended = self._paused = False
+        self._large = False  # a request too large for one write was sent: some of it may not have left
         self.receiver: Receiver | None = None
+        self.on_switch: Switch | None = None  # for a 101 where the request asked for it
         self.usable = False  # for the next request
         self.answers = 0
         self.idle_since = 0.0
@@ -85,16 +113,31 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The worker accepted."""
         self.transport = cast(asyncio.Transport, transport)
+        self._send: Callable[[bytes], None] = self.transport.write
         self.usable = True
+
+    def eof_received(self) -> None:
+        """The worker sends no more; the transport closes itself after this."""
+        self.usable = False
+
+    def pause_writing(self) -> None:
+        """A request is sent whole: there is nothing to pause."""
+
+    def resume_writing(self) -> None:
+        """See pause_writing."""
 
     def data_received(self, data: bytes) -> None:
         """The hot path: one read of a stream is one write to the client."""
-        if self._head is not None:
+        if self._left:
+            self._counted(data)
+        elif self._head is not None:
             try:
-                self._parser.feed_data(data)
+                self._llhttp(data)
             except httptools.HttpParserError as error:
                 self._break(f"the worker's answer is not valid HTTP: {error}")
                 return
+            self._third = self._second
+            self._second = self._last
             self._last = data
             self.write(data)
             if self._ended:
@@ -107,31 +150,36 @@ class Upstream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker closed, or the connection broke, or we closed."""
         self.usable = False
-        del self._parser  # it points back here
+        self._llhttp = _nowhere  # llhttp points back here
         if self.receiver is None:
             self._released(self)
         elif self._head is not None and exc is None and self._head.until_close:
             self._finish()
         else:
-            self._break("the worker closed the connection" if exc is None else f"the connection broke: {exc}")
+            unused = self.answers > 0 and not (self._begun or self._interims or self._raw)
+            text = "the worker closed the connection" if exc is None else f"the connection broke: {exc}"
+            self._break(text, unused=unused)
 
     # -- for the pool and the request
 
     def send(self, receiver: Receiver, head: bytes, body: bytes) -> None:
         """Sends a request; its answer goes to ``receiver``."""
         self.receiver = receiver
-        self._begun, self._ended = 0, False
+        self._begun = self._interims = 0
+        self._ended = False
         if len(body) < ONE_WRITE:
-            self.transport.write(head + body)
+            self._send(head + body)
         else:
-            self.transport.write(head)
-            self.transport.write(body)
+            self._large = True
+            self._send(head)
+            self._send(body)
 
     def close(self) -> None:
         """Closes at once: the worker sees that its client has gone, and stops working for it."""
         self.usable = False
         self.receiver = None
         self.write = _nowhere
+        self._left = 0
         self.transport.abort()
 
     def pause(self) -> None:
@@ -146,10 +194,22 @@ class Upstream(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
 
+    def heard(self, now: float) -> float:
+        """When the latest bytes of the answer came, as far as calls of this can tell: it is late by the time
+        between two calls. While the client does not read, nothing is expected to come."""
+        if self._last is not self._heard or self._paused:
+            self._heard, self._heard_at = self._last, now
+        return self._heard_at
+
     @property
-    def chunked(self) -> bool:
-        """The answer under way is chunked."""
-        return self._head is not None and self._head.chunked
+    def head(self) -> AnswerHead | None:
+        """The head of the answer under way; None before it is there."""
+        return self._head
+
+    def between_events(self) -> bool:
+        """True where what was passed on is known to end with a whole event of a stream of events."""
+        chunked = self._head is not None and self._head.chunked
+        return self._last.endswith(_CHUNKED_EVENT_ENDS if chunked else _EVENT_ENDS)
 
     def between_chunks(self) -> bool:
         """True where a chunk of our own may follow what was passed on. To be asked once, at the end.
@@ -158,47 +218,116 @@ class Upstream(asyncio.Protocol):
         """
         return self.on_chunk_header() == self.on_chunk_complete() and self._last.endswith(b"\n")
 
+    def tail(self) -> bytes:
+        """The last bytes of the answer, ``TAIL`` at most, of its last three reads. Asked once, at the end.
+
+        vLLM writes the usage of a stream, its [DONE] and the last chunk one by one.
+        """
+        last = self._last
+        if len(last) < TAIL:
+            last = self._third[-TAIL:] + self._second[-TAIL:] + last
+        return last[-TAIL:]
+
     # -- reading an answer
 
     def _read_head(self, receiver: Receiver, data: bytes) -> None:
         raw = self._raw + data if self._raw else data
-        end = raw.find(b"\r\n\r\n") + 4
-        if end < 4:
-            self._raw = raw
-            if len(raw) > MAX_HEAD:
-                self._break(f"the head of the worker's answer is over {MAX_HEAD} bytes")
+        if self._again(receiver, raw):
             return
         self._raw = b""
-        interim = raw.startswith(b"HTTP/1.1 1")
+        while (end := raw.find(b"\r\n\r\n") + 4) >= 4:
+            interim = raw.startswith(_INTERIM)
+            if self.on_switch is not None and raw.startswith(b"HTTP/1.1 101 "):
+                self._switch(self.on_switch, raw[:end], raw[end:])
+                return
+            try:
+                self._llhttp(raw[:end] if interim else raw)
+                head = self._understand(raw[:end])
+            except httptools.HttpParserUpgrade:
+                self._break("the worker switched protocols, which nobody asked for")
+                return
+            except (httptools.HttpParserError, ValueError) as error:
+                self._break(f"the worker's answer is not valid HTTP: {error}")
+                return
+            if not interim:
+                self._answer(receiver, head, raw, end)
+                return
+            if not self._skip_interim():
+                return
+            raw = raw[end:]
+        self._raw = raw
+        if len(raw) > MAX_HEAD:
+            self._break(f"the head of the worker's answer is over {MAX_HEAD} bytes")
+
+    def _switch(self, switched: Switch, raw: bytes, rest: bytes) -> None:
+        """The connection is no HTTP any more, and belongs to who asked for that."""
         try:
-            self._parser.feed_data(raw[:end] if interim else raw)
-            head = self._understand(raw[:end])
-        except (httptools.HttpParserError, ValueError) as error:
+            self._llhttp(raw)
+        except httptools.HttpParserUpgrade:
+            self.receiver = None
+            switched(self.transport, raw, rest)
+        except httptools.HttpParserError as error:
             self._break(f"the worker's answer is not valid HTTP: {error}")
-            return
-        if interim:
-            self._skip_interim(receiver, head, raw[end:])
-        elif head.draining:
+        else:
+            self._break("the worker's 101 names no protocol")
+
+    def _answer(self, receiver: Receiver, head: AnswerHead, raw: bytes, end: int) -> None:
+        if head.draining:
             self.close()
             self._released(self)
             receiver.worker_drains()
         else:
             self._pass_on(receiver, head, raw, end)
 
+    def _again(self, receiver: Receiver, raw: bytes) -> bool:
+        """The usual case, in a tenth of the steps: the head of the answer before, its length apart.
+
+        llhttp stands between two messages before it and after it, so it need not see this one: it has judged
+        the head, and of a body with a Content-Length it would only count the bytes.
+        """
+        head, same = self._known, self._same
+        if head is None or same is None or not head.counted or receiver.head_only:
+            return False
+        end = same.end_in(raw)
+        left = (same.length or 0) - (len(raw) - end)
+        if not end or left < 0:
+            return False
+        self._raw = b""
+        self._begun, self._left = 1, left
+        self._head, self._last = head, raw
+        receiver.answer_began(self, head, raw[:end], raw[end:])
+        if not left:
+            self._finish()
+        return True
+
+    def _counted(self, data: bytes) -> None:
+        """More of a body of which the length is known."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._left = 0
+            self._break("the worker's answer is longer than its Content-Length")
+            return
+        self._third = self._second
+        self._second = self._last
+        self._last = data
+        self.write(data)
+        if not self._left:
+            self._finish()
+
     def _understand(self, raw: bytes) -> AnswerHead:
         """Reads a head; one like the connection's last is not read again."""
-        _, rest = without_length(raw)
-        if rest != self._known_raw or self._known is None:
-            self._known, self._known_raw = AnswerHead(raw), rest
+        same = self._same
+        if self._known is None or same is None or same.end_in(raw) != len(raw):
+            self._known, self._same = AnswerHead(raw), SameHead(raw)
         return self._known
 
-    def _skip_interim(self, receiver: Receiver, head: AnswerHead, rest: bytes) -> None:
-        """100 and 103 are for this hop; 101 was not asked for."""
+    def _skip_interim(self) -> bool:
+        """100 and 103 are for this hop. False where the connection is broken."""
         self._begun, self._ended = 0, False
-        if head.status == 101:
-            self._break("the worker switched protocols, which nobody asked for")
-        elif rest:
-            self._read_head(receiver, rest)
+        self._interims += 1
+        if self._interims > MAX_INTERIMS:
+            self._break(f"the worker sent more than {MAX_INTERIMS} interim answers")
+        return self.receiver is not None
 
     def _pass_on(self, receiver: Receiver, head: AnswerHead, raw: bytes, end: int) -> None:
         self._head, self._last = head, raw
@@ -217,15 +346,19 @@ class Upstream(asyncio.Protocol):
         self.answers += 1
         if self._paused:
             self.resume()
+        if self._large and self.transport.get_write_buffer_size():
+            self.usable = False  # it answered before it had the whole request
+        self._large = False
         if not self.usable:
             self.transport.abort()
         self._released(self)
         if receiver is not None:
             receiver.answer_ended()
+        self._last = self._second = self._third = b""
 
-    def _break(self, reason: str) -> None:
+    def _break(self, reason: str, *, unused: bool = False) -> None:
         receiver = self.receiver
-        unused = self.answers > 0 and not self._begun and not self._raw
+        self._left = 0
         self.close()
         self._released(self)
         if receiver is not None:

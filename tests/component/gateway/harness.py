@@ -16,7 +16,7 @@ import httpx
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView, Worker
 from tidegate.gateway.accesslog import AccessLog
-from tidegate.gateway.metrics import FAMILIES
+from tidegate.gateway.families import FAMILIES
 from tidegate.gateway.server import Gateway
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Sink

@@ -95,6 +95,29 @@ async def test_status_says_what_a_service_holds_and_why_it_cannot_be_woken() -> 
     assert (service["workerState"], service["wakeRefused"]) == ("idle", "no rights")
 
 
+async def test_head_is_answered_as_get_without_the_body_on_every_path_of_both_ports() -> None:
+    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+        admin = [f":{running.admin_port}/{path}" for path in ("healthz", "readyz", "status", "metrics")]
+        paths = ("healthz", "readyz", "health", "team-a/qwen/health", "v1/models", "v1/models/m")
+        for url in (*admin, *(f":{running.port}/{path}" for path in paths)):
+            got = await client.get(f"http://127.0.0.1{url}")
+            head = await client.head(f"http://127.0.0.1{url}")
+            assert (head.status_code, head.content, head.headers) == (200, b"", got.headers)
+            assert got.content
+
+
+async def test_health_says_what_the_workers_do_of_all_services_or_of_one() -> None:
+    substrate = HandSubstrate(ServiceView(config()), ServiceView(config(OTHER, suspended=True)))
+    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{running.port}"
+        paths = ("/health", "/team-a/qwen/health", "/team-b/other/health")
+        said = [(await client.get(url + path)).json() for path in paths]
+        by_host = (await client.get(f"{url}/health", headers={"host": "other.team-b"})).json()
+    assert said[0] == {"status": "ok", "worker_state": "idle", "batch_window_ms": 0}
+    assert [one["worker_state"] for one in said] == ["idle", "idle", "suspended"]
+    assert by_host == said[2]
+
+
 async def test_the_admin_port_serves_no_api_and_the_traffic_port_no_metrics() -> None:
     async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
         admin = await client.post(
@@ -115,7 +138,7 @@ async def test_a_defect_in_one_sweep_is_logged_and_the_next_sweep_comes(
         raise RuntimeError("a defect")
 
     async with gateway(HandSubstrate()) as running:
-        monkeypatch.setattr(running.traffic, "sweep", broken)
+        monkeypatch.setattr(running.admin, "sweep", broken)
         await until(lambda: sweeps >= 2)
     record = next(r for r in caplog.records if r.levelname == "ERROR")
     assert record.exc_info is not None
@@ -146,7 +169,7 @@ async def test_health_fails_when_a_task_that_the_gateway_needs_has_ended(
         raise asyncio.CancelledError
 
     async with gateway(HandSubstrate()) as running, httpx.AsyncClient() as client:
-        monkeypatch.setattr(running.traffic, "sweep", fatal)
+        monkeypatch.setattr(running.admin, "sweep", fatal)
         await until(lambda: not running.traffic.alive())
         for port in (running.port, running.admin_port):
             assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 500

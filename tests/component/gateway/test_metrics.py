@@ -24,6 +24,7 @@ from tests.component.gateway.harness import (
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey, ServiceView
 from tidegate.gateway.server import Gateway
+from tidegate.gateway.usage import Usage
 
 CHAT = {"model": "m", "messages": [], "max_tokens": 3}
 
@@ -37,11 +38,12 @@ def used(running: Gateway) -> None:
     """Every service has every series that it can have: the most that a scrape can cost."""
     for service in running.fleet.services.values():
         for start in (0, 1):
-            service.meters.timings(start, 0.1, 2.5, 2.6)
-            service.meters.first_token(start, 0.3)
+            service.meters.timings(start, 0.0, 0.1, 2.6)
+            service.meters.stream(start, 0.3, 40, 2.3)
         for outcome, status in ((Outcome.COMPLETED, 200), (Outcome.CLIENT_GONE, 499)):
             service.meters.request(outcome, status)
         service.meters.rejected("depth")
+        service.meters.tokens(Usage(prompt_tokens=12, completion_tokens=40))
         service.meters.woken()
         service.meters.cold_start(dict.fromkeys(("created", "scheduled", "started", "loaded"), 1.0))
 

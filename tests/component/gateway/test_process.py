@@ -44,10 +44,10 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def process(file: Path) -> AsyncIterator[Running]:
+async def process(file: Path, *arguments: str) -> AsyncIterator[Running]:
     """``tidegate gateway --file`` on free ports."""
     running = await asyncio.create_subprocess_exec(
-        *(*COMMAND, "--file", str(file)),
+        *(*COMMAND, "--file", str(file), *arguments),
         *("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

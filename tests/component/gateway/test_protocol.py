@@ -113,6 +113,7 @@ async def test_hop_by_hop_fields_stay_here_and_everything_else_reaches_the_worke
                 "TE: trailers",
                 "Upgrade: h2c",
                 "X-Thing: 1",
+                "X-Tidegate-Priority: 5",
             )
             writer.write(post(CHAT, "/team-a/qwen/v1/chat/completions?x=1", *fields))
             assert (await read_answer(reader)).status == 200
@@ -121,7 +122,7 @@ async def test_hop_by_hop_fields_stay_here_and_everything_else_reaches_the_worke
     assert "Authorization: Bearer key\r\n" in head
     assert "traceparent: 00-1-2-03\r\n" in head
     assert "X-Thing: 1\r\n" in head
-    for gone in ("x-mine", "keep-alive", "te:", "upgrade", "connection"):
+    for gone in ("x-mine", "keep-alive", "te:", "upgrade", "connection", "x-tidegate"):
         assert gone not in head.lower()
 
 

@@ -188,13 +188,13 @@ async def test_a_worker_that_refuses_connections_is_left_until_a_probe_answers()
 
 async def test_an_idle_connection_that_the_worker_closes_under_a_request_costs_it_no_try() -> None:
     """Each connection answers once, and closes when it is used again: the race of a keep-alive limit."""
-    used: set[int] = set()
+    used: set[asyncio.StreamWriter] = set()  # themselves: a number of one that is gone may come again
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if id(writer) in used:
+        if writer in used:
             writer.close()
         else:
-            used.add(id(writer))
+            used.add(writer)
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
 
     async with scripted(answer) as port:

@@ -38,6 +38,7 @@ def test_every_field_of_the_data_path_is_read() -> None:
             "executionTimeoutSeconds": 9,
             "retryAfterSeconds": 10,
         },
+        routing={"policy": "PrefixAffinity", "retryUnstarted": False},
     )
     assert parse_service_config(raw) == ServiceConfig(
         key=ServiceKey("team", "qwen"),
@@ -52,6 +53,8 @@ def test_every_field_of_the_data_path_is_read() -> None:
         execution_timeout_seconds=9,
         retry_after_seconds=10,
         suspended=True,
+        prefix_affinity=True,
+        retry_unstarted=False,
     )
 
 
@@ -94,6 +97,7 @@ def test_a_defaulted_limit_follows_the_installation_and_the_users_stands() -> No
         ({"replicas": 2}, "scaling.mode"),
         ({"scaling": {"mode": "External"}}, "replicas must be set"),
         ({"cpuIsolation": "Sometimes"}, "spec.cpuIsolation"),
+        ({"routing": {"policy": "RoundRobin"}}, "spec.routing.policy"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_field(spec: Json, sentence: str) -> None:

@@ -82,6 +82,8 @@ def test_only_the_documented_defaults_are_defaulted() -> None:
         ".spec.queue.maxBytes": "64Mi",
         ".spec.queue.waitTimeoutSeconds": 120,
         ".spec.queue.executionTimeoutSeconds": 300,
+        ".spec.routing.policy": "LeastInFlight",
+        ".spec.routing.retryUnstarted": True,
     }
 
 

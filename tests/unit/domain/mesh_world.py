@@ -11,7 +11,7 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.domain.arbiter import Arbiter
 from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket, Verdict
 from tidegate.domain.membership import Membership, MembersWaiter
-from tidegate.domain.mesh_words import ToArbiter
+from tidegate.domain.mesh_words import Finding, ToArbiter
 from tidegate.domain.peers import Link, View
 from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
@@ -118,8 +118,8 @@ class Home:
             elif ticket.endpoint is not None:
                 ticket.waiter.granted(ticket.endpoint)
 
-    def suspect(self, _endpoint: EndpointKey, *, drains: bool) -> None:
-        assert not drains
+    def found(self, endpoint: EndpointKey, finding: Finding, age: float) -> None:
+        raise AssertionError((endpoint, finding, age))
 
 
 class Wire:
@@ -206,8 +206,8 @@ class Wire:
     def done(self, _service: int, number: int) -> None:
         self._to("done", number)
 
-    def suspect(self, _service: int, _endpoint: EndpointKey, *, drains: bool) -> None:
-        assert not drains
+    def found(self, service: int, endpoint: EndpointKey, finding: Finding, age: float) -> None:
+        raise AssertionError((service, endpoint, finding, age))
 
     # -- ToMember
 
@@ -221,7 +221,7 @@ class Wire:
     def unknown(self, _service: int) -> None: ...
 
     def go(self, _service: int, number: int, endpoint: Endpoint, depth: int, cold_wait: float) -> None:
-        self._answer("go", number, ENDPOINTS.index(endpoint.key), depth, cold_wait)
+        self._answer("go", number, ENDPOINTS.index(endpoint.key), (depth, cold_wait, False))
 
     def admitted(self, _service: int, number: int, depth: int) -> None:
         self._answer("admitted", number, depth)
@@ -246,7 +246,7 @@ class Node:
         self.wires: dict[int, Wire] = {}  # to the others, by slot
         self.requests: list[Request] = []
         self.home = Home(world.time)
-        self.remote = RemoteArbiter(CONFIG, self.home.flow.clock, world.time)
+        self.remote = RemoteArbiter(CONFIG, self.home.flow.clock, world.time, lambda _: None)
         self.seat = Seat(self.home, self.remote, self, world.time)
 
     @property

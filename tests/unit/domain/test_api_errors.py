@@ -31,6 +31,8 @@ ALL = [
     errors.worker_failed(KEY, 3, "reset"),
     errors.worker_died(KEY, "reset"),
     errors.execution_timeout(KEY, 300),
+    errors.worker_answered(400, "no such adapter"),
+    errors.worker_answered(502, "too long"),
 ]
 
 

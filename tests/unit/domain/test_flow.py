@@ -32,8 +32,8 @@ def flow(*keys: EndpointKey, now: float = 0.0, **changes: object) -> Flow:
     return made
 
 
-def ask(queue: Flow, now: float = 0.0, size: int = 0) -> tuple[Ticket, object]:
-    ticket = Ticket(Silent(), size)
+def ask(queue: Flow, now: float = 0.0, size: int = 0, priority: int = 0) -> tuple[Ticket, object]:
+    ticket = Ticket(Silent(), size, priority)
     return ticket, queue.ask(ticket, now, body_read=True)
 
 
@@ -187,3 +187,96 @@ def test_an_endpoint_that_goes_and_comes_back_still_counts_what_runs_on_it() -> 
     waiting, verdict = ask(queue, 3.0)
     assert verdict is WAIT
     assert queue.done(running, 4.0) == [waiting]
+
+
+def drained(queue: Flow, running: Ticket) -> list[Ticket]:
+    """Those that run one after the other, each when the one before it has ended."""
+    order = []
+    while granted := queue.done(running, 1000.0):
+        (running,) = granted
+        order.append(running)
+    return order
+
+
+def test_a_smaller_priority_runs_first_and_equals_in_the_order_of_their_arrival() -> None:
+    queue = flow(ONE)
+    running, _ = ask(queue)
+    low, early, late, high = (ask(queue, 1.0, priority=p)[0] for p in (5, 0, 0, -5))
+    assert drained(queue, running) == [high, early, late, low]
+
+
+def test_five_steps_of_priority_are_worth_five_seconds_of_waiting_and_no_more() -> None:
+    queue = flow(ONE)
+    running, _ = ask(queue)
+    low, _ = ask(queue, 10.0, priority=5)
+    passes, _ = ask(queue, 14.9)
+    after, _ = ask(queue, 15.1)
+    assert drained(queue, running) == [passes, low, after]
+
+
+def test_a_priority_that_only_the_body_tells_counts_from_the_arrival() -> None:
+    queue = flow(ONE)
+    running, _ = ask(queue)
+    slow = Ticket(Silent())
+    queue.ask(slow, 1.0, body_read=False)
+    other, _ = ask(queue, 2.0)
+    slow.priority = -1
+    assert queue.body_read(slow, 9.0) is WAIT
+    assert drained(queue, running) == [slow, other]
+
+
+def test_a_ticket_knows_how_deep_the_queue_was_with_it() -> None:
+    queue = flow(ONE)
+    assert [ask(queue)[0].depth for _ in range(3)] == [1, 2, 3]
+
+
+def test_an_endpoint_on_trial_has_one_request_at_a_time_and_a_full_share_afterwards() -> None:
+    queue = flow(max_concurrency=2)
+    queue.set_endpoints((ONE,), 0.0, on_trial={ONE})
+    first, verdict = ask(queue)
+    assert isinstance(verdict, Endpoint)
+    second, third, fourth = (ask(queue)[0] for _ in range(3))
+    assert queue.done(first, 1.0) == [second]
+    assert queue.set_endpoints((ONE,), 2.0) == [third]
+    assert fourth.stage is Stage.WAITING
+
+
+def test_a_changed_spec_leaves_a_trial_a_trial() -> None:
+    queue = flow(max_concurrency=2)
+    queue.set_endpoints((ONE,), 0.0, on_trial={ONE})
+    ask(queue)
+    ask(queue)
+    assert queue.configure(replace(CONFIG, max_concurrency=3)) == []
+    assert queue.in_flight == 1
+
+
+def test_who_waited_for_a_worker_goes_where_its_own_prompt_is_at_home() -> None:
+    """Also where one with another prompt stood before it in the line, and left."""
+    for prefix in range(1, 20):
+        queue = flow(prefix_affinity=True)
+        gone, waits, later = (Ticket(Silent()) for _ in range(3))
+        for ticket, its in ((gone, 99), (waits, prefix), (later, prefix)):
+            ticket.prefix = its
+            queue.ask(ticket, 0.0, body_read=True)
+        queue.done(gone, 1.0)
+        queue.done(later, 1.0)
+        queue.set_endpoints((ONE, TWO), 2.0)
+        again, direct = Ticket(Silent()), flow(ONE, TWO, prefix_affinity=True)
+        again.prefix = prefix
+        verdict = direct.ask(again, 0.0, body_read=True)
+        assert isinstance(verdict, Endpoint)
+        assert waits.endpoint is not None
+        assert waits.endpoint.key == verdict.key
+
+
+def test_affinity_is_obeyed_only_where_the_service_asks_for_it() -> None:
+    queue = flow(ONE, TWO)
+    chosen = set()
+    for _ in range(4):
+        ticket = Ticket(Silent())
+        ticket.prefix = 7
+        verdict = queue.ask(ticket, 0.0, body_read=True)
+        assert isinstance(verdict, Endpoint)
+        chosen.add(verdict.key)
+        queue.done(ticket, 0.0)
+    assert chosen == {ONE, TWO}

@@ -25,6 +25,7 @@ def feed_for_ever(reader: RequestReader, data: bytes) -> None:
         reader.feed(data)
 
 
+WEBSOCKET = b"Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
 REFUSED: list[tuple[str, bytes, int]] = [
     ("HTTP/0.9", b"GET /\r\n\r\n", 505),
     ("no version", b"GET / \r\n" + H + b"\r\n", 400),
@@ -99,7 +100,13 @@ REFUSED: list[tuple[str, bytes, int]] = [
     ("body over the limit", b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 100001\r\n\r\n", 413),
     ("chunked body over the limit", CHUNKED + b"186a1\r\n" + b"x" * 100001 + b"\r\n0\r\n\r\n", 413),
     ("unknown expectation", b"POST / HTTP/1.1\r\n" + H + b"Expect: wonders\r\n\r\n", 417),
-    ("websocket", b"GET / HTTP/1.1\r\n" + H + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
+    ("websocket by POST", b"POST / HTTP/1.1\r\n" + H + WEBSOCKET + b"\r\n", 400),
+    ("websocket by HTTP/1.0", b"GET / HTTP/1.0\r\n" + H + WEBSOCKET + b"\r\n", 400),
+    ("websocket with a body", b"GET / HTTP/1.1\r\n" + H + WEBSOCKET + b"Content-Length: 2\r\n\r\nab", 400),
+    ("websocket with chunks", CHUNKED.replace(b"POST", b"GET").replace(H, H + WEBSOCKET), 400),
+    ("websocket twice", b"GET / HTTP/1.1\r\n" + H + WEBSOCKET + WEBSOCKET + b"\r\n", 400),
+    ("websocket or h2c", b"GET / HTTP/1.1\r\n" + H + WEBSOCKET + b"Upgrade: h2c\r\n\r\n", 400),
+    ("websocket without Connection", b"GET / HTTP/1.1\r\n" + H + b"Upgrade: websocket\r\n\r\n", 400),
 ]
 
 
@@ -185,3 +192,15 @@ def test_an_id_of_the_clients_is_kept_where_it_is_harmless() -> None:
     for sent, kept in ((b"abc-1.2:3", b"abc-1.2:3"), (b'a"b', b""), (b"x" * 129, b"")):
         (request,) = read(b"GET / HTTP/1.1\r\n" + H + b"X-Request-Id: " + sent + b"\r\n\r\n")
         assert request.head.request_id == kept
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_what_comes_behind_a_websockets_handshake_is_kept_and_is_no_request(size: int) -> None:
+    handshake = b"GET /v1/realtime HTTP/1.1\r\n" + H + WEBSOCKET + b"\r\n"
+    data = handshake + b"\x82\x00GET / HTTP/1.1\r\n\r\n"
+    reader = RequestReader(lambda: 0)
+    for start in range(0, len(data), size or len(data)):
+        reader.feed(data[start : start + (size or len(data))])
+    (request,) = reader.requests
+    assert (request.head.websocket, request.complete, request.head.keep_alive) == (True, True, False)
+    assert reader.after == b"\x82\x00GET / HTTP/1.1\r\n\r\n"

@@ -27,6 +27,8 @@ WORKER = "tidegate.local/worker-cpu:dev"
 PYTHON = BaseSystem(("python3", "ca-certificates"))
 NO_BUFFER = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 NOT_SHIPPED = "devcluster"
+CODE = "opt/tidegate"
+BASE_LIBC = "2.36"  # Debian 12's
 
 
 def catalog(repository: Path = REPOSITORY) -> dict[str, Callable[[], Recipe]]:
@@ -39,20 +41,18 @@ def catalog(repository: Path = REPOSITORY) -> dict[str, Callable[[], Recipe]]:
 
 
 def operator_image(repository: Path) -> Recipe:
-    """Operator and gateway: the locked requirements and the package, as in Dockerfile."""
+    """Operator and gateway as in Dockerfile: locked requirements, the package, its data path compiled."""
     requirements, package = repository / "requirements" / "runtime.txt", repository / "operator" / "tidegate"
-    copy = [sys.executable, "-I", str(Path(__file__).with_name("copy_package.py"))]
+    script = repository / "tools" / "compile.py"
     sources = [path for path in sorted(package.iterdir()) if path.name not in (NOT_SHIPPED, "__pycache__")]
     wheels = Filled(
         site_packages(), pip_command(requirements), [requirements], "installing the operator's packages"
     )
-    code = Filled(
-        f"{site_packages()}/tidegate",
-        [*copy, str(package), "{target}", NOT_SHIPPED],
-        sources,
-        "packing the operator",
+    command = [sys.executable, str(script), "{target}", "--or-interpreted", "--libc", BASE_LIBC]
+    code = Filled(CODE, command, [script, *sources], "compiling the operator's image")
+    start = ImageConfig(
+        ["python3", "-m", "tidegate.cli"], env=NO_BUFFER | {"PYTHONPATH": f"/{CODE}"}, user="65532:65532"
     )
-    start = ImageConfig(["python3", "-m", "tidegate.cli"], env=NO_BUFFER, user="65532:65532")
     return Recipe(OPERATOR, PYTHON, [wheels, code], start)
 
 

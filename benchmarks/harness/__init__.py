@@ -1,0 +1,1 @@
+"""What the benchmarks share: processes on their cores, proxies, load, and the report."""
