@@ -21,13 +21,15 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "operator" / "tidegate"
 NOT_SHIPPED = "devcluster"
 COMPILED = {
-    "domain": ("flow", "flow_clock", "flow_rate", "flow_ticket"),
+    "domain": ("balancing", "flow", "flow_clock", "flow_endpoints", "flow_line", "flow_rate", "flow_ticket"),
     "gateway": (
         "answer",
         "body_intake",
         "books",
         "chunks",
+        "comments",
         "connection",
+        "dispatch",
         "endings",
         "exchange",
         "heads",
@@ -37,11 +39,14 @@ COMPILED = {
         "pool",
         "request",
         "request_reader",
+        "priority",
         "response",
         "router",
         "service",
         "traffic",
+        "tunnel",
         "upstream",
+        "usage",
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pstats
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -17,6 +18,7 @@ from harness.stream_scenarios import INTERVAL_MS, STREAMS
 
 TOP = 40
 SAMPLES_PER_SECOND = 500
+_LINE = re.compile(r":\d+\)$")  # of a C function, which py-spy would tell line by line
 
 
 def profile(ground: Ground, plan: Plan, name: str) -> str:
@@ -47,18 +49,19 @@ def _by_samples(file: Path, count: float, cpu: float) -> str:
     total: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, number = line.rpartition(" ")
-        thread, *frames = stack.split(";")
+        thread, *lines = stack.split(";")
+        frames = [_LINE.sub(")", frame) for frame in lines]
         if "MainThread" not in thread or not frames:
             continue  # the thread that writes the access log is mostly asleep
         own[frames[-1]] += int(number)
         total.update(dict.fromkeys(frames, int(number)))
     samples, each = own.total(), cpu / count * 1e6
     head = f"{each:.1f} µs CPU each; {samples} samples\n{'own µs':>8} {'all µs':>8}"
-    lines = (
+    table = (
         f"{n / samples * each:8.2f} {total[frame] / samples * each:8.2f}  {frame}"
         for frame, n in own.most_common(TOP)
     )
-    return "\n".join([head, *lines])
+    return "\n".join([head, *table])
 
 
 def _counted(ground: Ground, plan: Plan, name: str) -> str:

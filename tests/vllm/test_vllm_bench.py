@@ -137,3 +137,28 @@ def test_every_request_of_the_benchmark_completes_and_both_count_the_same_tokens
     # The benchmark also asks for /tokenize, and for the worker's /metrics, which are not for clients.
     assert [line["completion_tokens"] for line in lines if line["path"] == path] == [OUTPUT] * PROMPTS
     assert ours["gateway_requests_total", "200"] == len([line for line in lines if line["code"] == 200])
+
+
+SAY: dict[str, Any] = {"model": "tiny-chat", "messages": [{"role": "user", "content": "How are you?"}]}
+TELLING = {
+    "/v1/chat/completions": {**SAY, "max_tokens": 5},
+    "/v1/completions": {"model": "tiny-chat", "prompt": "How are you?", "max_tokens": 5},
+    "/v1/responses": {"model": "tiny-chat", "input": "How are you?", "max_output_tokens": 5},
+    "/v1/messages": {**SAY, "max_tokens": 5},
+}
+
+
+def test_the_tokens_of_every_api_are_seen_whole_and_streamed(worker: Worker, tmp_path: Path) -> None:
+    with gateway(worker, tmp_path) as (url, _), httpx.Client(base_url=url, timeout=60) as client:
+        for path, body in TELLING.items():
+            options = {"stream_options": {"include_usage": True}} if "completions" in path else {}
+            for more in ({}, {"stream": True, **options}):
+                client.post(path, json={**body, **more}).raise_for_status()
+    lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
+    told = {
+        (line["path"], line["stream"]): (line["prompt_tokens"], line["completion_tokens"]) for line in lines
+    }
+    assert set(told) == {(path, stream) for path in TELLING for stream in (False, True)}
+    for where, (prompt, completion) in told.items():
+        assert prompt, where
+        assert completion in range(1, 6), where

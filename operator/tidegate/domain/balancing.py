@@ -12,6 +12,7 @@ from tidegate.domain.flow_ticket import Endpoint
 # Mirrokni et al. show that a smaller factor evens the load and a larger one keeps more prefixes at home.
 LOAD_PERCENT = 125
 _MIX = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio, odd: spreads what differs in few bits
+_MANY = 1 << 30  # more requests than ever run on one endpoint
 _WORD = 0xFFFFFFFFFFFFFFFF
 
 
@@ -21,13 +22,13 @@ def least_in_flight(endpoints: Sequence[Endpoint], turn: int) -> Endpoint | None
     Among equals the first from ``turn`` on (any whole number, taken modulo their count), round the end.
     """
     count = len(endpoints)
-    best, least = None, -1
+    best, least = None, _MANY
     for place in range(turn, turn + count):
         candidate = endpoints[place % count]
         load = candidate.in_flight
         if not load:
             return candidate
-        if load < candidate.limit and (best is None or load < least):
+        if load < least and load < candidate.limit:
             best, least = candidate, load
     return best
 

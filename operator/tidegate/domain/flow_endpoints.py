@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from tidegate.domain import balancing
+from tidegate.domain.balancing import by_prefix, least_in_flight, salt
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
 from tidegate.domain.service import ServiceConfig
 
@@ -45,7 +45,7 @@ class Endpoints:
 
     def _return(self, key: EndpointKey) -> Endpoint:
         endpoint = self._leaving.pop(key, None) or Endpoint(key)
-        endpoint.salt = balancing.salt(key.uid)
+        endpoint.salt = salt(key.uid)
         endpoint.handle = None  # what the edge kept with it is of the time before
         return endpoint
 
@@ -61,9 +61,9 @@ class Endpoints:
             only = endpoints[0]
             return only if only.in_flight < only.limit else None
         if prefix and self._affinity:
-            return balancing.by_prefix(endpoints, prefix)
+            return by_prefix(endpoints, prefix)
         self._turn += 1
-        return balancing.least_in_flight(endpoints, self._turn)
+        return least_in_flight(endpoints, self._turn)
 
     def of(self, key: EndpointKey) -> Endpoint:
         """The endpoint with this key, for a request that runs there already; one that is not known takes no

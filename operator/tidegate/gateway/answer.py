@@ -31,7 +31,8 @@ class AnswerHead:
     )
 
     def __init__(self, raw: bytes) -> None:
-        """Reads a whole head, its empty line included. ValueError for a coding that nobody asked for."""
+        """Reads a whole head, its empty line included. ValueError for a coding that nobody asked for, or
+        another version."""
         self.has_length = self.chunked = False
         self.sse = False  # server-sent events: an error can still be told in the middle
         self.rewrite = False  # some field of it is not for the client
@@ -39,6 +40,8 @@ class AnswerHead:
         self.status = int(raw[9:12])
         self.persistent = raw.startswith(b"HTTP/1.1 ")  # the connection outlives the answer
         if not self.persistent:
+            if not raw.startswith(b"HTTP/1.0 "):
+                raise ValueError("the answer is neither HTTP/1.1 nor HTTP/1.0")
             self.rewrite = True
         for name, value in _KNOWN.findall(raw):
             key = name.lower()
@@ -61,8 +64,10 @@ class AnswerHead:
         self.until_close = not (self.has_length or self.chunked or self.bodiless)
 
     def _coding(self, value: bytes) -> None:
-        if value.strip(b" \t").lower() != b"chunked":
+        if self.chunked or value.strip(b" \t").lower() != b"chunked":
             raise ValueError("the answer has a transfer coding that nobody asked for")
+        if not self.persistent:
+            raise ValueError("the answer is HTTP/1.0 and has a transfer coding")
         self.chunked = True
 
     def _connection(self, value: bytes) -> None:

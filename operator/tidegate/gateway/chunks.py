@@ -24,6 +24,11 @@ class ChunkedBody:
         self._trailers = -1  # how many; -1 before the last chunk
         self._received = self._framing = 0
 
+    @property
+    def to_come(self) -> int:
+        """Bytes of the chunk under way that are still to come, its line end included."""
+        return self._left
+
     def feed(self, data: bytes, at: int) -> tuple[list[bytes], int]:
         """Reads from ``at`` on: the pieces of the body, and where what was read ends in ``data``."""
         pieces: list[bytes] = []

@@ -197,7 +197,7 @@ class Meters:
         elif family is f.REJECTED:
             yield from (("," + label_text(reason=reason), count) for reason, count in self._rejected.items())
         elif family is f.TOKENS and self._tokens is not None:
-            yield from (("," + label_text(kind=k), n) for k, n in zip(_KINDS, self._tokens, strict=True))
+            yield from (("," + label_text(kind=k), n) for k, n in zip(_KINDS, self._tokens, strict=True) if n)
         elif family is f.STATE and self._state is not None:
             now = self._state()
             yield from (("," + label_text(state=s.value), int(s is now)) for s in WorkerState)

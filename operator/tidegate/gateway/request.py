@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import FIRST_PRIORITY, LAST_PRIORITY
 
-MAX_TARGET = (
-    8 * 1024
-)  # bytes of a request target; nginx's large_client_header_buffers has the same line limit
-MAX_FIELD = 8 * 1024  # bytes of one header line
-MAX_HEAD = 32 * 1024  # bytes of the request line and all fields
+MAX_LINE = 8 * 1024  # bytes of the request line; nginx's large_client_header_buffers has the same limit
+MAX_FIELD = 8 * 1024  # bytes of one header line, its line end included
+MAX_HEAD = 15 * 1024  # bytes of the request line and all fields; HAProxy's buffer takes as many
 MAX_FIELDS = 100
 
 # The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), written anew here, or ours.
 # The head was found valid by llhttp before it is searched with this.
 _SPECIAL = re.compile(
     rb"\r\n(con(?:nection|tent-(?:length|type))|expect|h(?:ost|ttp2-settings)|keep-alive|proxy-connection"
-    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-(?:request-id|tidegate-[^:]*)):[ \t]*([^\r]*)",
+    rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-(?:request-id|tidegate-[^:]*)): *([^\r]*)",
     re.IGNORECASE,
 )
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+# Of two such fields the gateway could mean one and the worker the other; Host and the lengths apart.
+_ONCE = re.compile(  # in a lowered head: without IGNORECASE it costs a third
+    rb"\r\n(authorization|content-(?:range|type)|expect|if-(?:(?:none-)?match|(?:un)?modified-since|range)):"
+)
+_HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _PRIORITY = re.compile(rb"[+-]?[0-9]{1,3}")
 _COMMENTS = re.compile(rb"[1-9]|[1-5][0-9]|60")
 _ACCEPT_ENCODING = re.compile(rb"(?<=\r\n)accept-encoding:[^\r]*\r\n", re.IGNORECASE)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_PERCENT = re.compile(rb"%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f])")
 _CONNECTION_WORDS = frozenset({b"keep-alive", b"close", b""})
+# Fields for the worker, whatever Connection says: a client must not take from a proxy's request what another
+# proxy has put there, nor the type by which the body is read.
+_END_TO_END = frozenset(
+    {b"authorization", b"content-encoding", b"content-type", b"cookie", b"forwarded", b"traceparent"}
+    | {b"tracestate", b"via", b"x-api-key", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+    | {b"x-real-ip"}
+)
 
 
 class Refusal(Exception):  # noqa: N818 - an answer rather than a failure of ours
@@ -76,25 +87,35 @@ class Head:
                 raise Refusal(version_not_supported())
             self.http10, self.keep_alive = True, False
         _check_size(raw)
+        _check_once(raw)
         self.fields = _SPECIAL.sub(b"", raw)[line_end + 2 : -2]
         self._read(_SPECIAL.findall(raw))
-        if not self.target.startswith(b"/") or b"#" in self.target:
+        target = self.target
+        if not target.startswith(b"/") or b"#" in target or b"%" in target or b"/.." in target:
             self._check_target()
 
     def _read(self, special: list[tuple[bytes, bytes]]) -> None:
         hosts = 0
+        nominated: set[bytes] = set()
         for name, value in special:
             key = name.lower()
             if key == b"host":
                 hosts += 1
-                self.host = value.rstrip(b" \t")
+                self.host = value.rstrip(b" ")
             elif key == b"content-type":
-                self.content_type = value
-                self.fields += b"content-type: %b\r\n" % value
+                self.content_type = value.strip(b" \t")
+                self.fields += b"content-type: %b\r\n" % self.content_type
             elif key == b"x-request-id":
-                self.request_id = value if _REQUEST_ID.fullmatch(value) else b""
+                sent = value.strip(b" \t")
+                self.request_id = sent if _REQUEST_ID.fullmatch(sent) else b""
+            elif key == b"connection":
+                nominated |= self._connection(value)
             elif key != b"content-length":
-                self._rare(key, value.strip(b" \t"))
+                self._rare(key, value.strip(b" "))
+            elif b"\t" in value:
+                raise Refusal(errors.invalid("Content-Length: a tab beside the number; send spaces or none"))
+        if nominated:
+            self._drop(nominated)
         self._check_host(hosts)
         if self.websocket:
             self._check_websocket([(name.lower(), value.strip(b" \t").lower()) for name, value in special])
@@ -104,24 +125,22 @@ class Head:
             raise Refusal(errors.invalid("Host: sent more than once"))
         if count == 0 and not self.http10:
             raise Refusal(errors.invalid("Host: missing; HTTP/1.1 requires it"))
-        if self.host and not _HOST.fullmatch(self.host):
+        if count and not _is_host(self.host):
             raise Refusal(errors.invalid("Host: not a host name with an optional port"))
 
     def _rare(self, key: bytes, value: bytes) -> None:
-        if key == b"connection":
-            self._connection({word.strip(b" \t").lower() for word in value.split(b",")})
-        elif key == b"transfer-encoding":
+        if key == b"transfer-encoding":
             self._coding(value.lower())
         elif key == b"expect":
             if value.lower() != b"100-continue":
                 raise Refusal(errors.invalid("Expect: only 100-continue is known", status=417))
             self.expects_continue = not self.http10
         elif key == b"x-tidegate-comments":
-            self._comments(value)
+            self._comments(value.strip(b" \t"))
         elif key == b"upgrade" and b"websocket" in value.lower():
             self.websocket = True
         elif key == b"x-tidegate-priority":
-            self.priority = asked_priority(self.priority, value)
+            self.priority = asked_priority(self.priority, value.strip(b" \t"))
 
     def _check_websocket(self, special: list[tuple[bytes, bytes]]) -> None:
         upgrades = [value for key, value in special if key == b"upgrade"]
@@ -150,15 +169,17 @@ class Head:
         # The head of the worker's answer may not reach the client, and then nobody says how it is encoded.
         self.fields = _ACCEPT_ENCODING.sub(b"", b"\r\n" + self.fields)[2:]
 
-    def _connection(self, words: set[bytes]) -> None:
-        """Whether it stays, and which fields are for this hop only."""
+    def _connection(self, value: bytes) -> set[bytes]:
+        """Reads whether it stays; the fields that are for this hop only."""
+        words = {word.strip(b" \t").lower() for word in value.split(b",")}
         if b"close" in words:
             self.keep_alive = False
-        nominated = words - _CONNECTION_WORDS
-        if nominated:
-            lines = self.fields.split(b"\r\n")
-            kept = [line for line in lines if line.partition(b":")[0].lower() not in nominated]
-            self.fields = b"\r\n".join(kept)
+        return words - _CONNECTION_WORDS - _END_TO_END
+
+    def _drop(self, nominated: set[bytes]) -> None:
+        lines = self.fields.split(b"\r\n")
+        kept = [line for line in lines if line.partition(b":")[0].lower() not in nominated]
+        self.fields = b"\r\n".join(kept)
 
     def _coding(self, value: bytes) -> None:
         if self.http10:
@@ -171,13 +192,20 @@ class Head:
     def _check_target(self) -> None:
         if b"#" in self.target:
             raise Refusal(errors.invalid("the request target has a fragment (#…): leave it out"))
+        if not self.target.startswith(b"/"):
+            self._take_absolute()
+        _check_path(self.target.partition(b"?")[0])
+
+    def _take_absolute(self) -> None:
         absolute = _ABSOLUTE.fullmatch(self.target)
         if absolute is None:
             raise Refusal(errors.invalid("the request target is no path: ask for /v1/…"))
         authority, path = absolute.groups()
-        if not _HOST.fullmatch(authority):
+        if not _is_host(authority):
             raise Refusal(errors.invalid("the request target's host is not a host"))
-        self.host = authority  # RFC 9112, 3.2.2: it stands above the field
+        if self.host and authority.lower() != self.host.lower():
+            raise Refusal(errors.invalid("Host: not the host of the request target; send the same in both"))
+        self.host = authority
         self.target = path if path.startswith(b"/") else b"/" + path
 
 
@@ -216,20 +244,52 @@ class Request:
 
 
 def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
-    parts = line.split()
-    if len(parts) != 3:
+    parts = line.split(b" ")
+    if len(parts) < 3:
         raise Refusal(version_not_supported())  # HTTP/0.9
+    if len(line) > MAX_LINE:
+        raise Refusal(line_too_long())
+    if len(parts) > 3:
+        raise Refusal(errors.invalid("the request line is not three words with one space between them"))
     method, target, version = parts
     if method == b"CONNECT":
         raise Refusal(errors.invalid("CONNECT: this is no forward proxy", status=501))
-    if len(target) > MAX_TARGET:
-        raise Refusal(target_too_long())
+    if method == b"TRACE":
+        raise Refusal(errors.invalid("TRACE: a request is not sent back, with its keys in it", status=501))
     return method, target, version
+
+
+def _is_host(value: bytes) -> bool:
+    match = _HOST.fullmatch(value)
+    if match is None or b".." in value or match[1] == b".":
+        return False
+    return match[2] is None or int(match[2]) < 1 << 16
+
+
+def _check_once(raw: bytes) -> None:
+    names = _ONCE.findall(raw.lower())
+    if len(names) > 1 and len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise Refusal(errors.invalid(f"{twice.decode()}: sent more than once"))
+
+
+def _check_path(path: bytes) -> None:
+    """Refuses an encoded NUL, a percent sign that encodes nothing, and a path that leaves its root."""
+    if path.count(b"%") != len(_PERCENT.findall(path)):
+        raise Refusal(errors.invalid("the request target has a % without the two digits of a character"))
+    depth = 0
+    for segment in unquote_to_bytes(path).split(b"/"):
+        if segment == b"..":
+            depth -= 1
+        elif segment not in (b"", b"."):
+            depth += 1
+        if depth < 0:
+            raise Refusal(errors.invalid("the request target's path leaves its root: too many .."))
 
 
 def _check_size(raw: bytes) -> None:
     too_many = raw.count(b"\r\n") > MAX_FIELDS + 2
-    too_long = len(raw) > MAX_FIELD and max(map(len, raw.split(b"\r\n")[1:])) > MAX_FIELD
+    too_long = len(raw) > MAX_FIELD and max(map(len, raw.split(b"\r\n")[1:])) > MAX_FIELD - 2
     if too_many or too_long or len(raw) > MAX_HEAD:
         raise Refusal(fields_too_large())
 
@@ -254,9 +314,9 @@ def version_not_supported() -> ApiError:
     return errors.invalid(message, status=505, code="http_version_not_supported")
 
 
-def target_too_long() -> ApiError:
-    """The path and its query."""
-    return errors.invalid(f"the request target is longer than {MAX_TARGET} bytes", status=414)
+def line_too_long() -> ApiError:
+    """The method, the path and its query, and the version."""
+    return errors.invalid(f"the request line is longer than {MAX_LINE} bytes", status=414)
 
 
 def fields_too_large() -> ApiError:

@@ -13,12 +13,12 @@ from tidegate.gateway.chunks import ChunkedBody
 from tidegate.gateway.heads import SameHead
 from tidegate.gateway.request import (
     MAX_HEAD,
-    MAX_TARGET,
+    MAX_LINE,
     Head,
     Refusal,
     Request,
     fields_too_large,
-    target_too_long,
+    line_too_long,
     version_not_supported,
 )
 
@@ -33,6 +33,7 @@ class RequestReader:
     """
 
     __slots__ = (
+        "_blank",
         "_body_limit",
         "_chunks",
         "_last",
@@ -57,6 +58,7 @@ class RequestReader:
         self._raw = b""  # a head that has begun
         self._last: Head | None = None
         self._same: SameHead | None = None  # what it was read from
+        self._blank = 0  # bytes of an empty line before the next head
         self._left = 0  # bytes of the body that are to come
         self._chunks: ChunkedBody | None = None
         self._tunnel = False  # no more HTTP comes
@@ -77,6 +79,11 @@ class RequestReader:
     def begun(self) -> bool:
         """True in the middle of a request's head or body."""
         return bool(self._raw) or self.reading is not None
+
+    @property
+    def unread(self) -> int:
+        """Bytes kept of a head that has begun."""
+        return len(self._raw)
 
     def feed(self, data: bytes) -> None:
         """Reads ``data``; Refusal where it is not acceptable."""
@@ -116,16 +123,16 @@ class RequestReader:
 
     def _head(self, data: bytes, at: int) -> int:
         """Reads a head, or what there is of it; where it ends in ``data``."""
+        if not self._raw and (self._blank == 1 or data[at] in b"\r\n"):
+            return self._empty_line(data[at], at)
         raw = self._raw + data[at:] if self._raw or at else data
-        if not self._raw and raw[0] in b"\r\n":
-            return at + len(raw) - len(raw.lstrip(b"\r\n"))  # empty lines before a request are allowed
         before = len(self._raw)
         end = raw.find(b"\r\n\r\n", max(0, before - 3)) + 4
         if end < 4:
             self._judge(raw[before:])
             self._raw = raw
             if len(raw) > MAX_HEAD:
-                raise Refusal(fields_too_large() if b"\r\n" in raw[:MAX_TARGET] else target_too_long())
+                raise Refusal(fields_too_large() if b"\r\n" in raw[:MAX_LINE] else line_too_long())
             return len(data)
         self._raw = b""
         head = raw[:end]
@@ -138,8 +145,19 @@ class RequestReader:
         self._begin(request)
         return at + end - before
 
+    def _empty_line(self, byte: int, at: int) -> int:
+        """One empty line before a request is allowed: some clients end a body with it."""
+        if self._blank == 2 or byte != b"\r\n"[self._blank]:
+            raise Refusal(
+                errors.invalid("line ends before a request: at most one empty line may stand there")
+            )
+        self._blank += 1
+        self._last = None  # the next head takes the long way, past this
+        return at + 1
+
     def _read(self, raw: bytes) -> Request:
         """The request of a head; one like the connection's last is not read again."""
+        self._blank = 0
         same = self._same
         if self._last is None or same is None or same.end_in(raw) != len(raw):
             self._last, same = Head(raw), SameHead(raw)
@@ -174,8 +192,9 @@ class RequestReader:
         self._judge(data[at:end])
         for piece in pieces:
             request.add_body(piece)
-        if request.received > _ALWAYS_ALLOWED and request.received > self._body_limit():
-            raise Refusal(errors.too_large(request.received, self._body_limit()))
+        size = request.received + chunks.to_come
+        if size > _ALWAYS_ALLOWED and size > self._body_limit():
+            raise Refusal(errors.too_large(size, self._body_limit()))
         if chunks.done:
             self._end(request)
         return end

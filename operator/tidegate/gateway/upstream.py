@@ -56,6 +56,7 @@ class Upstream:
 
     __slots__ = (
         "_begun",
+        "_due",
         "_ended",
         "_head",
         "_heard",
@@ -95,7 +96,8 @@ class Upstream:
         self._same: SameHead | None = None  # what that was read from
         self._raw = b""
         self._last = self._second = self._third = b""  # what was read last, before it, and before that
-        self._left = 0  # bytes of the body that are to come, where they are counted here instead of by llhttp
+        self._left = 0  # bytes to come of an answer with a length, where llhttp does not see them
+        self._due = 0  # the same where it does
         self._heard = b""  # what ``_last`` was when the sweep last found it changed
         self._heard_at = 0.0
         self._begun = self._interims = 0
@@ -136,6 +138,10 @@ class Upstream:
             except httptools.HttpParserError as error:
                 self._break(f"the worker's answer is not valid HTTP: {error}")
                 return
+            if self._due:
+                data = self._within_length(data)
+            elif self._ended:
+                data = self._within_chunks(data)
             self._third = self._second
             self._second = self._last
             self._last = data
@@ -210,6 +216,11 @@ class Upstream:
         """True where what was passed on is known to end with a whole event of a stream of events."""
         chunked = self._head is not None and self._head.chunked
         return self._last.endswith(_CHUNKED_EVENT_ENDS if chunked else _EVENT_ENDS)
+
+    @property
+    def unread(self) -> int:
+        """Bytes kept of an answer's head that has begun."""
+        return len(self._raw)
 
     def between_chunks(self) -> bool:
         """True where a chunk of our own may follow what was passed on. To be asked once, at the end.
@@ -301,12 +312,13 @@ class Upstream:
         return True
 
     def _counted(self, data: bytes) -> None:
-        """More of a body of which the length is known."""
-        self._left -= len(data)
-        if self._left < 0:
-            self._left = 0
-            self._break("the worker's answer is longer than its Content-Length")
-            return
+        """More of a body of which the length is known; what comes after it is nobody's."""
+        left = self._left - len(data)
+        if left < 0:
+            data = data[: self._left]
+            self.usable = False
+            left = 0
+        self._left = left
         self._third = self._second
         self._second = self._last
         self._last = data
@@ -333,11 +345,39 @@ class Upstream:
         self._head, self._last = head, raw
         if not head.persistent or head.until_close:
             self.usable = False
+        self._due = (self._same.length or 0) if self._same is not None else 0
         if receiver.head_only or head.bodiless:
+            self._due = 0
             self._ended, self.usable = True, False  # llhttp may wait for a body that does not come
-        receiver.answer_began(self, head, raw[:end], raw[end:])
+        rest = raw[end:]
+        if self._ended and head.chunked and rest:
+            rest = self._within_chunks(rest)
+        elif self._due:
+            rest = self._within_length(rest)
+        receiver.answer_began(self, head, raw[:end], rest)
         if self._ended:
             self._finish()
+
+    def _within_length(self, data: bytes) -> bytes:
+        """``data`` without what comes after the answer's length. llhttp takes line ends there for nothing,
+        and a client's next answer would begin with them."""
+        left = self._due
+        self._due = max(0, left - len(data))
+        if len(data) > left:
+            self.usable = False
+            return data[:left]
+        return data
+
+    def _within_chunks(self, data: bytes) -> bytes:
+        """The same at the end of a chunked answer: its last line has text, then come two line ends."""
+        text = data.rstrip(b"\r\n")
+        before = b"" if text else self._last
+        ends = (before + data)[len(before.rstrip(b"\r\n")) + len(text) :]
+        excess = len(ends) - 4
+        if excess <= 0:
+            return data
+        self.usable = False
+        return data[:-excess]
 
     def _finish(self) -> None:
         receiver, self.receiver = self.receiver, None

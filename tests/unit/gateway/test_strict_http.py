@@ -123,14 +123,14 @@ def test_refused_with_a_status_and_a_message_however_it_is_cut(data: bytes, stat
 
 ACCEPTED: list[tuple[str, bytes, bytes]] = [
     ("plain", b"GET / HTTP/1.1\r\n" + H + b"\r\n", b""),
-    ("empty lines before", b"\r\n\r\nGET / HTTP/1.1\r\n" + H + b"\r\n", b""),
+    ("an empty line before", b"\r\nGET / HTTP/1.1\r\n" + H + b"\r\n", b""),
     ("HTTP/1.0 without Host", b"GET / HTTP/1.0\r\n\r\n", b""),
     ("length", b"POST / HTTP/1.1\r\n" + H + b"Content-Length: 2\r\n\r\nab", b"ab"),
-    ("length with zeros and a tab", b"POST / HTTP/1.1\r\n" + H + b"Content-Length:\t002\t\r\n\r\nab", b"ab"),
+    ("length with zeros and spaces", b"POST / HTTP/1.1\r\n" + H + b"Content-Length:  002 \r\n\r\nab", b"ab"),
     ("chunks", CHUNKED + b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n", b"ab"),
     ("chunks with extensions and a trailer", CHUNKED + b"2;x=y\r\nab\r\n0\r\nX: y\r\n\r\n", b"ab"),
     ("coding in capitals", CHUNKED.replace(b"chunked", b"CHUNKED") + b"0\r\n\r\n", b""),
-    ("whole URL as the target", b"GET http://other/x HTTP/1.1\r\n" + H + b"\r\n", b""),
+    ("whole URL as the target", b"GET http://G/x HTTP/1.1\r\n" + H + b"\r\n", b""),
     ("IPv6 host", b"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", b""),
     ("100 fields", b"GET / HTTP/1.1\r\n" + H + b"X: y\r\n" * 99 + b"\r\n", b""),
     ("empty value", b"GET / HTTP/1.1\r\n" + H + b"X:\r\n\r\n", b""),
@@ -151,9 +151,35 @@ def test_accepted_with_its_body_however_it_is_cut(data: bytes, body: bytes, size
     assert request.body() == body
 
 
-def test_the_targets_host_stands_above_the_field() -> None:
-    (request,) = read(b"GET http://other:80/x?y HTTP/1.1\r\n" + H + b"\r\n")
-    assert (request.head.host, request.head.target) == (b"other:80", b"/x?y")
+def test_a_target_with_a_host_names_the_service_for_a_client_that_sends_no_field() -> None:
+    (request,) = read(b"GET http://other:80?y HTTP/1.0\r\n\r\n")
+    assert (request.head.host, request.head.target) == (b"other:80", b"/?y")
+
+
+def test_an_empty_line_is_skipped_before_each_request_and_no_byte_of_it_is_taken_for_one() -> None:
+    good = b"GET / HTTP/1.1\r\n" + H + b"\r\n"
+    assert len(read((b"\r\n" + good) * 3)) == len(read((b"\r\n" + good) * 3, 1)) == 3
+    reader = RequestReader(lambda: 1000)
+    reader.feed(good)
+    reader.feed(b"\r")
+    with pytest.raises(Refusal):
+        reader.feed(good)  # the head is known, and a CR stands alone before it
+
+
+def test_what_the_worker_must_have_stays_although_connection_names_it() -> None:
+    fields = b"Content-Type: a/b\r\nAuthorization: Bearer k\r\ntraceparent: 00-1-2-03\r\nX-Mine: 1\r\n"
+    nominated = b"Connection: content-type, authorization, traceparent, x-mine, content-length\r\n"
+    for order in (fields + nominated, nominated + fields):
+        (request,) = read(b"POST / HTTP/1.1\r\n" + H + order + b"Content-Length: 1\r\n\r\na")
+        kept = sorted(line.partition(b":")[0].lower() for line in request.head.fields.split(b"\r\n") if line)
+        assert kept == [b"authorization", b"content-type", b"traceparent"]
+        assert request.body() == b"a"
+
+
+def test_a_chunk_over_the_limit_is_refused_when_its_size_is_read() -> None:
+    with pytest.raises(Refusal) as caught:
+        read(CHUNKED + b"186a1\r\n")
+    assert caught.value.error.status == 413
 
 
 def test_a_header_that_never_ends_is_refused_before_it_fills_the_memory() -> None:
