@@ -50,12 +50,13 @@ class View:
     def list(self, addresses: Iterable[Address]) -> tuple[set[Address], set[Address]]:
         """These are all there are: (new addresses, those that are not listed any more).
 
-        One that is connected stays in the view until its connection ends.
+        One that is connected stays in the view until its connection ends. Those of the first list have to be
+        tried before it is known who is there; one that comes later is new, holds nothing, and waits for us.
         """
         wanted = set(addresses)
         new, unlisted = wanted - self.peers.keys(), self.peers.keys() - wanted
         for address in new:
-            self.peers[address] = Peer()
+            self.peers[address] = Peer(link=Link.GONE if self.listed else Link.TRYING)
         self.listed = True
         self.changed()
         return new, unlisted
@@ -71,7 +72,7 @@ class View:
 
     @property
     def settled(self) -> bool:
-        """Whether every listed gateway has been reached once, or was found to be gone."""
+        """Whether every gateway of the first list has been reached once, or was found to be gone."""
         return self.listed and all(p.id or p.link is not Link.TRYING for p in self.peers.values())
 
     @property
