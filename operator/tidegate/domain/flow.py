@@ -21,6 +21,7 @@ from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceConfig
 
 _NEW: Final = Stage.NEW
+_ASKED: Final = Stage.ASKED
 _READING: Final = Stage.READING
 _WAITING: Final = Stage.WAITING
 _RUNNING: Final = Stage.RUNNING
@@ -36,6 +37,7 @@ class Flow:
         self.rate = DrainRate()
         self.depth = 0  # waiting and in flight, those whose body is still on its way included
         self.reading = self.waiting = self.in_flight = self.bytes_held = 0
+        self.frozen = False  # True: nothing runs that does not run yet; see SharedFlow
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
         self._said: ApiError | None = None  # the latest overload, while the spec holds
@@ -109,7 +111,7 @@ class Flow:
         return self._place(ticket)
 
     def _place(self, ticket: Ticket) -> Verdict:
-        endpoint = None if self.waiting else self._endpoints.free(ticket.prefix)
+        endpoint = None if self.waiting or self.frozen else self._endpoints.free(ticket.prefix)
         if endpoint is None:
             self._line_up(ticket)
             return WAIT
@@ -149,7 +151,8 @@ class Flow:
         """The request ended; the tickets that run now because of it. Nothing changes where it was never
         admitted, or this was said before."""
         stage, ticket.stage = ticket.stage, _ENDED
-        if stage is _ENDED or stage is _NEW:
+        if stage is _ENDED or stage is _NEW or stage is _ASKED:
+            self._drop(ticket)
             return []
         self.depth -= 1
         self.bytes_held -= ticket.bytes
@@ -175,6 +178,9 @@ class Flow:
         self.waiting -= 1
         self._run(ticket, endpoint)
         return ticket
+
+    def _drop(self, ticket: Ticket) -> None:
+        """A ticket ends that has no place in the queue; see SharedFlow."""
 
     def _dispatch(self) -> list[Ticket]:
         """Gives all free slots to those whose turn it is; those that got one."""

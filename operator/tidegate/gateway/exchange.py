@@ -202,6 +202,11 @@ class Exchange:
         """See Waiter."""
         self.refuse(error)
 
+    def admitted(self) -> None:
+        """See Waiter: a client that waits for that may send its body."""
+        if self.intake is not None:
+            self.intake.admitted()
+
     # -- to a worker
 
     def send(self, pool: Pool, upstream: Upstream) -> None:

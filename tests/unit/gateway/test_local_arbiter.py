@@ -22,6 +22,9 @@ class Told:
     def evicted(self, error: ApiError) -> None:
         raise AssertionError(error)
 
+    def admitted(self) -> None:
+        raise AssertionError("said by ask itself")
+
 
 async def test_who_waits_beside_an_endpoint_on_trial_is_granted_it_when_the_trial_ends() -> None:
     arbiter = LocalArbiter(ServiceConfig(ServiceKey("n", "s"), 0.0, ("m",)), lambda: 0.0, lambda: None)
