@@ -37,8 +37,10 @@ test-unit: setup ## the pure floors and the parsers, seconds
 test-component: setup ## real sockets and a real API server
 	$(PY) -m pytest tests/component tests/differential
 
+# The reference page is written from the sources, so its test has nothing to say of what was compiled.
 test-compiled: compiled ## the gateway's tests against the compiled data path
-	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) -m pytest tests/unit/gateway tests/unit/domain tests/component/gateway
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) -m pytest tests/unit/gateway tests/unit/domain tests/component/gateway \
+		--ignore tests/unit/gateway/test_reference.py
 
 test-e2e: setup ## a real cluster, a simulated engine
 	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
@@ -66,7 +68,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
