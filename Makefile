@@ -54,10 +54,13 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
+
+bench-tickets: compiled ## what a request costs where another gateway is the arbiter
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_tickets.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests

@@ -21,7 +21,18 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "operator" / "tidegate"
 NOT_SHIPPED = "devcluster"
 COMPILED = {
-    "domain": ("balancing", "flow", "flow_clock", "flow_endpoints", "flow_line", "flow_rate", "flow_ticket"),
+    "domain": (
+        "balancing",
+        "flow",
+        "flow_clock",
+        "flow_endpoints",
+        "flow_line",
+        "flow_rate",
+        "flow_ticket",
+        "membership",
+        "remote_arbiter",
+        "shared_flow",
+    ),
     "gateway": (
         "answer",
         "body_intake",
@@ -43,6 +54,7 @@ COMPILED = {
         "response",
         "router",
         "service",
+        "shared_arbiter",
         "traffic",
         "tunnel",
         "upstream",
