@@ -58,7 +58,6 @@ COMPILED = {
         "traffic",
         "tunnel",
         "upstream",
-        "usage",
     ),
 }
 

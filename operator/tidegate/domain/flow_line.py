@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from typing import Final
 
 from tidegate.domain.flow_ticket import Stage, Ticket
 
-STEP_SECONDS = 1.0
-_WAITING = Stage.WAITING
+STEP_SECONDS: Final = 1.0
+_WAITING: Final = Stage.WAITING
 
 
 class Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from tidegate.domain.api_errors import ApiError
 
@@ -20,7 +20,7 @@ class Stage(Enum):
     ENDED = "ended"
 
 
-_NEW = Stage.NEW
+_NEW: Final = Stage.NEW
 FIRST_PRIORITY, LAST_PRIORITY = -100, 100  # what a client may ask for; smaller runs first
 
 
@@ -30,7 +30,7 @@ class Wait(Enum):
     WAIT = "wait"
 
 
-WAIT = Wait.WAIT
+WAIT: Final = Wait.WAIT
 
 
 @dataclass(frozen=True, slots=True)

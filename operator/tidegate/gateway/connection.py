@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -15,10 +15,10 @@ from tidegate.gateway.answering import Answering, Host
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.request_reader import RequestReader
 
-NEVER = math.inf
-PIPELINE_LIMIT = 8  # requests read ahead of the one being answered before reading pauses
-AHEAD_BYTES = 64 * 1024  # of bodies read ahead before it pauses: no service has admitted them yet
-LINGER_SECONDS = 30.0  # the longest lingering close, however busily the client goes on sending
+NEVER: Final = math.inf
+PIPELINE_LIMIT: Final = 8  # requests read ahead of the one being answered before reading pauses
+AHEAD_BYTES: Final = 64 * 1024  # of bodies read ahead before it pauses: no service has admitted them yet
+LINGER_SECONDS: Final = 30.0  # the longest lingering close, however busily the client goes on sending
 
 
 class ClientConnection:

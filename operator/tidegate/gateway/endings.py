@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.gateway import response
 
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
+    from tidegate.gateway.upstream import Upstream
 
-AT_ONCE = 0.00005  # seconds; rounds to 0.0 ms
+AT_ONCE: Final = 0.00005  # seconds; rounds to 0.0 ms
 
 
 def own_fields(x: Exchange) -> bytes:
@@ -39,11 +40,18 @@ def last_event(exchange: Exchange, error: ApiError) -> bytes:
     if exchange.comments is not None:
         return exchange.comments.last_event(exchange, error)
     upstream = exchange.upstream
-    head = None if upstream is None else upstream.head
-    if not exchange.sse or upstream is None or head is None or head.has_length:
+    if not exchange.sse or upstream is None:
+        return b""
+    return end_of_stream(upstream, error, dechunked=exchange.request.head.http10)
+
+
+def end_of_stream(upstream: Upstream, error: ApiError, *, dechunked: bool) -> bytes:
+    """The same for a stream of which ``upstream`` sent the beginning; ``dechunked``: without its chunks."""
+    head = upstream.head
+    if head is None or head.has_length:
         return b""
     # An event that broke off is ended by an empty line, or it would swallow this one.
     event = error.event() if upstream.between_events() else b"\n\n" + error.event()
-    if not head.chunked or exchange.request.head.http10:
+    if not head.chunked or dechunked:
         return event
     return response.chunk(event) + response.LAST_CHUNK if upstream.between_chunks() else b""

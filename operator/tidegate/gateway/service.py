@@ -62,6 +62,7 @@ class Service:
         self.meters = Meters(self.key, self._gauges, lambda: self.state)
         self._shared = shared
         self._time = shared.time
+        self._reported = True  # the demand has not changed since it was last told
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
         self.ejections = Ejections()  # failed us; only a probe brings them back
@@ -293,12 +294,12 @@ class Service:
         """A request for this service has come."""
         self.arrivals += 1
         self.last_active = now
-        self._shared.changed(self.key)
+        self._demand_changed()
 
     def ended(self, now: float) -> None:
         """A request of this service has ended."""
         self.last_active = now
-        self._shared.changed(self.key)
+        self._demand_changed()
 
     def first_byte(self) -> None:
         """The first byte of an answer was passed on; the first after a cold start completes its record."""
@@ -319,16 +320,27 @@ class Service:
         """One word for the workers."""
         return worker_state(self.view, len(self.flow.endpoints))
 
+    def _demand_changed(self) -> None:
+        """Once until somebody asks: thousands of changes between two lines are one."""
+        if self._reported:
+            self._reported = False
+            self._shared.changed(self.key)
+
+    def idle_seconds(self) -> float | None:
+        """Since the later of the last arrival and end; 0 while anything waits or runs; None: never."""
+        if self.last_active is None:
+            return None
+        busy = self.flow.depth or (self.seat is not None and self.seat.remote.tickets)
+        return 0.0 if busy else round(self._time() - self.last_active, 3)
+
     def demand(self) -> dict[str, object]:
-        """See Demanding."""
-        flow, seat, idle = self.flow, self.seat, None
-        if self.last_active is not None:
-            busy = flow.depth or (seat is not None and seat.remote.tickets)
-            idle = 0.0 if busy else round(self._time() - self.last_active, 3)
+        """See Demanding; from now on a change is told again."""
+        flow = self.flow
+        self._reported = True
         return {
             "service": str(self.key),
             "waiting": flow.reading + flow.waiting if self.arbitrates else 0,
             "inFlight": flow.in_flight if self.arbitrates else 0,
-            "idleSeconds": idle,
+            "idleSeconds": self.idle_seconds(),
             "arrivals": self.arrivals,
         }

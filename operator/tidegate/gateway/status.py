@@ -31,7 +31,7 @@ def _service(service: Service, now: float) -> dict[str, object]:
         "bytesHeld": flow.bytes_held,
         "maxBytes": config.max_bytes,
         "arrivals": service.arrivals,
-        "idleSeconds": service.demand()["idleSeconds"],
+        "idleSeconds": service.idle_seconds(),
         "endpoints": [
             {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight, "limit": e.limit}
             for e in flow.endpoints

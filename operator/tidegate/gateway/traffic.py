@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -25,7 +25,7 @@ from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.tunnel import Tunnel
 
-_SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
+_SMALLEST_LIMIT: Final = 1024 * 1024  # bytes of a body, where no service asks for more
 
 
 class Traffic:
