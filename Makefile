@@ -73,6 +73,9 @@ bench: bench-gateway bench-tickets ## every benchmark: a table, and JSON in benc
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
 
+bench-tickets: compiled ## what a request costs where another gateway is the arbiter
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_tickets.py
+
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests
 

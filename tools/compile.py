@@ -29,6 +29,7 @@ COMPILED = {
         "flow_line",
         "flow_rate",
         "flow_ticket",
+        "membership",
         "remote_arbiter",
         "seat",
         "shared_flow",

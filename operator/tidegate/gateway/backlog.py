@@ -15,16 +15,12 @@ async def accept_backlog(server: asyncio.Server, protocol: Callable[[], asyncio.
     loop = asyncio.get_running_loop()
     found: list[socket.socket] = []
     listening = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
-    try:
-        for each in listening:
-            each.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    found.append(each.accept()[0])
-    finally:
-        server.close()
-        for each in listening:
-            each.close()
+    server.close()  # the sockets stay open by their doubles: nothing comes between the last look and the end
+    for each in listening:
+        each.setblocking(False)
+        with contextlib.suppress(BlockingIOError), each:
+            while True:
+                found.append(each.accept()[0])
     for client in found:
         client.setblocking(False)
         await loop.connect_accepted_socket(protocol, client)

@@ -16,9 +16,11 @@ from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway import peer_frames as frames
+from tidegate.gateway.arbiter_link import ArbiterLink
 from tidegate.gateway.guard import guarded
+from tidegate.gateway.member_link import MemberLink
 from tidegate.gateway.peer_keeper import PeerKeeper
-from tidegate.gateway.peer_link import ArbiterLink, MemberLink, PeerLink
+from tidegate.gateway.peer_link import PeerLink
 from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.settings import GatewaySettings
 
@@ -256,7 +258,7 @@ class Mesh:
                 keeper.poke()
         return True
 
-    def state(self, link: MemberLink, flags: int) -> None:
+    def state(self, link: PeerLink, flags: int) -> None:
         """See Ears."""
         for keeper in self._keepers.values():
             if keeper.link is link:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.domain.peers import Address, Link, Peer
 from tidegate.gateway import peer_frames as frames
-from tidegate.gateway.peer_link import MemberLink
+from tidegate.gateway.member_link import MemberLink
 
 if TYPE_CHECKING:
     from tidegate.gateway.mesh import Mesh
