@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of one target: ``run.py reading|answering|splicing SECONDS``. ``make fuzz`` runs all."""
+"""Coverage-guided fuzzing: ``run.py reading|answering|splicing SECONDS``. ``make fuzz`` runs all."""
 
 from __future__ import annotations
 

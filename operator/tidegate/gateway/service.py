@@ -21,6 +21,7 @@ from tidegate.gateway.local_arbiter import LocalArbiter
 from tidegate.gateway.metrics import Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
+from tidegate.gateway.rewriting import TierWatch, aliases
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.waker import Waker
 
@@ -49,6 +50,8 @@ class Service:
         self.last_active: float | None = None
         self.cold_start: ColdStart | None = None  # the latest one
         self.hurry = asyncio.Event()
+        self.tiers = TierWatch(self.key)
+        self.aliases: frozenset[str] = frozenset()  # names that clients may use and the engine does not know
         self.arbiter = LocalArbiter(view.config, shared.time, self._someone_waits)
         self.meters = Meters(self.key, self._gauges, lambda: self.state)
         self._shared = shared
@@ -89,6 +92,7 @@ class Service:
         self._answered &= new.keys()
         self.ejections.keep(new.keys())
         self._draining &= new.keys()
+        self.aliases = aliases(view.config)
         self.arbiter.configure(view.config)
         self._watch_cold_start()
         self._choose_endpoints()
@@ -252,6 +256,7 @@ class Service:
         """Once in a while: closes old connections, and looks again whether someone must be woken."""
         for pool in self._pools.values():
             pool.sweep(now)
+        self.tiers.sweep(self.config.degradation, self.flow.depth)
         if self.must_wake():
             self._shared.waker.poke(self)
 
