@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.api.identity import QUEUE_DEFAULT_ANNOTATION
 from tidegate.api.v1alpha1 import InferenceService, parse
+from tidegate.domain.degradation import Degradation, Step, default_steps
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH, QueueLimit, queue_limit
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceConfig, ServiceKey
@@ -31,14 +32,14 @@ def served_names(resource: InferenceService) -> tuple[str, ...]:
 
 def service_config(resource: InferenceService, default_max_depth: int = DEFAULT_MAX_DEPTH) -> ServiceConfig:
     """What the data path of a service obeys, every default filled in."""
-    spec = resource.spec
+    spec, limit = resource.spec, effective_limit(resource, default_max_depth).limit
     return ServiceConfig(
         key=service_key(resource),
         created=_unix_time(resource.metadata.creation_timestamp),
         served_names=served_names(resource),
         max_concurrency=spec.engine.max_concurrency,
         readiness_path=spec.engine.readiness_path,
-        max_depth=effective_limit(resource, default_max_depth).limit,
+        max_depth=limit,
         max_bytes=parse_bytes(spec.queue.max_bytes),
         wait_timeout_seconds=spec.queue.wait_timeout_seconds,
         cold_start_timeout_seconds=spec.scaling.cold_start_timeout_seconds,
@@ -48,7 +49,17 @@ def service_config(resource: InferenceService, default_max_depth: int = DEFAULT_
         wakes=spec.scaling.mode == "Managed",
         prefix_affinity=spec.routing.policy == "PrefixAffinity",
         retry_unstarted=spec.routing.retry_unstarted,
+        degradation=_degradation(resource, limit),
     )
+
+
+def _degradation(resource: InferenceService, max_depth: int) -> Degradation | None:
+    given = resource.spec.degradation
+    if given is None:
+        return None
+    if given.steps is None:
+        return Degradation(given.max_tokens, default_steps(max_depth, given.max_tokens))
+    return Degradation(given.max_tokens, tuple(Step(step.above, step.max_tokens) for step in given.steps))
 
 
 def parse_service_config(

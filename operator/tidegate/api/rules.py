@@ -58,6 +58,33 @@ MIN_MAX = rule(
     ".minReplicas",
 )
 
+STEPS_ASCEND = rule(
+    (
+        "!has(self.steps) || (self.steps.map(s, s.above).isSorted() && "
+        "self.steps.all(a, self.steps.exists_one(b, a.above == b.above)))"
+    ),
+    "steps must ascend: each one's above must be more than that of the one before it",
+    ".steps",
+)
+
+STEPS_DESCEND = rule(
+    (
+        "!has(self.steps) || (self.steps.map(s, -s.maxTokens).isSorted() && "
+        "self.steps.all(a, self.steps.exists_one(b, a.maxTokens == b.maxTokens)))"
+    ),
+    "steps must allow less and less: each one's maxTokens must be less than that of the one before it",
+    ".steps",
+)
+
+CAP_ABOVE_STEPS = rule(
+    (
+        "!has(self.maxTokens) || !has(self.steps) || self.steps.size() == 0 || "
+        "self.steps[0].maxTokens <= self.maxTokens"
+    ),
+    "maxTokens holds below the first step and must not be less than that step's maxTokens",
+    ".maxTokens",
+)
+
 REPLICAS_MANAGED = rule(
     "self.spec.scaling.mode == 'External' || !has(self.spec.replicas)",
     (

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from tidegate.api import rules
 from tidegate.api.base import Model, Size, require, with_rules
 from tidegate.api.compute import Resources
+from tidegate.api.degradation import Degradation
 from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
@@ -159,6 +160,14 @@ class InferenceServiceSpec(Model):
     scaling: Scaling = Field(default_factory=Scaling, description="How many workers there are.")
     queue: Queue = Field(default_factory=Queue, description="What the gateway holds, and for how long.")
     routing: Routing = Field(default_factory=Routing, description="Which worker a request gets.")
+    degradation: Degradation | None = Field(
+        default=None,
+        description=(
+            "Shorter answers while the queue is deep; an empty object takes the default steps. A request's "
+            "own smaller limit stands, and a client can refuse with the header x-tidegate-degrade: never. "
+            "Absent: off."
+        ),
+    )
 
     @model_validator(mode="after")
     def _replicas_fit_the_mode(self) -> Self:

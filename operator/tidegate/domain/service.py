@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tidegate.domain.degradation import Degradation
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServiceKey:
@@ -46,6 +48,7 @@ class ServiceConfig:
     wakes: bool = True  # False: others set the number of workers, so a request at zero is only held
     prefix_affinity: bool = False  # prompts that begin alike go to the same worker
     retry_unstarted: bool = True  # a request whose answer has not begun may be sent to another worker
+    degradation: Degradation | None = None  # None: answers are as long as requests ask for
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,9 @@ class Line(msgspec.Struct, gc=False):
     reason: str = ""
     """Why it was refused or failed, where there is more to say than the outcome."""
 
+    degraded: str = ""
+    """The tier and the limit of tokens, as x-tidegate-degraded of its answer has them; empty: unchanged."""
+
 
 class AccessLog:
     """Lines are kept as they come and handed to ``write`` by ``flush``, a few times a second."""

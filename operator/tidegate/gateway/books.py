@@ -121,6 +121,7 @@ class Books:
             usage.cached_tokens,
             request.received,
             x.reason,
+            x.degraded,
         )
 
     def _path(self, target: bytes) -> str:

@@ -16,6 +16,12 @@ AT_ONCE: Final = 0.00005  # seconds; rounds to 0.0 ms
 
 def own_fields(x: Exchange) -> bytes:
     """The gateway's own lines in each answer: the request's id, and what the wait was (milliseconds)."""
+    if x.degraded:
+        return b"x-tidegate-degraded: %b\r\n" % x.degraded.encode() + _usual_fields(x)
+    return _usual_fields(x)
+
+
+def _usual_fields(x: Exchange) -> bytes:
     waited, cold = x.dispatched - x.arrived, x.cold_wait
     if not x.dispatched:
         waited = x.ended - x.arrived

@@ -16,7 +16,7 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import WAIT, Endpoint, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
-from tidegate.gateway import comments, dispatch, endings
+from tidegate.gateway import comments, dispatch, endings, rewriting
 from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.body_intake import BodyIntake
 from tidegate.gateway.comments import Comments
@@ -48,6 +48,7 @@ class Exchange:
         "cold_wait",
         "comments",
         "connection",
+        "degraded",
         "dispatched",
         "ended",
         "endpoint",
@@ -60,6 +61,7 @@ class Exchange:
         "onward",
         "outcome",
         "peeked",
+        "prepared",
         "reading",
         "reason",
         "request",
@@ -94,8 +96,8 @@ class Exchange:
         self.peeked = NOTHING
         self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
         self.status = self.tries = self.held = 0
-        self.reading = self.sse = self.answered = False
-        self.reason = ""
+        self.reading = self.sse = self.answered = self.prepared = False
+        self.reason = self.degraded = ""  # degraded: the tier and its limit, where they changed the request
         self.endpoint = self.tail = b""  # the worker's address, and the end of its answer: for the books
 
     # -- Answering: arrival
@@ -161,6 +163,14 @@ class Exchange:
         self.held += more
         return self.traffic.hold(more)
 
+    def replace_body(self, body: bytes) -> None:
+        """Sends ``body`` instead of what the client sent; the queue goes on counting what came."""
+        before = self.request.grown
+        self.request.replace_body(body)
+        more = self.request.grown - before
+        self.held += more
+        self.traffic.hold(more)
+
     def _drop_body(self) -> None:
         self.request.drop_body()
         self.traffic.hold(-self.held)
@@ -195,7 +205,10 @@ class Exchange:
         now = self.traffic.time()
         self.dispatched, self.cold_wait = now, ticket.cold_wait
         self.tries += 1
-        self.connection.deadline = now + service.config.execution_timeout_seconds
+        config = service.view.config
+        self.connection.deadline = now + config.execution_timeout_seconds
+        if config.degradation is not None or self.peeked.model in service.aliases:
+            rewriting.prepare(self, service, ticket)
         dispatch.use(self, service.pool(endpoint))
 
     def evicted(self, error: ApiError) -> None:

@@ -71,6 +71,13 @@ COLD_START = Family(
 REJECTED = Family(
     "gateway_rejected_total", "counter", "Requests refused before the queue.", "requests", ("reason",)
 )
+DEGRADED = Family(
+    "gateway_degraded_total",
+    "counter",
+    "Requests whose limit of tokens was lowered; tier 0 is spec.degradation.maxTokens.",
+    "requests",
+    ("tier",),
+)
 FAMILIES = (
     DEPTH,
     IN_FLIGHT,
@@ -83,6 +90,7 @@ FAMILIES = (
     FIRST_TOKEN,
     RATE,
     TOKENS,
+    DEGRADED,
     WAKES,
     COLD_START,
     REJECTED,

@@ -102,6 +102,7 @@ class Meters:
         self._requests: dict[tuple[str, str], int] = {}  # an Enum's own hash costs more than all the rest
         self._rejected: dict[str, int] = {}
         self._wakes = 0
+        self._degraded: dict[int, int] = {}  # by tier
         self._timings: list[Timings | None] = [None, None]
         self._first_token: list[Distribution | None] = [None, None]
         self._rate: list[Distribution | None] = [None, None]
@@ -156,6 +157,10 @@ class Meters:
         sums[1] += usage.completion_tokens or 0
         sums[2] += usage.cached_tokens or 0
 
+    def degraded(self, tier: int) -> None:
+        """One request's limit of tokens was lowered."""
+        self._degraded[tier] = self._degraded.get(tier, 0) + 1
+
     def woken(self) -> None:
         """The substrate accepted a wake, and it changed something."""
         self._wakes += 1
@@ -202,6 +207,8 @@ class Meters:
         elif family is f.STATE and self._state is not None:
             now = self._state()
             yield from (("," + label_text(state=s.value), int(s is now)) for s in WorkerState)
+        elif family is f.DEGRADED:
+            yield from (("," + label_text(tier=str(tier)), n) for tier, n in self._degraded.items())
         elif family is f.WAKES and self._wakes:
             yield "", self._wakes
         elif self._gauges is not None and family in (numbers := self._gauges()):

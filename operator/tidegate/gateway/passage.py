@@ -19,7 +19,14 @@ def request_head(request: Request, target: bytes, authority: bytes, request_id: 
     head = request.head
     if request.received or request.content_length is not None or head.chunked:
         form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
-        return form % (head.method, target, authority, head.fields, request_id, request.received)
+        return form % (
+            head.method,
+            target,
+            authority,
+            head.fields,
+            request_id,
+            request.received + request.grown,
+        )
     form = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n"
     return form % (head.method, target, authority, head.fields, request_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from tidegate.domain import api_errors as errors
 from tidegate.gateway.request import Refusal
@@ -15,8 +16,10 @@ class Peek(msgspec.Struct):
 
     model: str | None = None
     stream: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
+    max_tokens: Any = UNSET  # some endpoints have a default, so that null is another thing than nothing
+    max_completion_tokens: Any = UNSET
+    max_output_tokens: Any = UNSET
+    min_tokens: Any = UNSET
     priority: Any = None
 
 
@@ -32,9 +35,14 @@ def peek(body: bytes) -> Peek:
         raise Refusal(_wrong_field(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(errors.bad_body(f"the body is not valid JSON: {error}")) from None
+    except RecursionError:
+        raise Refusal(errors.bad_body("the body nests its arrays and objects too deeply")) from None
 
 
 def _wrong_field(text: str) -> errors.ApiError:
     if "$.model" in text:
         return errors.bad_body("model: must be a string, the name of a model", param="model")
+    if text.endswith("`") and " - at `$." in text:
+        reason, _, name = text[:-1].partition(" - at `$.")
+        return errors.bad_body(f"{name}: {reason[0].lower()}{reason[1:]}", param=name)
     return errors.bad_body("the body is not a JSON object: send {…} with model and messages or prompt")

@@ -61,6 +61,7 @@ class Head:
         "chunked",
         "comments",
         "content_type",
+        "degrade",
         "expects_continue",
         "fields",
         "host",
@@ -80,6 +81,7 @@ class Head:
         self.websocket = False  # a handshake: the connection is to become a tunnel
         self.comments = 0  # seconds between two comments while a stream waits; 0: none
         self.keep_alive = True
+        self.degrade = True  # its limit of tokens may be lowered
         self.priority: int | None = None  # None: it does not say
         line_end = raw.index(b"\r\n")
         self.method, self.target, version = _request_line(raw[:line_end])
@@ -138,6 +140,8 @@ class Head:
             self.expects_continue = not self.http10
         elif key == b"x-tidegate-comments":
             self._comments(value.strip(b" \t"))
+        elif key == b"x-tidegate-degrade":
+            self._refuse_degradation(value.strip(b" \t").lower())
         elif key == b"upgrade" and b"websocket" in value.lower():
             self.websocket = True
         elif key == b"x-tidegate-priority":
@@ -161,6 +165,14 @@ class Head:
             )
             raise Refusal(errors.invalid(text))
         self.keep_alive = False  # what follows is no HTTP
+
+    def _refuse_degradation(self, value: bytes) -> None:
+        if value != b"never":
+            text = (
+                "x-tidegate-degrade: only never is known; leave it out to let the limit of tokens be lowered"
+            )
+            raise Refusal(errors.invalid(text))
+        self.degrade = False
 
     def _comments(self, value: bytes) -> None:
         if self.comments or not _COMMENTS.fullmatch(value):
@@ -213,13 +225,14 @@ class Head:
 class Request:
     """One request: its head, and its body as it arrives."""
 
-    __slots__ = ("_body", "_parts", "complete", "content_length", "head", "received")
+    __slots__ = ("_body", "_parts", "complete", "content_length", "grown", "head", "received")
 
     def __init__(self, head: Head, length: int | None) -> None:
         self.head = head
         self.content_length = length
         self.complete = False
         self.received = 0
+        self.grown = 0  # bytes that the body has gained (negative: lost) since it was received
         self._body = b""
         self._parts: list[bytes] | None = None
 
@@ -238,6 +251,11 @@ class Request:
         if self._parts is not None:
             self._body, self._parts = b"".join(self._parts), None
         return self._body
+
+    def replace_body(self, data: bytes) -> None:
+        """Sends ``data`` instead, from now on."""
+        self._body, self._parts = data, None
+        self.grown = len(data) - self.received
 
     def drop_body(self) -> None:
         """Lets the body go: it will not be sent (again)."""

@@ -26,6 +26,7 @@ from tidegate.gateway.mesh import Mesh
 from tidegate.gateway.metrics import Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
+from tidegate.gateway.rewriting import TierWatch, aliases
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.shared_arbiter import SharedArbiter
 from tidegate.gateway.waker import Waker
@@ -56,6 +57,8 @@ class Service:
         self.last_active: float | None = None
         self.cold_start: ColdStart | None = None  # the latest one
         self.hurry = asyncio.Event()
+        self.tiers = TierWatch(self.key)
+        self.aliases: frozenset[str] = frozenset()  # names that clients may use and the engine does not know
         self.seat: Seat | None = None
         self._local = self._own_queue(view.config, shared)
         self.arbiter: Arbiter = self._local  # whom requests ask
@@ -121,6 +124,7 @@ class Service:
         if self.seat is not None:
             self.seat.remote.config = view.config
             self.seat.remote.forget_endpoints()
+        self.aliases = aliases(view.config)
         self._local.configure(view.config)
         self._watch_cold_start()
         self._choose_endpoints()
@@ -312,6 +316,7 @@ class Service:
         """Once in a while: closes old connections, and looks again whether someone must be woken."""
         for pool in self._pools.values():
             pool.sweep(now)
+        self.tiers.sweep(self.config.degradation, self.flow.depth)
         if self.must_wake():
             self._shared.waker.poke(self)
 

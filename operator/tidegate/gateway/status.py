@@ -37,9 +37,19 @@ def _service(service: Service, now: float) -> dict[str, object]:
             for e in flow.endpoints
         ],
         "ejected": _ejected(service, now),
+        "degradation": _degradation(service),
         "wakeRefused": flow.wake_refusal,
         "lastColdStart": _cold_start(service),
     }
+
+
+def _degradation(service: Service) -> dict[str, object] | None:
+    """The tier that the present depth is in, and its limit (null: none); null where degradation is off."""
+    degradation = service.config.degradation
+    if degradation is None:
+        return None
+    tier = degradation.tier(service.flow.depth)
+    return {"tier": tier, "maxTokens": degradation.limit(tier)}
 
 
 def _ejected(service: Service, now: float) -> list[dict[str, object]]:

@@ -88,6 +88,7 @@ async def test_a_line_says_where_the_time_went_and_what_was_told_of_tokens() -> 
         "cached_tokens": None,
         "bytes_in": sent,
         "reason": "",
+        "degraded": "",
     }
     assert 0 <= times["queue_wait"] <= times["first_byte"] <= times["total"]
     assert told == [prompt, 4]

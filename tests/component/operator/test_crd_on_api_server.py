@@ -20,6 +20,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 GPU = {"resource": "nvidia.com/gpu", "count": 1}
 LEAST: Json = {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "1Gi"}}
 
+STEPS = [{"above": 32, "maxTokens": 128}, {"above": 64, "maxTokens": 96}]
+
 REFUSED: list[tuple[str, Any, str]] = [
     ("model.uri", "s3://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
     ("model.uri", "file:///a/../../etc", r"spec\.model\.uri.*without \.\."),
@@ -71,6 +73,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("queue.waitTimeoutSeconds", 0, r"spec\.queue\.waitTimeoutSeconds"),
     ("queue.executionTimeoutSeconds", 86401, r"spec\.queue\.executionTimeoutSeconds"),
     ("queue.retryAfterSeconds", 0, r"spec\.queue\.retryAfterSeconds"),
+    ("degradation", {"maxTokens": 0}, r"spec\.degradation\.maxTokens"),
+    ("degradation", {"steps": STEPS[::-1]}, r"spec\.degradation\.steps.*must ascend"),
+    ("degradation", {"steps": [STEPS[0], STEPS[0] | {"maxTokens": 9}]}, r"degradation\.steps.*must ascend"),
+    ("degradation", {"steps": [STEPS[0], {"above": 64, "maxTokens": 128}]}, r"steps.*less and less"),
+    ("degradation", {"maxTokens": 100, "steps": STEPS}, r"spec\.degradation\.maxTokens.*must not be less"),
 ]
 
 ACCEPTED: list[tuple[str, Any]] = [
@@ -85,6 +92,9 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("placement.tolerations", [{"operator": "Exists"}]),
     ("placement.nodeSelector", {"topology.kubernetes.io/zone": "a"}),
     ("queue.retryAfterSeconds", None),
+    ("degradation", {}),
+    ("degradation", {"maxTokens": 128, "steps": STEPS}),
+    ("degradation", {"maxTokens": 200, "steps": []}),
     ("scaling", {"minReplicas": 2, "maxReplicas": 2, "idleTimeoutSeconds": 0}),
 ]
 

@@ -4,6 +4,7 @@ import pytest
 
 from tidegate.api.config import effective_limit, parse_service_config
 from tidegate.api.v1alpha1 import parse
+from tidegate.domain.degradation import Degradation, Step
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.service import ServiceConfig, ServiceKey
 
@@ -118,3 +119,36 @@ def test_a_name_that_is_no_dns_label_is_refused() -> None:
     raw["metadata"]["name"] = "Qwen"
     with pytest.raises(ValueError, match=r"metadata\.name"):
         parse_service_config(raw)
+
+
+def test_degradation_is_off_where_it_is_absent_and_an_empty_object_takes_the_default_steps() -> None:
+    assert parse_service_config(resource()).degradation is None
+    given = parse_service_config(resource(degradation={}, queue={"maxDepth": 100})).degradation
+    assert given == Degradation(None, (Step(25, 128), Step(50, 96), Step(75, 64)))
+    assert parse_service_config(resource(degradation={}), 64).degradation == Degradation(
+        None, (Step(16, 128), Step(32, 96), Step(48, 64))
+    )
+
+
+def test_degradation_takes_the_users_steps_and_cap() -> None:
+    steps = [{"above": 32, "maxTokens": 128}, {"above": 64, "maxTokens": 96}]
+    given = parse_service_config(resource(degradation={"maxTokens": 200, "steps": steps})).degradation
+    assert given == Degradation(200, (Step(32, 128), Step(64, 96)))
+    alone = parse_service_config(resource(degradation={"maxTokens": 200, "steps": []})).degradation
+    assert alone == Degradation(200, ())
+
+
+@pytest.mark.parametrize(
+    ("degradation", "sentence"),
+    [
+        ({"steps": [{"above": 2, "maxTokens": 9}, {"above": 2, "maxTokens": 8}]}, "steps must ascend"),
+        ({"steps": [{"above": 2, "maxTokens": 9}, {"above": 3, "maxTokens": 9}]}, "less and less"),
+        ({"maxTokens": 8, "steps": [{"above": 2, "maxTokens": 9}]}, "must not be less than that step's"),
+        ({"steps": [{"above": 2, "maxTokens": 0}]}, "spec.degradation.steps[0].maxTokens"),
+        ({"steps": [{"above": n, "maxTokens": 99 - n} for n in range(9)]}, "spec.degradation.steps"),
+    ],
+)
+def test_steps_out_of_order_are_refused(degradation: Json, sentence: str) -> None:
+    with pytest.raises(ValueError, match="degradation") as refused:
+        parse_service_config(resource(degradation=degradation))
+    assert sentence in str(refused.value)
