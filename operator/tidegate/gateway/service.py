@@ -334,13 +334,13 @@ class Service:
         return 0.0 if busy else round(self._time() - self.last_active, 3)
 
     def demand(self) -> dict[str, object]:
-        """See Demanding; from now on a change is told again."""
-        flow = self.flow
+        """See Demanding; a change from now on is told again. The arbiter tells what other gateways hold."""
+        flow, arbitrates = self.flow, self.arbitrates
         self._reported = True
         return {
             "service": str(self.key),
-            "waiting": flow.reading + flow.waiting if self.arbitrates else 0,
-            "inFlight": flow.in_flight if self.arbitrates else 0,
+            "waiting": flow.reading + flow.waiting if arbitrates else 0,
+            "inFlight": flow.in_flight if arbitrates else 0,
             "idleSeconds": self.idle_seconds(),
             "arrivals": self.arrivals,
         }

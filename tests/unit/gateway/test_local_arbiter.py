@@ -23,7 +23,7 @@ class Told:
         raise AssertionError(error)
 
     def admitted(self) -> None:
-        """See Waiter."""
+        raise AssertionError("said by ask itself")
 
 
 async def test_who_waits_beside_an_endpoint_on_trial_is_granted_it_when_the_trial_ends() -> None:
