@@ -31,6 +31,7 @@ COMPILED = {
         "flow_ticket",
         "membership",
         "remote_arbiter",
+        "seat",
         "shared_flow",
     ),
     "gateway": (
@@ -47,6 +48,8 @@ COMPILED = {
         "local_arbiter",
         "metrics",
         "passage",
+        "peer_frames",
+        "peer_link",
         "pool",
         "request",
         "request_reader",
