@@ -31,7 +31,6 @@ COMPILED = {
         "flow_ticket",
         "membership",
         "remote_arbiter",
-        "seat",
         "shared_flow",
     ),
     "gateway": (
@@ -48,8 +47,6 @@ COMPILED = {
         "local_arbiter",
         "metrics",
         "passage",
-        "peer_frames",
-        "peer_link",
         "pool",
         "priority",
         "request",
