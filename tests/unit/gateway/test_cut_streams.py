@@ -79,7 +79,7 @@ def cut(framing: bytes, body: bytes, *reads: int) -> tuple[Client, bytes]:
             upstream.data_received(body[at : at + size])
         at += size
     request = SimpleNamespace(head=SimpleNamespace(http10=False))
-    exchange = SimpleNamespace(upstream=upstream, sse=True, request=request, comments=None)
+    exchange = SimpleNamespace(upstream=upstream, sse=True, request=request, comments=None, target=b"/v1/x")
     return client, endings.last_event(cast(Exchange, exchange), ERROR)
 
 
