@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e test-vllm check bench manifests lock
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e test-vllm check bench manifests lock corpus fuzz
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -35,16 +35,30 @@ test-unit: setup ## the pure floors and the parsers, seconds
 	$(PY) -m pytest tests/unit
 
 test-component: setup ## real sockets and a real API server
-	$(PY) -m pytest tests/component
+	$(PY) -m pytest tests/component tests/differential
 
+# The reference page is written from the sources, so its test has nothing to say of what was compiled.
 test-compiled: compiled ## the gateway's tests against the compiled data path
-	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) -m pytest tests/unit/gateway tests/unit/domain tests/component/gateway
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) -m pytest tests/unit/gateway tests/unit/domain tests/component/gateway \
+		--ignore tests/unit/gateway/test_reference.py
 
 test-e2e: setup ## a real cluster, a simulated engine
 	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
+
+corpus: setup ## malformed requests through tidegate, nginx and HAProxy; writes docs/strictness.md
+	$(PY) -m tests.differential
+
+SECONDS := 600
+fuzz: setup .venv/fuzz/.ready ## coverage-guided fuzzing of the parsers, SECONDS each, both at once
+	PYTHONPATH=.:.venv/fuzz nice -n 19 $(PY) -m tests.fuzz.run all $(SECONDS)
+
+.venv/fuzz/.ready: requirements/fuzz.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		--upgrade --target .venv/fuzz -r $<
+	touch $@
 
 check: setup ## linters, types, floors, helm lint, all manifests, freshness of generated files
 	$(PY) -m ruff check .
@@ -54,10 +68,13 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
+
+bench-tickets: compiled ## what a request costs where another gateway is the arbiter
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_tickets.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests

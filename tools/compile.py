@@ -21,7 +21,19 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "operator" / "tidegate"
 NOT_SHIPPED = "devcluster"
 COMPILED = {
-    "domain": ("balancing", "flow", "flow_clock", "flow_endpoints", "flow_line", "flow_rate", "flow_ticket"),
+    "domain": (
+        "balancing",
+        "flow",
+        "flow_clock",
+        "flow_endpoints",
+        "flow_line",
+        "flow_rate",
+        "flow_ticket",
+        "membership",
+        "remote_arbiter",
+        "seat",
+        "shared_flow",
+    ),
     "gateway": (
         "answer",
         "body_intake",
@@ -36,6 +48,8 @@ COMPILED = {
         "local_arbiter",
         "metrics",
         "passage",
+        "peer_frames",
+        "peer_link",
         "pool",
         "request",
         "request_reader",
@@ -43,10 +57,10 @@ COMPILED = {
         "response",
         "router",
         "service",
+        "shared_arbiter",
         "traffic",
         "tunnel",
         "upstream",
-        "usage",
     ),
 }
 

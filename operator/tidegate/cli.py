@@ -15,6 +15,7 @@ import uvloop
 from tidegate import __version__
 from tidegate.api.generated import generated_files
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
+from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.kube.errors import KubeConfigError, KubeError
 from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT, GATEWAY_SERVICE_PORT
@@ -101,6 +102,23 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help=f"metrics, status and demand; never for clients (127.0.0.1:{GATEWAY_ADMIN_PORT})",
     )
+    parser.add_argument(
+        "--peer-listen",
+        type=_address,
+        metavar="HOST:PORT",
+        help="for the other gateways, where several share the queues; never for clients",
+    )
+    parser.add_argument(
+        "--peer",
+        type=_address,
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="another gateway's --peer-listen; again for each; this gateway's own may be among them",
+    )
+    parser.add_argument(
+        "--peer-namespace", metavar="NAMESPACE", help="the others are the gateway pods of this namespace"
+    )
     drain = int(GatewaySettings().drain_seconds)
     text = f"after SIGTERM, for the requests that still run ({drain})"
     parser.add_argument("--drain-seconds", type=_positive, default=drain, metavar="SECONDS", help=text)
@@ -139,7 +157,16 @@ def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def _gateway(options: argparse.Namespace) -> int:
+    peer_host, peer_port = options.peer_listen or ("127.0.0.1", 0)
+    if options.peer_listen is None and (options.peer or options.peer_namespace):
+        raise ValueError("--peer and --peer-namespace need --peer-listen: the others must reach this gateway")
+    if options.file and options.peer_namespace:
+        raise ValueError("--peer-namespace needs a cluster: with --file, name each gateway with --peer")
+    if options.peer and options.peer_namespace:
+        raise ValueError("--peer and --peer-namespace exclude each other")
     settings = GatewaySettings(
+        peer_host=peer_host,
+        peer_port=peer_port,
         listen_host=options.listen[0],
         listen_port=options.listen[1],
         admin_host=options.admin_listen[0],
@@ -159,16 +186,25 @@ async def _serve_file(settings: GatewaySettings, options: argparse.Namespace) ->
 
     substrate = FileSubstrate(options.file, default_max_depth=options.default_max_depth)
     substrate.check()
-    await serve(settings, substrate)
+    await serve(settings, substrate, _static_peers(options))
+
+
+def _static_peers(options: argparse.Namespace) -> PeerSource | None:
+    from tidegate.gateway.peer_source import StaticPeers  # noqa: PLC0415
+
+    return StaticPeers(options.peer) if options.peer_listen else None
 
 
 async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace) -> None:
     from tidegate.gateway.server import serve  # noqa: PLC0415
     from tidegate.kube.client import KubeClient  # noqa: PLC0415
+    from tidegate.kube.gateway_peers import GatewayPeers  # noqa: PLC0415
     from tidegate.kube.gateway_substrate import GatewaySubstrate  # noqa: PLC0415
 
     async with await KubeClient.connect() as client:
-        await serve(settings, GatewaySubstrate(client, default_max_depth=options.default_max_depth))
+        substrate = GatewaySubstrate(client, default_max_depth=options.default_max_depth)
+        namespace, peers = options.peer_namespace, _static_peers(options)
+        await serve(settings, substrate, GatewayPeers(client, namespace) if namespace else peers)
 
 
 def _add_manifests(parser: argparse.ArgumentParser) -> None:

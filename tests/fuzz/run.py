@@ -1,7 +1,8 @@
-"""Coverage-guided fuzzing: ``run.py reading|answering|splicing SECONDS``. ``make fuzz`` runs all."""
+"""Coverage-guided fuzzing: ``run.py reading|answering|splicing|all SECONDS``; all: a process for each."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ _WORDS = (
     b"chunked", b"%00",
 )  # fmt: skip
 
+_TARGETS = {"reading": reading.check, "answering": answering.check, "splicing": splicing.check}
+
 
 def _seeds(target: str) -> list[bytes]:
     if target == "answering":
@@ -33,7 +36,7 @@ def _seeds(target: str) -> list[bytes]:
 
 def main(target: str, seconds: int) -> None:
     """Fuzzes until the time is over; the process ends with an input in the current folder at a crash."""
-    check = {"reading": reading.check, "answering": answering.check, "splicing": splicing.check}[target]
+    check = _TARGETS[target]
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
@@ -56,5 +59,14 @@ def _quoted(word: bytes) -> str:
     return word.decode().replace("\\r", "\\x0d").replace("\\n", "\\x0a")
 
 
+def everything(seconds: str) -> int:
+    """Fuzzes all targets at once; 0 where none of them has crashed."""
+    command = [sys.executable, "-m", "tests.fuzz.run"]
+    running = [subprocess.Popen([*command, target, seconds]) for target in _TARGETS]
+    return max(abs(process.wait()) for process in running)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "all":
+        sys.exit(everything(sys.argv[2]))
     main(sys.argv[1], int(sys.argv[2]))

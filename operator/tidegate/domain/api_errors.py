@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
@@ -38,9 +39,12 @@ _MESSAGES_TYPES = {
 INVALID, RATE, SERVER = "invalid_request_error", "rate_limit_error", "server_error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ApiError:
-    """One refusal: HTTP status, OpenAI's fields, seconds of Retry-After, and the request's outcome."""
+    """One refusal: HTTP status, OpenAI's fields, seconds of Retry-After, and the request's outcome.
+
+    A full queue says the same to hundreds a second: its text is made once.
+    """
 
     status: int
     type: str
@@ -53,6 +57,10 @@ class ApiError:
 
     def body(self) -> bytes:
         """``{"error": {…}}`` as JSON."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> bytes:
         error = {
             "message": self.message,
             "type": self.type,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Final
 
 from tidegate.domain.flow_ticket import Endpoint
 
 # An endpoint takes at most this many times its even share of what runs while another one is below that:
 # with 4 endpoints and 15 requests, the arriving 16th included in 16, the share is 4 and the bound 5.
 # Mirrokni et al. show that a smaller factor evens the load and a larger one keeps more prefixes at home.
-LOAD_PERCENT = 125
-_MIX = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio, odd: spreads what differs in few bits
-_MANY = 1 << 30  # more requests than ever run on one endpoint
-_WORD = 0xFFFFFFFFFFFFFFFF
+LOAD_PERCENT: Final = 125
+_MIX: Final = 0x9E3779B97F4A7C15  # 2^64 / the golden ratio, odd: spreads what differs in few bits
+_MANY: Final = 1 << 30  # more requests than ever run on one endpoint
+_WORD: Final = 0xFFFFFFFFFFFFFFFF
 
 
 def least_in_flight(endpoints: Sequence[Endpoint], turn: int) -> Endpoint | None:
@@ -43,8 +44,10 @@ def by_prefix(endpoints: Sequence[Endpoint], prefix: int) -> Endpoint | None:
     all others evenly. Where everyone below the bound is full, the fewest in flight: nobody waits beside
     a free slot. Costs one multiplication for each endpoint with room.
     """
-    running = sum(endpoint.in_flight for endpoint in endpoints)
-    bound = -(-(running + 1) * LOAD_PERCENT // (100 * len(endpoints))) if endpoints else 0
+    running = 1  # the arriving one
+    for endpoint in endpoints:
+        running += endpoint.in_flight
+    bound = running * LOAD_PERCENT / (100 * max(len(endpoints), 1))
     best, highest = None, -1
     for candidate in endpoints:
         load = candidate.in_flight

@@ -77,6 +77,11 @@ class Ejections:
         record.until = now + seconds
         return seconds
 
+    def begin_trial(self, key: EndpointKey) -> None:
+        """Another gateway has it on trial: its next answer matters."""
+        record = self.records.setdefault(key, Record(failures=2))
+        record.failures = max(record.failures, 2)
+
     def answered(self, key: EndpointKey, status: int, dispatched: float, *, alone: bool) -> bool:
         """An answer has begun; True where it is the error that counts as a failure. ``alone``: no other
         endpoint takes work, and to wait for this one would hide its answers and help nobody."""

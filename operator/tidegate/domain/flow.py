@@ -8,6 +8,7 @@ endpoint that takes work has a free slot.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -19,8 +20,12 @@ from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Tick
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceConfig
 
-_NEW, _READING, _WAITING = Stage.NEW, Stage.READING, Stage.WAITING
-_RUNNING, _ENDED = Stage.RUNNING, Stage.ENDED
+_NEW: Final = Stage.NEW
+_ASKED: Final = Stage.ASKED
+_READING: Final = Stage.READING
+_WAITING: Final = Stage.WAITING
+_RUNNING: Final = Stage.RUNNING
+_ENDED: Final = Stage.ENDED
 
 
 class Flow:
@@ -32,8 +37,11 @@ class Flow:
         self.rate = DrainRate()
         self.depth = 0  # waiting and in flight, those whose body is still on its way included
         self.reading = self.waiting = self.in_flight = self.bytes_held = 0
+        self.frozen = False  # True: nothing runs that does not run yet; see SharedFlow
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
+        self._said: ApiError | None = None  # the latest overload, while the spec holds
+        self._said_depth = 0
         self._endpoints = Endpoints(config)
         self._line = Line()
         self._arrivals = 0
@@ -71,8 +79,17 @@ class Flow:
         if size > config.max_bytes:
             return errors.too_large(size, config.max_bytes)
         if self.depth >= config.max_depth:
-            return errors.overload(config.key, self.depth + 1, config.max_depth, self.retry_after(now))
+            return self._overload(now)
         return errors.bytes_overload(config.key, config.max_bytes, self.retry_after(now))
+
+    def _overload(self, now: float) -> ApiError:
+        """The same object as long as it says the same, so that a flood of refusals costs little."""
+        said, after = self._said, self.retry_after(now)
+        if said is None or said.retry_after != after or self._said_depth != self.depth:
+            config = self.config
+            said = errors.overload(config.key, self.depth + 1, config.max_depth, after)
+            self._said, self._said_depth = said, self.depth
+        return said
 
     def grow(self, ticket: Ticket, more: int, now: float) -> ApiError | None:
         """Counts ``more`` bytes of a body that is being read; an ApiError leaves the ticket as it was."""
@@ -94,7 +111,7 @@ class Flow:
         return self._place(ticket)
 
     def _place(self, ticket: Ticket) -> Verdict:
-        endpoint = None if self.waiting else self._endpoints.free(ticket.prefix)
+        endpoint = None if self.waiting or self.frozen else self._endpoints.free(ticket.prefix)
         if endpoint is None:
             self._line_up(ticket)
             return WAIT
@@ -134,7 +151,8 @@ class Flow:
         """The request ended; the tickets that run now because of it. Nothing changes where it was never
         admitted, or this was said before."""
         stage, ticket.stage = ticket.stage, _ENDED
-        if stage is _ENDED or stage is _NEW:
+        if stage is _ENDED or stage is _NEW or stage is _ASKED:
+            self._drop(ticket)
             return []
         self.depth -= 1
         self.bytes_held -= ticket.bytes
@@ -161,6 +179,9 @@ class Flow:
         self._run(ticket, endpoint)
         return ticket
 
+    def _drop(self, ticket: Ticket) -> None:
+        """A ticket ends that has no place in the queue; see SharedFlow."""
+
     def _dispatch(self) -> list[Ticket]:
         """Gives all free slots to those whose turn it is; those that got one."""
         granted: list[Ticket] = []
@@ -186,7 +207,7 @@ class Flow:
 
     def configure(self, config: ServiceConfig) -> list[Ticket]:
         """A new spec; what was admitted stays admitted. The tickets that run now because of it."""
-        self.config = config
+        self.config, self._said = config, None
         self._endpoints.configure(config)
         return self._dispatch()
 

@@ -51,7 +51,8 @@ class Endpoints:
 
     def _set_limits(self) -> None:
         for endpoint in self.open:
-            endpoint.limit = 1 if endpoint.key in self._trials else self._max_concurrency
+            endpoint.trial = endpoint.key in self._trials
+            endpoint.limit = 1 if endpoint.trial else self._max_concurrency
 
     def free(self, prefix: int) -> Endpoint | None:
         """One with a free slot: by ``prefix`` where the service asks for it, else the fewest in flight."""
@@ -63,6 +64,15 @@ class Endpoints:
             return by_prefix(endpoints, prefix)
         self._turn += 1
         return least_in_flight(endpoints, self._turn)
+
+    def of(self, key: EndpointKey) -> Endpoint:
+        """The endpoint with this key, for a request that runs there already; one that is not known takes no
+        work, and goes with its last request."""
+        found = self._known.get(key) or self._leaving.get(key)
+        if found is None:
+            found = self._leaving[key] = Endpoint(key)
+            found.limit = 0
+        return found
 
     def left(self, endpoint: Endpoint) -> None:
         """A request left an endpoint that takes no more work: it goes with its last one."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
+from typing import Final
 
 from tidegate.domain.flow_ticket import Stage, Ticket
 
-STEP_SECONDS = 1.0
-_WAITING = Stage.WAITING
+STEP_SECONDS: Final = 1.0
+_WAITING: Final = Stage.WAITING
 
 
 class Line:
@@ -53,5 +54,9 @@ class Line:
     def forget_ended(self, waiting: int) -> None:
         """Lets go of tickets that left, where they are more than half; ``waiting`` is how many have not."""
         if len(self._heap) > 2 * waiting + 64:
-            self._heap = [entry for entry in self._heap if entry[2].stage is _WAITING]
-            heapq.heapify(self._heap)
+            self.purge()
+
+    def purge(self) -> None:
+        """Lets go of all tickets that left."""
+        self._heap = [entry for entry in self._heap if entry[2].stage is _WAITING]
+        heapq.heapify(self._heap)

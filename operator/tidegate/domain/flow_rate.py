@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
-SLOT_SECONDS, SLOTS = 2, 15  # the last half minute, in slots of two seconds
-UNKNOWN_SECONDS = 60
-SHORTEST_SECONDS, LONGEST_SECONDS = 1, 300
+SLOT_SECONDS: Final = 2
+SLOTS: Final = 15  # the last half minute
+UNKNOWN_SECONDS: Final = 60
+SHORTEST_SECONDS: Final = 1
+LONGEST_SECONDS: Final = 300
 
 
 class DrainRate:

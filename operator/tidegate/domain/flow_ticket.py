@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from tidegate.domain.api_errors import ApiError
 
@@ -13,13 +13,14 @@ class Stage(Enum):
     """Where a ticket is."""
 
     NEW = "new"
+    ASKED = "asked"  # its arbiter has not answered yet: another gateway, or one that takes over just now
     READING = "reading"
     WAITING = "waiting"
     RUNNING = "running"
     ENDED = "ended"
 
 
-_NEW = Stage.NEW
+_NEW: Final = Stage.NEW
 FIRST_PRIORITY, LAST_PRIORITY = -100, 100  # what a client may ask for; smaller runs first
 
 
@@ -29,7 +30,7 @@ class Wait(Enum):
     WAIT = "wait"
 
 
-WAIT = Wait.WAIT
+WAIT: Final = Wait.WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,14 @@ class EndpointKey:
 class Endpoint:
     """An endpoint and how many requests run on it."""
 
-    __slots__ = ("handle", "in_flight", "key", "limit", "salt")
+    __slots__ = ("handle", "in_flight", "key", "limit", "salt", "trial")
 
     def __init__(self, key: EndpointKey) -> None:
         self.key = key
         self.in_flight = 0
         self.limit = 0  # requests that may run on it at once; 0: it takes no more work
         self.salt = 0  # 64 bits that stand for it where a prompt's prefix decides
+        self.trial = False  # it failed before, and takes one request at a time until one is answered
         self.handle: object = None  # what the edge keeps with it: its connections
 
 
@@ -66,6 +68,10 @@ class Waiter(Protocol):
         """It will not run; its ticket has ended."""
         ...
 
+    def admitted(self) -> None:
+        """An ASKED ticket has its place in the queue now. Never called where ``ask`` itself said so."""
+        ...
+
 
 class Ticket:
     """One request in the queue of its service. ``priority`` (smaller runs first) and ``prefix`` (64 bits of a
@@ -78,12 +84,14 @@ class Ticket:
         "cold_wait",
         "depth",
         "endpoint",
+        "number",
         "prefix",
         "priority",
         "sequence",
         "stage",
         "waiter",
         "warm",
+        "whole",
     )
 
     def __init__(self, waiter: Waiter, size: int = 0, priority: int = 0) -> None:
@@ -97,6 +105,8 @@ class Ticket:
         self.arrived = 0.0  # when it was admitted
         self.warm = self.cold = 0.0  # the budget clocks at its arrival
         self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
+        self.number = 0  # what a remote arbiter knows it by
+        self.whole = False  # ASKED or told to a remote arbiter: its body has been read
 
 
 Verdict: TypeAlias = Endpoint | Wait | ApiError

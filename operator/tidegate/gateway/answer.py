@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 # llhttp has found the head valid before it is searched with this.
-_KNOWN = re.compile(
+_KNOWN: Final = re.compile(
     rb"\r\n(con(?:nection|tent-(?:length|type))|keep-alive|proxy-connection|t(?:e|railer|ransfer-encoding)"
     rb"|upgrade|x-request-id):[ \t]*([^\r]*)",
     re.IGNORECASE,
 )
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class AnswerHead:
@@ -43,6 +44,8 @@ class AnswerHead:
             if not raw.startswith(b"HTTP/1.0 "):
                 raise ValueError("the answer is neither HTTP/1.1 nor HTTP/1.0")
             self.rewrite = True
+        if self.status < (100 if self.persistent else 200):
+            raise ValueError(f"the answer's status is {self.status}")
         for name, value in _KNOWN.findall(raw):
             key = name.lower()
             if key == b"content-length":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidegate.domain.api_errors import ApiError
-from tidegate.domain.flow_ticket import Ticket
+from tidegate.domain.flow_ticket import Stage, Ticket
 from tidegate.gateway import response
 from tidegate.gateway.connection import NEVER
 
@@ -31,9 +31,15 @@ class BodyIntake:
         if error is not None:
             x.refuse(error)
             return
+        if x.ticket is None or x.ticket.stage is not Stage.ASKED:
+            self.admitted()
+        x.connection.deadline = self._deadline()
+
+    def admitted(self) -> None:
+        """The request has its place: a client that waits for that goes on."""
+        x = self._exchange
         if x.request.head.expects_continue:
             x.connection.write(response.CONTINUE)
-        x.connection.deadline = self._deadline()
 
     def _ask(self) -> ApiError | None:
         x = self._exchange

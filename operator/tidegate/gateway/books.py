@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.outcome import Outcome
@@ -19,12 +19,12 @@ from tidegate.gateway.usage import Usage, usage_of
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
-_BATCH = 256  # ended requests at most that are not written down yet; writing that many takes half a ms
-_REMEMBERED = 1024  # paths of which the text is kept
-_COLD_TIMEOUT = Outcome.EVICTED_COLD_START_TIMEOUT
-_GONE = Outcome.CLIENT_GONE  # for the type checker: what has ended has an outcome
-_UNTOLD = Usage()
-_REJECTED_REASONS = {
+_BATCH: Final = 256  # ended requests at most that are not written down yet; writing that many takes half a ms
+_REMEMBERED: Final = 1024  # paths of which the text is kept
+_COLD_TIMEOUT: Final = Outcome.EVICTED_COLD_START_TIMEOUT
+_GONE: Final = Outcome.CLIENT_GONE  # for the type checker: what has ended has an outcome
+_UNTOLD: Final = Usage()
+_REJECTED_REASONS: Final = {
     Outcome.REJECTED_INVALID.text: "invalid",
     Outcome.REJECTED_UNKNOWN.text: "model_not_found",
     Outcome.REJECTED_SUSPENDED.text: "suspended",

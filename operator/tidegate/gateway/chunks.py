@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from tidegate.domain import api_errors as errors
-from tidegate.gateway.request import MAX_FIELD, MAX_FIELDS, Refusal, fields_too_large
+from tidegate.gateway.request import MAX_FIELD, MAX_FIELDS, MAX_HEAD, Refusal, fields_too_large
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-MAX_SIZE_LINE = 1024  # bytes of a chunk's size and its extensions
+_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+MAX_SIZE_LINE: Final = 1024  # bytes of a chunk's size and its extensions
 FRAMING_PER_BYTE, FRAMING_ALLOWANCE = 16, 64 * 1024
 
 
 class ChunkedBody:
     """One chunked body. llhttp is fed the same bytes and judges them too; both must agree on the end."""
 
-    __slots__ = ("_framing", "_left", "_line", "_received", "_trailers", "done")
+    __slots__ = ("_framing", "_left", "_line", "_received", "_trailer_bytes", "_trailers", "done")
 
     def __init__(self) -> None:
         self.done = False
         self._left = 0  # bytes of the current chunk and its line end that are to come
         self._line = b""  # a line that has begun
         self._trailers = -1  # how many; -1 before the last chunk
-        self._received = self._framing = 0
+        self._received = self._framing = self._trailer_bytes = 0
 
     @property
     def to_come(self) -> int:
@@ -79,7 +80,8 @@ class ChunkedBody:
         """Trailers are for this hop: they are counted, judged by llhttp, and dropped."""
         self.done = line == b"\r\n"
         self._trailers += 1
-        if self._trailers > MAX_FIELDS:
+        self._trailer_bytes += len(line)
+        if self._trailers > MAX_FIELDS or self._trailer_bytes > MAX_HEAD:
             raise Refusal(fields_too_large())
 
     def _bound(self, size: int) -> None:

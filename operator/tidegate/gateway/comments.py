@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -25,8 +25,8 @@ from tidegate.gateway.passage import Dechunker
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
-LONGEST_EVENT = 256 * 1024  # bytes of an answer that is no stream: it is held whole, to be one event
-_HEAD = b"content-type: text/event-stream\r\ncache-control: no-cache\r\nx-request-id: %b\r\n%b\r\n"
+LONGEST_EVENT: Final = 256 * 1024  # bytes of an answer that is no stream: it is held whole, to be one event
+_HEAD: Final = b"content-type: text/event-stream\r\ncache-control: no-cache\r\nx-request-id: %b\r\n%b\r\n"
 _CHUNKED, _UNTIL_CLOSE = b"transfer-encoding: chunked\r\n", b"connection: close\r\n"
 Write = Callable[[bytes], None]
 

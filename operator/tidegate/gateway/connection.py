@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -15,10 +15,10 @@ from tidegate.gateway.answering import Answering, Host
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.request_reader import RequestReader
 
-NEVER = math.inf
-PIPELINE_LIMIT = 8  # requests read ahead of the one being answered before reading pauses
-AHEAD_BYTES = 64 * 1024  # of bodies read ahead before it pauses: no service has admitted them yet
-LINGER_SECONDS = 30.0  # the longest lingering close, however busily the client goes on sending
+NEVER: Final = math.inf
+PIPELINE_LIMIT: Final = 8  # requests read ahead of the one being answered before reading pauses
+AHEAD_BYTES: Final = 64 * 1024  # of bodies read ahead before it pauses: no service has admitted them yet
+LINGER_SECONDS: Final = 30.0  # the longest lingering close, however busily the client goes on sending
 
 
 class ClientConnection:
@@ -26,6 +26,7 @@ class ClientConnection:
 
     __slots__ = (
         "_advancing",
+        "_fresh",
         "_host",
         "_linger_end",
         "_paused",
@@ -51,6 +52,7 @@ class ClientConnection:
         self.deadline = NEVER  # when the sweep shall look here
         self.open = self.lingering = self.write_paused = False
         self._advancing = self._paused = False
+        self._fresh = True  # no request has come yet
         self._refusal: ApiError | None = None
         self._linger_end = 0.0
         self._unsent = NEVER  # bytes, when the sweep last looked after the end of an answer
@@ -139,6 +141,7 @@ class ClientConnection:
             request = requests.popleft()
             if self._refusal is not None and not request.complete:
                 break  # it was refused in its own body
+            self._fresh = False
             self.deadline = self._unsent = NEVER
             self.current = self._host.answering(self, request)
             self.current.start()
@@ -168,6 +171,11 @@ class ClientConnection:
         self.linger()
 
     # -- for what answers
+
+    @property
+    def draining(self) -> bool:
+        """The server stops: each answer is its connection's last."""
+        return self._host.draining
 
     def write(self, data: bytes) -> None:
         """Sends ``data``; nothing happens where the client has gone."""
@@ -242,9 +250,19 @@ class ClientConnection:
         return 0 < self._unsent < before
 
     def drain(self) -> None:
-        """The server stops: an idle connection is closed, a busy one after its answer."""
-        if self.open and self.current is None and not self.reader.begun and not self.lingering:
+        """The server stops: an idle connection is closed, a busy one after its answer. One that has not had
+        its first request was made before that, and its request is on its way."""
+        if not self.open or self.current is not None or self.reader.begun or self.lingering:
+            return
+        if self._fresh:
+            self.deadline = min(self.deadline, self._drain_deadline())
+        else:
             self.close()
+
+    def _drain_deadline(self) -> float:
+        """So long a first request may take to arrive."""
+        self._linger_end = self._linger_end or self._time() + self._host.settings.linger_timeout
+        return self._linger_end
 
     def _lost(self) -> None:
         if not self.open:

@@ -19,7 +19,7 @@ class Demanding(Protocol):
     key: ServiceKey
 
     def demand(self) -> dict[str, object]:
-        """Its line."""
+        """Its line. What changes after this must be told as changed, what changed before need not."""
         ...
 
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain import api_errors as errors
 from tidegate.gateway.connection import NEVER
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # A worker that closed an idle connection before it saw the request on it says so within a round trip.
 # Where the word comes later, the worker has had the request, and its end is a failure.
-CLOSED_UNUSED_SECONDS = 1.0
+CLOSED_UNUSED_SECONDS: Final = 1.0
 
 
 def use(x: Exchange, pool: Pool) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain.api_errors import ApiError
 from tidegate.gateway import response
 
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
+    from tidegate.gateway.upstream import Upstream
 
-AT_ONCE = 0.00005  # seconds; rounds to 0.0 ms
+AT_ONCE: Final = 0.00005  # seconds; rounds to 0.0 ms
 
 
 def own_fields(x: Exchange) -> bytes:
@@ -51,13 +52,22 @@ def last_event(exchange: Exchange, error: ApiError) -> bytes:
     if exchange.comments is not None:
         return exchange.comments.last_event(exchange, error)
     upstream = exchange.upstream
-    head = None if upstream is None else upstream.head
-    if not exchange.sse or upstream is None or head is None or head.has_length:
+    if not exchange.sse or upstream is None:
+        return b""
+    dechunked, messages = exchange.request.head.http10, _is_messages(exchange)
+    return end_of_stream(upstream, error, dechunked=dechunked, messages=messages)
+
+
+def end_of_stream(upstream: Upstream, error: ApiError, *, dechunked: bool, messages: bool = False) -> bytes:
+    """The same for a stream of which ``upstream`` sent the beginning; ``dechunked``: without its chunks;
+    ``messages``: in Anthropic's shape."""
+    head = upstream.head
+    if head is None or head.has_length:
         return b""
     # An event that broke off is ended by an empty line, or it would swallow this one.
-    event = error.messages_event() if _is_messages(exchange) else error.event()
+    event = error.messages_event() if messages else error.event()
     if not upstream.between_events():
         event = b"\n\n" + event
-    if not head.chunked or exchange.request.head.http10:
+    if not head.chunked or dechunked:
         return event
     return response.chunk(event) + response.LAST_CHUNK if upstream.between_chunks() else b""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
@@ -35,6 +35,9 @@ from tidegate.gateway.upstream import Upstream
 if TYPE_CHECKING:
     from tidegate.gateway.pool import Pool
     from tidegate.gateway.traffic import Traffic
+
+_COMPLETED: Final = Outcome.COMPLETED
+_CLIENT_GONE: Final = Outcome.CLIENT_GONE
 
 
 class Exchange:
@@ -223,6 +226,11 @@ class Exchange:
         """See Waiter."""
         self.refuse(error)
 
+    def admitted(self) -> None:
+        """See Waiter: a client that waits for that may send its body."""
+        if self.intake is not None:
+            self.intake.admitted()
+
     # -- to a worker
 
     def send(self, pool: Pool, upstream: Upstream) -> None:
@@ -285,7 +293,7 @@ class Exchange:
         if self.comments is not None and (error := self.comments.end()) is not None:
             self.cut_short(error)
             return
-        self._end(Outcome.COMPLETED)
+        self._end(_COMPLETED)
         self.connection.finished(self.request, keep_alive=self.keep_alive)
 
     def upstream_failed(self, reason: str, *, unused: bool) -> None:
@@ -308,7 +316,7 @@ class Exchange:
             return  # we closed the connection ourselves
         self._drop_upstream()
         self.status = CLIENT_GONE_STATUS
-        self._end(Outcome.CLIENT_GONE)
+        self._end(_CLIENT_GONE)
 
     def deadline_passed(self) -> None:
         """See Answering: the body did not come, or the worker took too long."""

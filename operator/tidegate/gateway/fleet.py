@@ -7,6 +7,8 @@ from collections.abc import Callable
 from tidegate.domain.service import ServiceKey, ServiceView
 from tidegate.gateway.demand import DemandFeed
 from tidegate.gateway.guard import guarded
+from tidegate.gateway.mesh import Mesh
+from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.router import Router
 from tidegate.gateway.service import Service, Shared
@@ -18,7 +20,13 @@ from tidegate.gateway.waker import Waker
 class Fleet:
     """The Sink of the substrate, and the table of the router."""
 
-    def __init__(self, settings: GatewaySettings, substrate: Substrate, time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        substrate: Substrate,
+        time: Callable[[], float],
+        peers: PeerSource | None = None,
+    ) -> None:
         self.router: Router[Service] = Router()
         self.services: dict[ServiceKey, Service] = {}
         self.demand = DemandFeed(self.services.values)
@@ -27,7 +35,9 @@ class Fleet:
         self.largest_body = 0  # bytes, over all services
         self._prober = Prober(settings)
         self._waker = Waker(settings, substrate)
-        self._shared = Shared(settings, time, self._prober, self._waker, self.demand.changed)
+        self.mesh = None if peers is None else Mesh(settings, peers, time, self.demand.changed)
+        changed = self.demand.changed
+        self._shared = Shared(settings, time, self._prober, self._waker, changed, self.mesh)
 
     def watch_begins(self) -> None:
         """The substrate will tell everything anew; until it has, what is known holds."""
@@ -71,6 +81,8 @@ class Fleet:
         for key in self.services.keys() - self._told:
             self.service_removed(key)
         self.synced_once = True
+        if self.mesh is not None:
+            self.mesh.set_ready(ready=True)
 
     def _measure(self) -> None:
         self.largest_body = max((s.config.max_bytes for s in self.services.values()), default=0)
@@ -84,5 +96,7 @@ class Fleet:
 
     async def close(self) -> None:
         """Ends what runs for the services."""
+        if self.mesh is not None:
+            await self.mesh.close()
         await self._waker.close()
         await self._prober.close()

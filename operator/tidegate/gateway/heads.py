@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 # llhttp has let only digits through, and only one such field.
-_LENGTH = re.compile(rb"\r\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]:[ \t]*([0-9]+)")
+_LENGTH: Final = re.compile(rb"\r\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]:[ \t]*([0-9]+)")
 _DIGITS: Final = 15  # of a length, at most: far from where anybody's counter overflows
 
 

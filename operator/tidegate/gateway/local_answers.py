@@ -29,7 +29,7 @@ class LocalAnswer:
         self.request = request
         self.reading = False
         self._connection = connection
-        self._keep_alive = request.complete and request.head.keep_alive
+        self._keep_alive = request.complete and request.head.keep_alive and not connection.draining
         answer = response.whole(status, body, close=not self._keep_alive)
         self._answer = response.without_body(answer) if request.head.method == b"HEAD" else answer
 

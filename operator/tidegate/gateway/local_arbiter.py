@@ -15,10 +15,16 @@ from tidegate.domain.service import ServiceConfig
 class LocalArbiter:
     """Delivers the flow's decisions. ``waiting`` is called whenever a ticket has to wait."""
 
-    def __init__(self, config: ServiceConfig, time: Callable[[], float], waiting: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        time: Callable[[], float],
+        waiting: Callable[[], None],
+        flow: Flow | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._time = time
-        self.flow = Flow(config, time())
+        self.flow = flow or Flow(config, time())
         self._waiting = waiting
         self._timer: asyncio.TimerHandle | None = None
 

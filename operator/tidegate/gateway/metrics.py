@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from itertools import accumulate
 from math import inf
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
@@ -22,19 +22,20 @@ from tidegate.gateway import families as f
 from tidegate.gateway.families import Family
 from tidegate.gateway.usage import Usage
 
-CLIENT_GONE_STATUS = 499  # nginx's number for a client that closed; nobody reads it but the metric
-WARM, COLD = 0, 1
-_STARTS = ("warm", "cold")
-_PLACES = {f.DELAY: 0, f.EXECUTION: 1, f.TOTAL: 2}
-_KINDS = ("prompt", "completion", "cached")
-_KNOWN_CODES = {status.value for status in HTTPStatus} | {CLIENT_GONE_STATUS}
+CLIENT_GONE_STATUS: Final = 499  # nginx's number for a client that closed; nobody reads it but the metric
+WARM: Final = 0
+COLD: Final = 1
+_STARTS: Final = ("warm", "cold")
+_PLACES: Final = {f.DELAY: 0, f.EXECUTION: 1, f.TOTAL: 2}
+_KINDS: Final = ("prompt", "completion", "cached")
+_KNOWN_CODES: Final = {status.value for status in HTTPStatus} | {CLIENT_GONE_STATUS}
 # A worker may answer with any number. Those that HTTP knows have a series each, the others one for each
 # hundred, so that a service has 70 at most for each outcome.
-_CODES = tuple(str(n) if n in _KNOWN_CODES else f"{n // 100}xx" for n in range(1000))
+_CODES: Final = tuple(str(n) if n in _KNOWN_CODES else f"{n // 100}xx" for n in range(1000))
 
-_UP_TO = (*f.SECONDS, inf)
-_SHORT = f.SECONDS[0]
-_AT_ONCE = 0.001  # seconds: a stream whose tokens came in less has no rate
+_UP_TO: Final = (*f.SECONDS, inf)
+_SHORT: Final = f.SECONDS[0]
+_AT_ONCE: Final = 0.001  # seconds: a stream whose tokens came in less has no rate
 
 Gauges: TypeAlias = Callable[[], dict[Family, int]]
 

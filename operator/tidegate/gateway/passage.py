@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import httptools
 
@@ -10,7 +11,7 @@ from tidegate.gateway import response
 from tidegate.gateway.answer import AnswerHead, without_hop_fields
 from tidegate.gateway.request import Request
 
-_WEBSOCKET = b"connection: Upgrade\r\nupgrade: websocket\r\n"
+_WEBSOCKET: Final = b"connection: Upgrade\r\nupgrade: websocket\r\n"
 
 
 def request_head(request: Request, target: bytes, authority: bytes, request_id: bytes) -> bytes:

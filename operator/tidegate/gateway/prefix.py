@@ -34,7 +34,8 @@ def prompt_prefix(body: bytes) -> int:
     found = _decode(body)
     digest, left = blake2b(digest_size=8), PREFIX_BYTES
     for part in (found.system, found.instructions, found.messages, found.prompt, found.input):
-        beginning = memoryview(part)[:left]
-        digest.update(beginning)
-        left -= len(beginning)
+        if part is not _NONE:
+            beginning = memoryview(part)[:left]
+            digest.update(beginning)
+            left -= len(beginning)
     return int.from_bytes(digest.digest(), "big") or 1 if left < PREFIX_BYTES else 0

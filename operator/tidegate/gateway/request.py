@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_ticket import FIRST_PRIORITY, LAST_PRIORITY
 
-MAX_LINE = 8 * 1024  # bytes of the request line; nginx's large_client_header_buffers has the same limit
-MAX_FIELD = 8 * 1024  # bytes of one header line, its line end included
-MAX_HEAD = 15 * 1024  # bytes of the request line and all fields; HAProxy's buffer takes as many
-MAX_FIELDS = 100
+MAX_LINE: Final = 8 * 1024  # bytes of the request line, as nginx's large_client_header_buffers
+MAX_FIELD: Final = 8 * 1024  # bytes of one header line, its line end included
+MAX_HEAD: Final = 14 * 1024  # bytes of the request line and all fields; HAProxy's 16 KiB take as many
+MAX_FIELDS: Final = 100
 
 # The fields that are not passed on as they came: hop-by-hop (RFC 9110, 7.6.1), written anew here, or ours.
 # The head was found valid by llhttp before it is searched with this.
-_SPECIAL = re.compile(
+_SPECIAL: Final = re.compile(
     rb"\r\n(con(?:nection|tent-(?:length|type))|expect|h(?:ost|ttp2-settings)|keep-alive|proxy-connection"
     rb"|t(?:e|railer|ransfer-encoding)|upgrade|x-(?:request-id|tidegate-[^:]*)): *([^\r]*)",
     re.IGNORECASE,
 )
 # Of two such fields the gateway could mean one and the worker the other; Host and the lengths apart.
-_ONCE = re.compile(  # in a lowered head: without IGNORECASE it costs a third
+_ONCE: Final = re.compile(  # in a lowered head: without IGNORECASE it costs a third
     rb"\r\n(authorization|content-(?:range|type)|expect|if-(?:(?:none-)?match|(?:un)?modified-since|range)):"
 )
-_HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-_PRIORITY = re.compile(rb"[+-]?[0-9]{1,3}")
-_COMMENTS = re.compile(rb"[1-9]|[1-5][0-9]|60")
-_ACCEPT_ENCODING = re.compile(rb"(?<=\r\n)accept-encoding:[^\r]*\r\n", re.IGNORECASE)
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_PERCENT = re.compile(rb"%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f])")
-_CONNECTION_WORDS = frozenset({b"keep-alive", b"close", b""})
+_HOST: Final = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_PRIORITY: Final = re.compile(rb"[+-]?[0-9]{1,3}")
+_COMMENTS: Final = re.compile(rb"[1-9]|[1-5][0-9]|60")
+_ACCEPT_ENCODING: Final = re.compile(rb"(?<=\r\n)accept-encoding:[^\r]*\r\n", re.IGNORECASE)
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_PERCENT: Final = re.compile(rb"%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f])")
+_CONNECTION_WORDS: Final = frozenset({b"keep-alive", b"close", b""})
 # Fields for the worker, whatever Connection says: a client must not take from a proxy's request what another
 # proxy has put there, nor the type by which the body is read.
-_END_TO_END = frozenset(
+_END_TO_END: Final = frozenset(
     {b"authorization", b"content-encoding", b"content-type", b"cookie", b"forwarded", b"traceparent"}
     | {b"tracestate", b"via", b"x-api-key", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
     | {b"x-real-ip"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import httptools
 
@@ -22,7 +23,7 @@ from tidegate.gateway.request import (
     version_not_supported,
 )
 
-_ALWAYS_ALLOWED = 64 * 1024  # bytes of a body for which the limit need not be asked
+_ALWAYS_ALLOWED: Final = 64 * 1024  # bytes of a body for which the limit need not be asked
 
 
 class RequestReader:
@@ -129,7 +130,8 @@ class RequestReader:
         before = len(self._raw)
         end = raw.find(b"\r\n\r\n", max(0, before - 3)) + 4
         if end < 4:
-            self._judge(raw[before:])
+            if self._judge(raw[before:]) or self._whole:
+                raise Refusal(version_not_supported())  # llhttp takes a line without a version for HTTP/0.9
             self._raw = raw
             if len(raw) > MAX_HEAD:
                 raise Refusal(fields_too_large() if b"\r\n" in raw[:MAX_LINE] else line_too_long())

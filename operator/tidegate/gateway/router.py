@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from tidegate.domain.service import ServiceConfig, ServiceKey
 
-_CACHE = 4096  # Host values remembered; a client can invent any number of them
+_CACHE: Final = 4096  # Host values remembered; a client can invent any number of them
 
 
 class Routable(Protocol):

@@ -13,9 +13,11 @@ from types import TracebackType
 
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.admin import Admin
+from tidegate.gateway.backlog import accept_backlog
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
 from tidegate.gateway.guard import guarded
+from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Substrate
 from tidegate.gateway.traffic import Traffic
@@ -29,15 +31,23 @@ _BACKLOG = 4096
 class Gateway:
     """One gateway, used as a context: listening inside it, gone after it. Several fit in one process."""
 
-    def __init__(self, settings: GatewaySettings, substrate: Substrate, log: AccessLog | None = None) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        substrate: Substrate,
+        log: AccessLog | None = None,
+        peers: PeerSource | None = None,
+    ) -> None:
         self._settings = settings
         self._substrate = substrate
         # Not the loop's clock: uvloop's stands still within one turn of the loop.
         self._time = time.monotonic
-        self.fleet = Fleet(settings, substrate, self._time)
+        self.fleet = Fleet(settings, substrate, self._time, peers)
         self.log = log or AccessLog(_to_stdout if settings.access_log else None)
         self.traffic = Traffic(settings, self.fleet, self.log, self._time)
         self.admin = Admin(settings, self.traffic)
+        if self.fleet.mesh is not None:
+            self.fleet.mesh.requests = self.traffic.tickets
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -60,6 +70,8 @@ class Gateway:
             ),
             await loop.create_server(admin.connection, settings.admin_host, settings.admin_port),
         ]
+        if self.fleet.mesh is not None:
+            await self.fleet.mesh.start()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self._sweep())]
         traffic.alive = lambda: not any(task.done() for task in self._tasks)
         form = "listening: traffic on port %d, admin on port %d, the data path is %s"
@@ -100,6 +112,8 @@ class Gateway:
             guarded(self.traffic.sweep, now)
             guarded(self.admin.sweep, now)
             guarded(self.log.flush)
+            if self.fleet.mesh is not None:
+                guarded(self.fleet.mesh.sweep, now)
             round_ += 1
             if round_ % 4 == 0:
                 guarded(self.fleet.sweep, now)
@@ -107,7 +121,9 @@ class Gateway:
     async def drain(self) -> None:
         """Accepts nothing new, lets what runs finish, and ends what is left after ``drain_seconds``."""
         self.traffic.draining = True
-        self._servers[0].close()
+        if self.fleet.mesh is not None:
+            self.fleet.mesh.leave()
+        await accept_backlog(self._servers[0], self.traffic.connection)
         end = self._time() + self._settings.drain_seconds
         while self.traffic.connections and self._time() < end:
             for connection in list(self.traffic.connections):
@@ -118,14 +134,14 @@ class Gateway:
                 connection.current.abandon()
 
 
-async def serve(settings: GatewaySettings, substrate: Substrate) -> None:
+async def serve(settings: GatewaySettings, substrate: Substrate, peers: PeerSource | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then drains. OSError where a port cannot be listened on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with Gateway(settings, substrate) as gateway:
+        async with Gateway(settings, substrate, peers=peers) as gateway:
             gc.collect()
             gc.freeze()  # what lives as long as the process is never looked at again
             await stop.wait()

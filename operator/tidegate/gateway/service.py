@@ -9,20 +9,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.domain import api_errors as errors
+from tidegate.domain.arbiter import Arbiter
 from tidegate.domain.coldstart import STAGES, ColdStart
 from tidegate.domain.ejection import Ejections
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
+from tidegate.domain.mesh_words import Finding
+from tidegate.domain.remote_arbiter import RemoteArbiter
+from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
 from tidegate.gateway import families
 from tidegate.gateway.families import Family
 from tidegate.gateway.local_arbiter import LocalArbiter
+from tidegate.gateway.mesh import Mesh
 from tidegate.gateway.metrics import Meters
 from tidegate.gateway.pool import Pool
 from tidegate.gateway.prober import Prober
 from tidegate.gateway.rewriting import TierWatch, aliases
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.shared_arbiter import SharedArbiter
 from tidegate.gateway.waker import Waker
 
 _log = logging.getLogger("tidegate.gateway")
@@ -37,6 +43,7 @@ class Shared:
     prober: Prober
     waker: Waker
     changed: Callable[[ServiceKey], None]  # its demand changed
+    mesh: Mesh | None = None  # where several gateways share the queues
 
 
 class Service:
@@ -52,15 +59,34 @@ class Service:
         self.hurry = asyncio.Event()
         self.tiers = TierWatch(self.key)
         self.aliases: frozenset[str] = frozenset()  # names that clients may use and the engine does not know
-        self.arbiter = LocalArbiter(view.config, shared.time, self._someone_waits)
+        self.seat: Seat | None = None
+        self._local = self._own_queue(view.config, shared)
+        self.arbiter: Arbiter = self._local  # whom requests ask
         self.meters = Meters(self.key, self._gauges, lambda: self.state)
         self._shared = shared
         self._time = shared.time
+        self._reported = True  # the demand has not changed since it was last told
         self._pools: dict[EndpointKey, Pool] = {}
         self._answered: set[EndpointKey] = set()  # a probe of ours, or a request, was answered
         self.ejections = Ejections()  # failed us; only a probe brings them back
         self._draining: set[EndpointKey] = set()  # said so: only a process that takes their place is good
         self.update(view)
+
+    def _own_queue(self, config: ServiceConfig, shared: Shared) -> LocalArbiter:
+        if shared.mesh is None:
+            return LocalArbiter(config, shared.time, self._someone_waits)
+        queue = SharedArbiter(config, shared.time, self._someone_waits, self._found_elsewhere)
+        remote = RemoteArbiter(config, queue.flow.clock, shared.time, self._tried_elsewhere)
+        self.seat = shared.mesh.take_seat(queue, remote, self._ask_there)
+        return queue
+
+    def _ask_there(self, arbiter: Arbiter) -> None:
+        self.arbiter = arbiter
+
+    @property
+    def arbitrates(self) -> bool:
+        """Whether this gateway takes itself for the arbiter: it alone knows the whole queue then."""
+        return self.seat is None or self.seat.here
 
     @property
     def config(self) -> ServiceConfig:
@@ -70,10 +96,13 @@ class Service:
     @property
     def flow(self) -> Flow:
         """The queue's state, to be read only."""
-        return self.arbiter.flow
+        return self._local.flow
 
     def _gauges(self) -> dict[Family, int]:
+        """The sum over all gateways is the truth: one has the queue, and the others have nothing."""
         flow = self.flow
+        if not self.arbitrates:
+            return {families.DEPTH: 0, families.IN_FLIGHT: 0, families.PENDING: 0}
         pending = flow.reading + flow.waiting
         return {families.DEPTH: flow.depth, families.IN_FLIGHT: flow.in_flight, families.PENDING: pending}
 
@@ -92,16 +121,22 @@ class Service:
         self._answered &= new.keys()
         self.ejections.keep(new.keys())
         self._draining &= new.keys()
+        if self.seat is not None:
+            self.seat.remote.config = view.config
+            self.seat.remote.forget_endpoints()
         self.aliases = aliases(view.config)
-        self.arbiter.configure(view.config)
+        self._local.configure(view.config)
         self._watch_cold_start()
         self._choose_endpoints()
 
     def remove(self) -> None:
         """The service was deleted: what waits is refused, what runs ends by itself."""
-        self.arbiter.evict_all(errors.removed(self.key))
-        self.arbiter.set_endpoints(())
-        self.arbiter.close()
+        self._local.evict_all(errors.removed(self.key))
+        if self.seat is not None and self._shared.mesh is not None:
+            self.seat.remote.evict_all(errors.removed(self.key))
+            self._shared.mesh.give_up_seat(self.seat)
+        self._local.set_endpoints(())
+        self._local.close()
         self._shared.prober.want(self, set())
         for pool in self._pools.values():
             pool.retire()
@@ -119,7 +154,7 @@ class Service:
                 self._pools[key] = Pool(key, self._shared.settings, self._time)
         if usable and self.cold_start is not None:
             self._cold_start_reached("loaded")
-        self.arbiter.set_endpoints(usable, self.ejections.on_trial())
+        self._local.set_endpoints(usable, self.ejections.on_trial())
         self._shared.prober.want(self, unproven)
 
     # -- what the prober and the requests learn
@@ -151,6 +186,7 @@ class Service:
         where that was the case before, not before a while has passed either."""
         if key not in candidates(self.view):
             return
+        self._tell_arbiter(key, Finding.FAILED, self._time() - dispatched)
         seconds = self.ejections.failed(key, dispatched, self._time(), random.random())  # noqa: S311
         if seconds is None:
             return
@@ -158,6 +194,25 @@ class Service:
         _log.warning(text, self.key, key.host, key.port, seconds, reason)
         self._answered.discard(key)
         self._choose_endpoints()
+
+    def _tell_arbiter(self, key: EndpointKey, finding: Finding, age: float = 0.0) -> None:
+        if self.seat is not None and not self.seat.here:
+            self.seat.remote.found(key, finding, age)
+
+    def _found_elsewhere(self, key: EndpointKey, finding: Finding, age: float) -> None:
+        """What a request that another gateway holds met; ``age``: seconds since it was dispatched."""
+        dispatched = self._time() - age
+        if finding is Finding.DRAINS:
+            self.endpoint_drains(key)
+        elif finding is Finding.FAILED:
+            self.endpoint_failed(key, dispatched, "another gateway says so")
+        else:
+            self.endpoint_answered(key, 200, dispatched)
+
+    def _tried_elsewhere(self, key: EndpointKey) -> None:
+        """The arbiter has this endpoint on trial, and waits for the answer that a request of ours gets."""
+        if key in candidates(self.view):
+            self.ejections.begin_trial(key)
 
     def endpoint_answered(self, key: EndpointKey, status: int, dispatched: float) -> None:
         """An answer has begun: to be told of errors, and of every answer while ``ejections`` has records."""
@@ -167,6 +222,7 @@ class Service:
             self.endpoint_failed(key, dispatched, f"it answers {status} again and again")
         elif key in trial and key not in self.ejections.on_trial():
             _log.info("%s: endpoint %s:%d answers again", self.key, key.host, key.port)
+            self._tell_arbiter(key, Finding.ANSWERED, self._time() - dispatched)
             self._choose_endpoints()
 
     @property
@@ -176,6 +232,7 @@ class Service:
 
     def endpoint_drains(self, key: EndpointKey) -> None:
         """A request met a worker that is about to stop, before the substrate told of it."""
+        self._tell_arbiter(key, Finding.DRAINS)
         if key in candidates(self.view):
             self._answered.discard(key)
             self._draining.add(key)
@@ -188,7 +245,10 @@ class Service:
             pool = self._pools.get(endpoint.key)
             if pool is None:
                 pool = Pool(endpoint.key, self._shared.settings, self._time)
-                pool.retire()
+                if self.arbitrates or endpoint.key not in candidates(self.view):
+                    pool.retire()
+                else:  # the arbiter has seen that it answers, before we did
+                    self._pools[endpoint.key] = pool
             endpoint.handle = pool
         return pool
 
@@ -238,12 +298,12 @@ class Service:
         """A request for this service has come."""
         self.arrivals += 1
         self.last_active = now
-        self._shared.changed(self.key)
+        self._demand_changed()
 
     def ended(self, now: float) -> None:
         """A request of this service has ended."""
         self.last_active = now
-        self._shared.changed(self.key)
+        self._demand_changed()
 
     def first_byte(self) -> None:
         """The first byte of an answer was passed on; the first after a cold start completes its record."""
@@ -265,16 +325,27 @@ class Service:
         """One word for the workers."""
         return worker_state(self.view, len(self.flow.endpoints))
 
+    def _demand_changed(self) -> None:
+        """Once until somebody asks: thousands of changes between two lines are one."""
+        if self._reported:
+            self._reported = False
+            self._shared.changed(self.key)
+
+    def idle_seconds(self) -> float | None:
+        """Since the later of the last arrival and end; 0 while anything waits or runs; None: never."""
+        if self.last_active is None:
+            return None
+        busy = self.flow.depth or (self.seat is not None and self.seat.remote.tickets)
+        return 0.0 if busy else round(self._time() - self.last_active, 3)
+
     def demand(self) -> dict[str, object]:
-        """See Demanding."""
-        flow = self.flow
-        idle: float | None = None
-        if self.last_active is not None:
-            idle = 0.0 if flow.depth else round(self._time() - self.last_active, 3)
+        """See Demanding; a change from now on is told again. The arbiter tells what other gateways hold."""
+        flow, arbitrates = self.flow, self.arbitrates
+        self._reported = True
         return {
             "service": str(self.key),
-            "waiting": flow.reading + flow.waiting,
-            "inFlight": flow.in_flight,
-            "idleSeconds": idle,
+            "waiting": flow.reading + flow.waiting if arbitrates else 0,
+            "inFlight": flow.in_flight if arbitrates else 0,
+            "idleSeconds": self.idle_seconds(),
             "arrivals": self.arrivals,
         }

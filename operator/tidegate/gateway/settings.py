@@ -21,6 +21,12 @@ class GatewaySettings:
     admin_port: int = 9090
     """The admin port; 0 takes a free one."""
 
+    peer_host: str = "127.0.0.1"
+    """Address of the peer port, for the other gateways alone. Used only where a gateway is told of others."""
+
+    peer_port: int = 0
+    """The peer port; 0 takes a free one."""
+
     header_timeout: float = 15.0
     """From the first byte of a request to the end of its header. A slower client gets 408."""
 

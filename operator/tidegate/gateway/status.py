@@ -8,9 +8,12 @@ from tidegate.gateway.traffic import Traffic
 
 def status(traffic: Traffic) -> dict[str, object]:
     """The whole answer; durations are seconds, sizes bytes."""
+    mesh = traffic.fleet.mesh
+    peers = {} if mesh is None else {"gateways": mesh.status()}
     return {
         "ready": traffic.fleet.synced_once and not traffic.draining,
         "connections": len(traffic.connections),
+        **peers,
         "services": [_service(service, traffic.time()) for service in traffic.fleet.services.values()],
     }
 
@@ -20,6 +23,7 @@ def _service(service: Service, now: float) -> dict[str, object]:
     return {
         "service": str(service.key),
         "workerState": service.state.value,
+        "arbitrates": service.arbitrates,  # where False, another gateway has the queue's numbers
         "depth": flow.depth,
         "waiting": flow.reading + flow.waiting,
         "inFlight": flow.in_flight,
@@ -27,7 +31,7 @@ def _service(service: Service, now: float) -> dict[str, object]:
         "bytesHeld": flow.bytes_held,
         "maxBytes": config.max_bytes,
         "arrivals": service.arrivals,
-        "idleSeconds": service.demand()["idleSeconds"],
+        "idleSeconds": service.idle_seconds(),
         "endpoints": [
             {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight, "limit": e.limit}
             for e in flow.endpoints

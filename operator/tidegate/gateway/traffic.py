@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, cast
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
+from tidegate.domain.flow_ticket import Ticket
+from tidegate.domain.service import ServiceKey
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.answering import Answering
 from tidegate.gateway.books import Books
@@ -23,7 +25,7 @@ from tidegate.gateway.service import Service
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.tunnel import Tunnel
 
-_SMALLEST_LIMIT = 1024 * 1024  # bytes of a body, where no service asks for more
+_SMALLEST_LIMIT: Final = 1024 * 1024  # bytes of a body, where no service asks for more
 
 
 class Traffic:
@@ -94,6 +96,17 @@ class Traffic:
     def unknown(self, name: str) -> ApiError:
         """No such service; or this gateway cannot know yet."""
         return errors.model_not_found(name) if self.fleet.synced_once else errors.gateway_not_ready()
+
+    def tickets(self) -> Iterator[tuple[ServiceKey, Ticket]]:
+        """What the requests of this gateway hold in the queues of their services."""
+        for connection in self.connections:
+            exchange = connection.current
+            if (
+                isinstance(exchange, Exchange)
+                and exchange.ticket is not None
+                and exchange.service is not None
+            ):
+                yield exchange.service.key, exchange.ticket
 
     def hold_unrouted(self, more: int) -> bool:
         """Counts ``more`` bytes (negative: fewer) of bodies without a service; False where too many."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
 from tidegate.domain import api_errors as errors
@@ -49,7 +49,7 @@ class Tunnel(Exchange):
         elif (service := service or self.traffic.by_model(model, self.namespace)) is not None:
             self.service = service
             service.arrived(self.arrived)
-            self.ticket = Ticket(self)
+            self.ticket = Ticket(self, 0, head.priority or 0)
             self.obey(service.arbiter.ask(self.ticket, body_read=True))
         else:
             self.refuse(errors.websocket_without_service() if model is None else self.traffic.unknown(model))
@@ -70,8 +70,8 @@ class Tunnel(Exchange):
             self.service.first_byte()
             if self.service.ejections.records:
                 dispatch.answered(self, self.service, 101)
-        worker.set_protocol(End(client, self._worker_closed))
-        client.set_protocol(End(worker, connection.connection_lost))
+        worker.set_protocol(cast(asyncio.Protocol, End(client, self._worker_closed)))
+        client.set_protocol(cast(asyncio.Protocol, End(worker, connection.connection_lost)))
         client.write(websocket_answer_head(raw, endings.own_fields(self)) + rest)
         early = connection.hand_over()
         if early:
@@ -100,14 +100,18 @@ class Tunnel(Exchange):
             worker.close()
 
 
-class End(asyncio.Protocol):
-    """One side of a tunnel, the client or the worker: its bytes go to ``other``."""
+class End:
+    """One side of a tunnel, the client or the worker: its bytes go to ``other``. An asyncio protocol by its
+    methods."""
 
     __slots__ = ("_closed", "_other")
 
     def __init__(self, other: asyncio.Transport, closed: Callable[[Exception | None], None]) -> None:
         self._other = other
         self._closed = closed
+
+    def eof_received(self) -> None:
+        """This side sends no more; the transport closes itself after this."""
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of this side."""

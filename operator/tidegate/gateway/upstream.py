@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 import httptools
 
@@ -13,12 +13,14 @@ from tidegate.gateway.answer import AnswerHead
 from tidegate.gateway.heads import SameHead
 from tidegate.gateway.usage import TAIL
 
-MAX_HEAD = 64 * 1024  # bytes of an answer's head
-MAX_INTERIMS = 100  # 1xx answers before the answer
-ONE_WRITE = 16 * 1024  # bytes up to which head and body are joined, since a copy costs less than a write
-_EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
-_CHUNKED_EVENT_ENDS = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
-_INTERIM = (b"HTTP/1.1 1", b"HTTP/1.0 1")
+MAX_HEAD: Final = 64 * 1024  # bytes of an answer's head
+MAX_INTERIMS: Final = 100  # 1xx answers before the answer
+ONE_WRITE: Final = (
+    16 * 1024
+)  # bytes up to which head and body are joined, since a copy costs less than a write
+_EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n")
+_CHUNKED_EVENT_ENDS: Final = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
+_INTERIM: Final = (b"HTTP/1.1 1", b"HTTP/1.0 1")
 
 
 # Takes the transport of a worker that has switched protocols, its 101's head, and the bytes behind it.

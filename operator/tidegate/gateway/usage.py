@@ -14,13 +14,13 @@ bytes follow, and one in a compressed answer.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-TAIL = 1024  # bytes from the end of an answer; usage and what vLLM writes after it have some 300
-_KEY = b'"usage":'
-_BRACE = ord("}")
+TAIL: Final = 1024  # bytes from the end of an answer; usage and what vLLM writes after it have some 300
+_KEY: Final = b'"usage":'
+_BRACE: Final = ord("}")
 
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None
 

@@ -29,6 +29,7 @@ WORKER_CONTAINER = "engine"
 GATEWAY_PORT = 8080  # clients
 GATEWAY_SERVICE_PORT = 80  # clients, by the gateway's Service
 GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand
+GATEWAY_PEER_PORT = 9091  # the other gateways
 OPERATOR_WEBHOOK_PORT = 9443
 OPERATOR_METRICS_PORT = 9090
 OPERATOR_HEALTH_PORT = 8081

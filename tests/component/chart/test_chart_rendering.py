@@ -11,6 +11,7 @@ import yaml
 
 from tests.component.chart.helm import CHART, Helm, HelmError
 from tidegate.devcluster.tools import KUBERNETES
+from tidegate.resources.names import GATEWAY_PEER_PORT
 
 SHAPES = {
     "defaults": (),
@@ -59,6 +60,22 @@ def test_no_cpu_limit_on_the_data_path(helm_offline: Helm) -> None:
     resources = container(rendered(helm_offline), "tidegate-gateway")["resources"]
     assert resources["requests"]["cpu"] == "1"
     assert "cpu" not in resources["limits"]
+
+
+def test_gateways_find_each_other_and_more_than_one_are_spread_and_kept(helm_offline: Helm) -> None:
+    one = rendered(helm_offline, "--namespace", "elsewhere")
+    arguments = container(one, "tidegate-gateway")["args"]
+    assert "--peer-namespace=elsewhere" in arguments
+    assert f"--peer-listen=0.0.0.0:{GATEWAY_PEER_PORT}" in arguments
+    assert ("PodDisruptionBudget", "tidegate-gateway") not in one
+    three = rendered(helm_offline, "--set", "gateway.replicas=3")
+    pods = three["Deployment", "tidegate-gateway"]["spec"]["template"]
+    spread = pods["spec"]["topologySpreadConstraints"][0]
+    for selector in (
+        spread["labelSelector"],
+        three["PodDisruptionBudget", "tidegate-gateway"]["spec"]["selector"],
+    ):
+        assert selector["matchLabels"].items() <= pods["metadata"]["labels"].items()
 
 
 def test_the_administrators_choice_about_kubelets_reaches_the_operator(helm_offline: Helm) -> None:

@@ -17,6 +17,7 @@ from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView, Worker
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.families import FAMILIES
+from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.server import Gateway
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Sink
@@ -130,10 +131,12 @@ class Log:
 
 
 @contextlib.asynccontextmanager
-async def gateway(substrate: HandSubstrate, log: Log | None = None, **changes: Any) -> AsyncIterator[Gateway]:
+async def gateway(
+    substrate: HandSubstrate, log: Log | None = None, peers: PeerSource | None = None, **changes: Any
+) -> AsyncIterator[Gateway]:
     """A gateway on free ports that knows what ``substrate`` knows."""
     settings = GatewaySettings(listen_port=0, admin_port=0, **changes)
-    async with Gateway(settings, substrate, AccessLog(log.write if log else None)) as running:
+    async with Gateway(settings, substrate, AccessLog(log.write if log else None), peers) as running:
         await until(lambda: running.fleet.synced_once)
         yield running
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+from typing import cast
 
 import httpx
+import pytest
 
 from tests.component.gateway.harness import (
     KEY,
@@ -16,10 +19,13 @@ from tests.component.gateway.harness import (
     gateway,
     metric,
     post,
+    read_answer,
     ready,
+    until,
     worker,
 )
 from tidegate.domain.service import ServiceView
+from tidegate.gateway.backlog import accept_backlog
 
 CHAT = {"model": "m", "messages": [], "max_tokens": 2}
 
@@ -72,3 +78,43 @@ async def test_a_slow_reader_of_http_1_0_gets_metrics_without_chunks() -> None:
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     assert b"chunked" not in head
     assert body.startswith(b"# HELP ")
+
+
+async def test_a_drain_answers_a_connections_first_request_and_closes_an_idle_connection() -> None:
+    async with engine(tokens_per_second="0") as quick:
+        view = ServiceView(config(), (worker(quick.port),))
+        async with (
+            gateway(HandSubstrate(view)) as running,
+            connection(running.port) as (fresh, first),
+            connection(running.port) as (idle, second),
+        ):
+            await ready(running)
+            second.write(post(json.dumps(CHAT).encode()))
+            assert (await read_answer(idle)).status == 200
+            await until(lambda: len(running.traffic.connections) == 2)
+            draining = asyncio.create_task(running.drain())
+            assert await asyncio.wait_for(idle.read(), 10) == b""
+            first.write(post(json.dumps(CHAT).encode()))
+            answer = await read_answer(fresh)
+            assert (answer.status, answer.fields["connection"]) == (200, "close")
+            await asyncio.wait_for(draining, 10)
+
+
+async def test_connections_that_nobody_has_accepted_yet_are_served_when_the_server_stops_listening() -> None:
+    class Echo(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            writable = cast(asyncio.WriteTransport, transport)
+            writable.write(b"here")
+            writable.close()
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    clients = [socket.create_connection(address) for _ in range(20)]  # no turn of the loop between
+    await accept_backlog(server, Echo)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+    for client in clients:
+        client.setblocking(False)
+        assert await asyncio.wait_for(loop.sock_recv(client, 10), 10) == b"here"
+        client.close()

@@ -75,4 +75,5 @@ def test_chart_and_code_agree_on_names_and_defaults() -> None:
     assert f"containerPort: {names.OPERATOR_WEBHOOK_PORT}" in templates["operator.yaml"]
     assert f"containerPort: {names.GATEWAY_PORT}" in templates["gateway.yaml"]
     assert f"containerPort: {names.GATEWAY_ADMIN_PORT}" in templates["gateway.yaml"]
+    assert f"containerPort: {names.GATEWAY_PEER_PORT}" in templates["gateway.yaml"]
     assert values()["queue"]["defaultMaxDepth"] == DEFAULT_MAX_DEPTH

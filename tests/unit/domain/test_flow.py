@@ -22,6 +22,9 @@ class Silent:
     def evicted(self, error: ApiError) -> None:
         """See Waiter."""
 
+    def admitted(self) -> None:
+        """See Waiter."""
+
 
 def flow(*keys: EndpointKey, now: float = 0.0, **changes: object) -> Flow:
     made = Flow(replace(CONFIG, **changes), now)  # type: ignore[arg-type]

@@ -37,6 +37,9 @@ def test_line_ends_after_an_answer_do_not_reach_the_client(whole: bytes, stray: 
         b"HTTP/0.9 200 OK\r\ncontent-length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\ncontent-length: 0\n\n\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.0 020 OK\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 020 OK\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.0 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
     ],
 )

@@ -138,3 +138,12 @@ def test_the_refusal_of_bad_bytes_is_the_one_that_was_counted() -> None:
     world.connection.data_received(b"GET / HTTP/2.0\r\nHost: g\r\n\r\n")
     assert [error.status for error in world.refusals] == [505]
     assert world.transport.written.partition(b"\r\n\r\n")[2] == world.refusals[0].body()
+
+
+def test_empty_lines_do_not_keep_a_connection() -> None:
+    world = World()
+    world.connection.data_received(ASK)
+    world.connection.data_received(b"\r\n")
+    assert world.refusals == []
+    world.connection.data_received(b"\r\n")
+    assert [error.status for error in world.refusals] == [400]

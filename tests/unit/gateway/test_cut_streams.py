@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
@@ -12,7 +10,6 @@ from tidegate.domain import api_errors as errors
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway import endings
 from tidegate.gateway.answer import AnswerHead
-from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.upstream import Upstream
 
 ERROR = errors.worker_died(ServiceKey("team-a", "qwen"), "it broke")
@@ -78,9 +75,7 @@ def cut(framing: bytes, body: bytes, *reads: int) -> tuple[Client, bytes]:
         if size and not client.ended:
             upstream.data_received(body[at : at + size])
         at += size
-    request = SimpleNamespace(head=SimpleNamespace(http10=False))
-    exchange = SimpleNamespace(upstream=upstream, sse=True, request=request, comments=None, target=b"/v1/x")
-    return client, endings.last_event(cast(Exchange, exchange), ERROR)
+    return client, endings.end_of_stream(upstream, ERROR, dechunked=False)
 
 
 class Broken(Exception):  # noqa: N818

@@ -347,6 +347,19 @@ TRAILERS: list[Case] = [
     refused(
         "trailers-101", "A hundred and one trailers.", chunked(b"0\r\n" + b"X: y\r\n" * 101 + b"\r\n"), 431
     ),
+    refused(
+        "trailers-16k",
+        "Trailers of 16 KB in all.",
+        chunked(b"0\r\n" + (b"X: " + b"a" * 1019 + b"\r\n") * 16 + b"\r\n"),
+        431,
+    ),
+    accepted("trailers-99", "Ninety-nine trailers.", chunked(b"0\r\n" + b"X: y\r\n" * 99 + b"\r\n"), put_x()),
+    accepted(
+        "trailers-14k",
+        "Trailers of 14 KB in all.",
+        chunked(b"0\r\n" + (b"X: " + b"a" * 995 + b"\r\n") * 14 + b"\r\n"),
+        put_x(),
+    ),
     accepted("trailer", "A trailer is read and dropped.", chunked(b"0\r\nX: y\r\n\r\n"), put_x()),
     accepted(
         "trailer-announced",

@@ -138,6 +138,7 @@ SIZES: list[Case] = [
     refused("field-8k", "A line of 8 KB and a byte.", get(b"X: " + b"a" * 8190), 431),
     refused("name-9k", "A name of 9 KB.", get(b"X" * 9000 + b": y"), 431),
     refused("fields-16k", "Fields of 16 KB in all.", get(*(b"X: " + b"a" * 1019,) * 16), 431),
+    refused("fields-15k", "Fields of 15 KB in all.", get(*(b"X: " + b"a" * 995,) * 15), 431),
     refused("fields-33k", "Fields of 33 KB in all.", get(*(b"X: " + b"a" * 1100,) * 30), 431),
     refused("fields-101", "A hundred and one fields.", get(*(b"X: y",) * 100), 431),
     refused("fields-5000", "Five thousand fields.", get(*(b"X:",) * 5000), 431),

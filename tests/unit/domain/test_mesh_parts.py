@@ -1,0 +1,124 @@
+"""The parts of the arbitration that the random walk does not look at by name."""
+
+from __future__ import annotations
+
+from tests.unit.domain.mesh_world import CONFIG, ENDPOINTS, KEY, Home, Node, Request, World
+from tidegate.domain.flow_ticket import Stage, Ticket
+from tidegate.domain.peers import Link, View
+from tidegate.domain.rendezvous import choose
+from tidegate.domain.seat import PATIENCE_SECONDS
+
+SERVICES = [f"n/s{number}" for number in range(400)]
+
+
+def test_rendezvous_chooses_alike_in_every_process_and_for_ever() -> None:
+    chosen = [choose(name, ["a", "b", "c"]) for name in SERVICES[:8]]
+    assert chosen == ["a", "b", "b", "b", "a", "b", "c", "b"]
+    assert choose("n/s", ["b", "a"]) == choose("n/s", ["a", "b"])
+
+
+def test_when_a_gateway_goes_only_its_own_services_move() -> None:
+    before = {name: choose(name, ["a", "b", "c"]) for name in SERVICES}
+    after = {name: choose(name, ["a", "b"]) for name in SERVICES}
+    moved = {name for name in SERVICES if before[name] != after[name]}
+    assert moved == {name for name in SERVICES if before[name] == "c"}
+    assert 90 < len(moved) < 180
+
+
+def test_a_draining_gateway_is_no_candidate_while_another_one_stays() -> None:
+    view = View("own")
+    view.own.ready = True
+    view.list([("h", 1)])
+    peer = view.peers["h", 1]
+    peer.id, peer.link, peer.ready = "other", Link.UP, True
+    view.own.leaving = True
+    view.changed()
+    assert {view.arbiter(name) for name in SERVICES} == {"other"}
+    peer.leaving = True
+    view.changed()
+    assert {view.arbiter(name) for name in SERVICES} == {"own", "other"}
+    assert view.awaited == {"other"}
+
+
+def test_a_gateway_that_is_listed_later_is_not_waited_for_before_it_has_told_who_it_is() -> None:
+    view = View("own")
+    view.list([("h", 1)])
+    assert not view.settled
+    view.peers["h", 1].link = Link.GONE
+    assert view.settled
+    view.list([("h", 1), ("h", 2)])
+    assert view.settled
+
+
+def test_a_ticket_that_moves_keeps_its_place_and_what_it_has_used_of_its_budgets() -> None:
+    world = World(1)
+    first, second = Home(world.time), Home(world.time)
+    first.thaw()
+    first.flow.set_endpoints([], 0.0)
+    world.start(0)
+    node = world.living[0]
+    older, younger = Request(node), Request(node)
+    first.ask(older.ticket, body_read=True)
+    world.now = 20.0
+    first.ask(younger.ticket, body_read=True)
+    world.now = 30.0
+    moved = [(ticket, first.held(ticket)) for ticket in (younger.ticket, older.ticket)]
+    first.release(ticket for ticket, _ in moved)
+    assert (first.flow.depth, first.flow.waiting, first.flow.bytes_held) == (0, 0, 0)
+    second.flow.set_endpoints([], 30.0)
+    for ticket, held in moved:
+        second.adopt(ticket, held)
+    second.thaw()
+    assert second.flow.next_expiry(30.0) == CONFIG.cold_start_timeout_seconds - 30.0
+    assert second.flow.set_endpoints(ENDPOINTS[:1], 30.0)[0] is older.ticket
+
+
+def alone(world: World) -> Node:
+    """A gateway that knows of another one which is there, and has not joined it."""
+    world.start(0)
+    node = world.living[0]
+    peer = node.view.peers["1", 1]
+    peer.id, peer.link = "other", Link.UP
+    node.ready = node.view.own.ready = True
+    node.changed()
+    return node
+
+
+def test_a_gateway_that_is_there_and_does_not_join_is_waited_for_some_seconds() -> None:
+    world = World(2)
+    node = alone(world)
+    request = Request(node)
+    request.begin(whole=True)
+    world.now = PATIENCE_SECONDS - 0.1
+    assert not node.seat.turn()
+    assert request.ticket.stage is Stage.ASKED
+    world.now = PATIENCE_SECONDS
+    assert node.seat.turn()
+    assert request.runs == 1
+
+
+def test_a_request_that_no_arbiter_answers_is_refused_after_its_budgets() -> None:
+    world = World(2)
+    world.start(0)
+    node = world.living[0]
+    request = Request(node)
+    node.remote.ask(request.ticket, body_read=True)
+    world.now = CONFIG.wait_timeout_seconds + 9.0
+    node.remote.expire()
+    assert request.ends == []
+    world.now += 2.0
+    node.remote.expire()
+    assert request.ends == ["queue_timeout"]
+    assert not node.remote.tickets
+
+
+def test_a_body_that_grows_over_the_limit_ends_at_the_member_at_once() -> None:
+    world = World(1)
+    world.start(0)
+    remote = world.living[0].remote
+    ticket = Ticket(Request(world.living[0]), 1)
+    remote.ask(ticket, body_read=False)
+    error = remote.grow(ticket, CONFIG.max_bytes)
+    assert error is not None
+    assert error.status == 413
+    assert remote.key == KEY
