@@ -68,6 +68,7 @@ class Head:
         "http10",
         "keep_alive",
         "method",
+        "multipart",
         "priority",
         "request_id",
         "target",
@@ -78,6 +79,7 @@ class Head:
         """Reads a head that llhttp has accepted; Refusal where it still is not HTTP/1.1 as it should be."""
         self.host = self.content_type = self.request_id = b""
         self.chunked = self.http10 = self.expects_continue = False
+        self.multipart = False  # the body is a form of several parts
         self.websocket = False  # a handshake: the connection is to become a tunnel
         self.comments = 0  # seconds between two comments while a stream waits; 0: none
         self.keep_alive = True
@@ -107,6 +109,7 @@ class Head:
                 self.host = value.rstrip(b" ")
             elif key == b"content-type":
                 self.content_type = value.strip(b" \t")
+                self.multipart = self.content_type[:10].lower() == b"multipart/"
                 self.fields += b"content-type: %b\r\n" % self.content_type
             elif key == b"x-request-id":
                 sent = value.strip(b" \t")

@@ -78,9 +78,11 @@ class Traffic:
         """A request id that no other request of this process has."""
         return self._id_form % next(self._ids)
 
-    def by_model(self, model: str | None) -> Service | None:
-        """The service that a body's ``model`` means."""
-        return None if model is None else self.router.by_model(model)
+    def by_model(self, model: str | None, namespace: str = "") -> Service | None:
+        """The service that a body's ``model`` means, in one namespace where the path names one."""
+        if model is None:
+            return None
+        return self.router.in_namespace(namespace, model) if namespace else self.router.by_model(model)
 
     def no_service(self, request: Request, target: bytes, model: str | None) -> ApiError:
         """Why a request that names no service we know is refused."""
