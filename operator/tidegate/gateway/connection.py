@@ -113,7 +113,7 @@ class ClientConnection:
         """More bytes, and the request before them is not answered yet."""
         if not current.reading:
             pass  # what was read waits its turn
-        elif self._refusal is not None:
+        elif self._refusal is not None and not current.request.complete:
             error, self._refusal = self._refusal, None
             current.body_failed(error)
         else:
