@@ -65,9 +65,9 @@ def _check_framing(head: bytes) -> None:
     assert lengths + codings <= 1, head
 
 
-def read(parts: list[bytes]) -> Client:
-    """Feeds one answer; AssertionError where it ends twice or keeps too much."""
-    client, upstream = Client(), Upstream(lambda _: None)
+def read(parts: list[bytes], *, head_only: bool = False) -> Client:
+    """Feeds one answer; AssertionError where it ends twice or keeps too much. ``head_only``: to a HEAD."""
+    client, upstream = Client(head_only), Upstream(lambda _: None)
     upstream.connection_made(cast(Any, Transport()))
     upstream.send(client, b"GET / HTTP/1.1\r\n\r\n", b"")
     for part in parts:
