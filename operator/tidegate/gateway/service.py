@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.arbiter import Arbiter
@@ -130,8 +130,9 @@ class Service:
         self._choose_endpoints()
 
     def remove(self) -> None:
-        """The service was deleted: what waits is refused, what runs ends by itself."""
-        self._local.evict_all(errors.removed(self.key))
+        """The service was deleted: what waits is refused, now and once its body is read or its worker has
+        failed; what runs ends by itself."""
+        self._local.configure(replace(self.config, suspended=True))
         if self.seat is not None and self._shared.mesh is not None:
             self.seat.remote.evict_all(errors.removed(self.key))
             self._shared.mesh.give_up_seat(self.seat)
