@@ -82,7 +82,9 @@ class PeerKeeper:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 found = await loop.getaddrinfo(host, port)
                 self.hosts = frozenset(str(entry[4][0]) for entry in found)
-                _, link = await loop.create_connection(lambda: MemberLink(self._mesh), host, port)
+                _, link = await loop.create_connection(
+                    lambda: MemberLink(self._mesh), host, port, local_addr=self._mesh.source_address
+                )
                 link.send(self._mesh.hello())
                 await link.greeted.wait()
         except (OSError, TimeoutError) as error:
