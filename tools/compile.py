@@ -62,6 +62,18 @@ COMPILED = {
         "upstream",
     ),
 }
+# Imports everything, and names a class that would fail only once somebody makes one of it.
+CHECK = """
+import importlib, pkgutil, sys, tidegate.domain, tidegate.gateway
+packages = (tidegate.domain, tidegate.gateway)
+names = [found.name for p in packages for found in pkgutil.iter_modules(p.__path__, p.__name__ + ".")]
+modules = {name: importlib.import_module(name) for name in names}
+compiled = {name for name, module in modules.items() if not module.__file__.endswith(".py")}
+kinds = {k for name in names for k in vars(modules[name]).values() if isinstance(k, type)}
+heirs = [f"{k.__module__}.{k.__name__}" for k in kinds if k.__module__ in modules
+         and k.__module__ not in compiled and any(b.__module__ in compiled for b in k.__mro__[1:])]
+sys.exit(heirs and f"interpreted heirs of compiled classes: {heirs}" or len(compiled) == 0)
+"""
 
 
 def copy(target: Path) -> None:
@@ -127,8 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"the data path stays interpreted: {missing}", file=sys.stderr)
         return 0 if options.or_interpreted else 1
     compile_in(target)
-    check = "import tidegate.gateway.exchange as e, sys; sys.exit(e.__file__.endswith('.py'))"
-    return subprocess.run([sys.executable, "-c", check], cwd=target, check=False).returncode
+    return subprocess.run([sys.executable, "-c", CHECK], cwd=target, check=False).returncode
 
 
 if __name__ == "__main__":
