@@ -29,6 +29,14 @@ from functools import cached_property
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
 
+# Anthropic's words for a status; 529 and overloaded_error are for an API that is full for everybody.
+_MESSAGES_TYPES = {
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
 INVALID, RATE, SERVER = "invalid_request_error", "rate_limit_error", "server_error"
 
 
@@ -62,6 +70,18 @@ class ApiError:
             "reason": self.reason,
         }
         return json.dumps({"error": error}).encode()
+
+    def messages_body(self) -> bytes:
+        """The same in Anthropic's shape, ``{"type": "error", "error": {…}}``, for /v1/messages."""
+        kind = _MESSAGES_TYPES.get(
+            self.status, "api_error" if self.status >= 500 else "invalid_request_error"
+        )
+        error = {"type": kind, "message": self.message, "code": self.code, "reason": self.reason}
+        return json.dumps({"type": "error", "error": error}).encode()
+
+    def messages_event(self) -> bytes:
+        """The same as the error event of a stream of /v1/messages."""
+        return b"event: error\ndata: " + self.messages_body() + b"\n\n"
 
     def event(self) -> bytes:
         """The same as one server-sent event, for a stream that has begun."""

@@ -104,7 +104,7 @@ class Comments:
 
     def last_event(self, x: Exchange, error: ApiError) -> bytes:
         """The end of the answer that says ``error``; empty where the worker's bytes leave it no place."""
-        event = error.event()
+        event = error.messages_event() if b"/v1/messages" in x.target else error.event()
         if x.answered and self._body is None:
             event = b"\n\n" + event  # an event that broke off would swallow it
         if self._through and x.upstream is not None and not x.upstream.between_chunks():

@@ -37,8 +37,14 @@ def refusal(exchange: Exchange, error: ApiError, *, close: bool) -> bytes:
     if exchange.comments is not None:
         return exchange.comments.last_event(exchange, error)
     fields = (*response.retry_after(error), own_fields(exchange))
-    answer = response.whole(error.status, error.body(), fields=fields, close=close)
+    body = error.messages_body() if _is_messages(exchange) else error.body()
+    answer = response.whole(error.status, body, fields=fields, close=close)
     return response.without_body(answer) if exchange.head_only else answer
+
+
+def _is_messages(x: Exchange) -> bool:
+    """True where clients read errors in Anthropic's shape."""
+    return b"/v1/messages" in x.target
 
 
 def last_event(exchange: Exchange, error: ApiError) -> bytes:
@@ -48,16 +54,20 @@ def last_event(exchange: Exchange, error: ApiError) -> bytes:
     upstream = exchange.upstream
     if not exchange.sse or upstream is None:
         return b""
-    return end_of_stream(upstream, error, dechunked=exchange.request.head.http10)
+    dechunked, messages = exchange.request.head.http10, _is_messages(exchange)
+    return end_of_stream(upstream, error, dechunked=dechunked, messages=messages)
 
 
-def end_of_stream(upstream: Upstream, error: ApiError, *, dechunked: bool) -> bytes:
-    """The same for a stream of which ``upstream`` sent the beginning; ``dechunked``: without its chunks."""
+def end_of_stream(upstream: Upstream, error: ApiError, *, dechunked: bool, messages: bool = False) -> bytes:
+    """The same for a stream of which ``upstream`` sent the beginning; ``dechunked``: without its chunks;
+    ``messages``: in Anthropic's shape."""
     head = upstream.head
     if head is None or head.has_length:
         return b""
     # An event that broke off is ended by an empty line, or it would swallow this one.
-    event = error.event() if upstream.between_events() else b"\n\n" + error.event()
+    event = error.messages_event() if messages else error.event()
+    if not upstream.between_events():
+        event = b"\n\n" + event
     if not head.chunked or dechunked:
         return event
     return response.chunk(event) + response.LAST_CHUNK if upstream.between_chunks() else b""

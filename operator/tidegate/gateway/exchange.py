@@ -24,6 +24,7 @@ from tidegate.gateway.connection import NEVER, ClientConnection
 from tidegate.gateway.metrics import CLIENT_GONE_STATUS
 from tidegate.gateway.passage import Dechunker, answer_head, answer_head_without_chunks, request_head
 from tidegate.gateway.peek import NOTHING, peek
+from tidegate.gateway.peek_form import peek_form
 from tidegate.gateway.prefix import prompt_prefix
 from tidegate.gateway.priority import priority_in_queue
 from tidegate.gateway.request import Refusal, Request
@@ -58,6 +59,7 @@ class Exchange:
         "id",
         "intake",
         "keep_alive",
+        "namespace",
         "onward",
         "outcome",
         "peeked",
@@ -97,7 +99,9 @@ class Exchange:
         self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
         self.status = self.tries = self.held = 0
         self.reading = self.sse = self.answered = self.prepared = False
-        self.reason = self.degraded = ""  # degraded: the tier and its limit, where they changed the request
+        self.reason = self.degraded = self.namespace = (
+            ""  # degraded: the tier and its limit, where they changed the request
+        )
         self.endpoint = self.tail = b""  # the worker's address, and the end of its answer: for the books
 
     # -- Answering: arrival
@@ -105,7 +109,9 @@ class Exchange:
     def start(self) -> None:
         """Finds the service, where Host or path tell it, and admits the request or reads on."""
         head = self.request.head
-        self.service, self.target, missing = self.traffic.router.by_address(head.host, head.target)
+        self.service, self.target, missing, self.namespace = self.traffic.router.by_address(
+            head.host, head.target
+        )
         if missing is not None:
             self.refuse(self.traffic.unknown(missing))
         elif not self.target.startswith(b"/v1/") and workers_own(self.target):
@@ -139,7 +145,7 @@ class Exchange:
             return
         if not self.look_into_body():
             return
-        service = self.service or self.traffic.by_model(self.peeked.model)
+        service = self.service or self.traffic.by_model(self.peeked.model, self.namespace)
         if service is None:
             self.refuse(self.traffic.no_service(self.request, self.target, self.peeked.model))
             return
@@ -179,10 +185,15 @@ class Exchange:
     def look_into_body(self) -> bool:
         """Reads the fields that matter here; False where the body is refused."""
         head = self.request.head
-        if head.method != b"POST" or head.content_type.startswith(b"multipart/"):
+        if head.method != b"POST":
             return True
         try:
-            self.peeked = peek(self.request.body())
+            if head.multipart:
+                self.peeked = peek_form(
+                    head.content_type, self.request.body(), routed=self.service is not None
+                )
+            else:
+                self.peeked = peek(self.request.body())
         except Refusal as refusal:
             self.refuse(refusal.error)
             return False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from tidegate.domain import api_errors as errors
 from tidegate.domain.api_errors import ApiError
 from tidegate.domain.worker_state import WorkerState
 from tidegate.gateway import response
 from tidegate.gateway.connection import ClientConnection
+from tidegate.gateway.model_list import all_models, one_model
 from tidegate.gateway.request import Request
 from tidegate.gateway.service import Service
 
@@ -63,29 +64,28 @@ def answer_locally(traffic: Traffic, connection: ClientConnection, request: Requ
     """The answer to a GET or HEAD that is for the gateway itself; None for everything else."""
     if request.head.method not in (b"GET", b"HEAD"):
         return None
-    service, target, _ = traffic.router.by_address(request.head.host, request.head.target)
+    service, target, _, namespace = traffic.router.by_address(request.head.host, request.head.target)
     path = target.partition(b"?")[0]
     if path in _PATHS:
-        status, body = _answer(traffic, path, service)
+        status, body = _answer(traffic, path, service, namespace)
     elif path.startswith(_ONE_MODEL):
-        status, body = _one_model(traffic, path[len(_ONE_MODEL) :].decode("latin-1"))
+        name = unquote(path[len(_ONE_MODEL) :].decode("latin-1"))
+        status, body = one_model(traffic, name, service, namespace)
     else:
         return None
     return LocalAnswer(connection, request, status, body)
 
 
-def _answer(traffic: Traffic, path: bytes, service: Service | None) -> tuple[int, bytes]:
+def _answer(traffic: Traffic, path: bytes, service: Service | None, namespace: str) -> tuple[int, bytes]:
     if path == b"/healthz":
         return alive(traffic)
     if path == b"/readyz":
         return ready(traffic)
+    if path == b"/v1/models":
+        return all_models(traffic, service, namespace)
     services = list(traffic.fleet.services.values()) if service is None else [service]
-    if path == b"/health":
-        return 200, response.to_json(
-            {"status": "ok", "worker_state": _state(services).value, "batch_window_ms": 0}
-        )
-    cards = [_card(name, one) for one in services for name in _names(traffic, one)]
-    return 200, response.to_json({"object": "list", "data": cards})
+    state = _state(services).value
+    return 200, response.to_json({"status": "ok", "worker_state": state, "batch_window_ms": 0})
 
 
 def alive(traffic: Traffic) -> tuple[int, bytes]:
@@ -108,27 +108,3 @@ def _state(services: list[Service]) -> WorkerState:
     """The most awake state among several services."""
     states = {service.state for service in services}
     return next((state for state in WorkerState if state in states), WorkerState.IDLE)
-
-
-def _names(traffic: Traffic, service: Service) -> list[str]:
-    """The names by which a client can ask for this service: a bare one only where it is the holder."""
-    names = service.config.served_names
-    return [n if traffic.router.by_model(n) is service else f"{service.key.namespace}/{n}" for n in names]
-
-
-def _card(name: str, service: Service) -> dict[str, object]:
-    return {
-        "id": name,
-        "object": "model",
-        "created": int(service.config.created),
-        "owned_by": "tidegate",
-        "root": str(service.key),
-    }
-
-
-def _one_model(traffic: Traffic, name: str) -> tuple[int, bytes]:
-    service = traffic.router.by_model(name)
-    if service is None:
-        error = errors.model_not_found(name)
-        return error.status, error.body()
-    return 200, response.to_json(_card(name, service))

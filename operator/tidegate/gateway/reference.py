@@ -32,7 +32,7 @@ _PATHS = (
     (
         "traffic",
         "`/v1/models`, `/v1/models/<name>`",
-        "the names of every service, or of the one in path or Host",
+        "the names of every service, or of the one in path or Host; `/<namespace>/v1/models` a namespace's",
     ),
     (
         "traffic",

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from tidegate.domain.degradation import Degradation, lowered
 from tidegate.domain.flow_ticket import Ticket
 from tidegate.domain.service import ServiceConfig, ServiceKey
+from tidegate.gateway.multipart import replaced, text_fields
 from tidegate.gateway.peek import NOTHING, Peek
 from tidegate.gateway.splice import appended, splice
 
@@ -41,9 +42,10 @@ _GENERATING = {
 
 
 def aliases(config: ServiceConfig) -> frozenset[str]:
-    """The names of a service that its engine does not know: those with its namespace."""
+    """The names of a service that its engine does not know: the resource's own, and those with
+    its namespace."""
     key = config.key
-    names = {str(key), *(f"{key.namespace}/{name}" for name in config.served_names)}
+    names = {key.name, str(key), *(f"{key.namespace}/{name}" for name in config.served_names)}
     return frozenset(names.difference(config.served_names))
 
 
@@ -55,11 +57,18 @@ def prepare(x: Exchange, service: Service, ticket: Ticket) -> None:
     config, edits = service.config, {}
     if x.peeked.model in service.aliases:
         edits["model"] = msgspec.json.encode(config.served_names[0])
-    if config.degradation is not None and x.request.head.degrade:
+    if config.degradation is not None and x.request.head.degrade and not x.request.head.multipart:
         edits.update(_degrade(x, service, config.degradation, ticket.depth))
     if edits:
         body = x.request.body()
-        x.replace_body(splice(body, edits) or appended(body, edits))
+        form = x.request.head.multipart
+        x.replace_body(_renamed_form(x, body) if form else splice(body, edits) or appended(body, edits))
+
+
+def _renamed_form(x: Exchange, body: bytes) -> bytes:
+    fields = text_fields(x.request.head.content_type, body, frozenset({b"model"}))
+    name = "" if x.service is None else x.service.config.served_names[0]
+    return replaced(body, fields[b"model"], name.encode())
 
 
 def _degrade(x: Exchange, service: Service, degradation: Degradation, depth: int) -> dict[str, bytes]:

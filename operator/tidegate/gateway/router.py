@@ -24,9 +24,11 @@ class Routable(Protocol):
 S = TypeVar("S", bound=Routable)
 
 
-# The service (None: only the body can tell), the target as the worker shall see it, and the name of a
-# service that the path means and that does not exist.
-Route: TypeAlias = tuple[S | None, bytes, str | None]
+# The service (None: only the body can tell), the target as the worker shall see it, the name of a service
+# that the path means and that does not exist, and the namespace in which models are looked up (empty: any).
+Route: TypeAlias = tuple[S | None, bytes, str | None, str]
+
+_ENGINES_OWN = frozenset({b"inference"})  # vLLM has /inference/v1/generate: no namespace unless there is one
 
 
 class Router(Generic[S]):
@@ -36,12 +38,15 @@ class Router(Generic[S]):
         self._by_key: dict[tuple[bytes, bytes], S] = {}  # (namespace, name)
         self._qualified: dict[str, list[S]] = {}  # namespace/name and namespace/served name
         self._bare: dict[str, list[S]] = {}
+        self._namespaces: dict[bytes, int] = {}  # how many services each has
         self._hosts: dict[bytes, S | None] = {}
 
     def add(self, service: S) -> None:
         """Takes up a service, or its new names (remove it first)."""
         key, config = service.key, service.config
-        self._by_key[(key.namespace.encode(), key.name.encode())] = service
+        namespace = key.namespace.encode()
+        self._by_key[(namespace, key.name.encode())] = service
+        self._namespaces[namespace] = self._namespaces.get(namespace, 0) + 1
         self._hosts.clear()
         self._insert(self._qualified, str(key), service)
         for name in config.served_names:
@@ -51,7 +56,11 @@ class Router(Generic[S]):
 
     def remove(self, service: S) -> None:
         """Forgets a service."""
-        self._by_key.pop((service.key.namespace.encode(), service.key.name.encode()), None)
+        namespace = service.key.namespace.encode()
+        if self._by_key.pop((namespace, service.key.name.encode()), None) is not None:
+            self._namespaces[namespace] -= 1
+            if not self._namespaces[namespace]:
+                del self._namespaces[namespace]
         self._hosts.clear()
         for table in (self._qualified, self._bare):
             for name in [name for name, holders in table.items() if service in holders]:
@@ -74,18 +83,33 @@ class Router(Generic[S]):
         holders = self._qualified.get(model) or self._bare.get(model)
         return holders[0] if holders else None
 
+    def in_namespace(self, namespace: str, model: str) -> S | None:
+        """The service of that namespace that ``model`` means: a bare name is looked up in it alone."""
+        if model.startswith(f"{namespace}/") and (holders := self._qualified.get(model)):
+            return holders[0]
+        holders = self._qualified.get(f"{namespace}/{model}")
+        return holders[0] if holders else None
+
     def by_address(self, host: bytes, target: bytes) -> Route[S]:
         """What the request line and the Host say; the target as the worker shall see it."""
         if not target.startswith(b"/v1/"):
             parts = target.split(b"/", 3)
             if len(parts) == 4:
                 found = self._by_key.get((parts[1], parts[2]))
-                if found is not None:
-                    return found, b"/" + parts[3], None
+                if found is not None and (parts[2] != b"v1" or parts[3].startswith(b"v1/")):
+                    return found, b"/" + parts[3], None, ""
+                if self._is_namespace(parts, host):
+                    return None, b"/v1/" + parts[3], None, parts[1].decode("latin-1")
         service = self.by_host(host)
         if service is None and not target.startswith(b"/v1/"):
-            return None, target, _missing(target)
-        return service, target, None
+            return None, target, _missing(target), ""
+        return service, target, None, ""
+
+    def _is_namespace(self, parts: list[bytes], host: bytes) -> bool:
+        """``/namespace/v1/…``; one that nobody knows is one too, so that a typing error is told as such."""
+        if parts[2] != b"v1" or not parts[1]:
+            return False
+        return self.by_host(host) is None and (parts[1] in self._namespaces or parts[1] not in _ENGINES_OWN)
 
     def by_host(self, host: bytes) -> S | None:
         """The service that ``<name>.<namespace>…`` names."""

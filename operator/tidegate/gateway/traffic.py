@@ -78,9 +78,11 @@ class Traffic:
         """A request id that no other request of this process has."""
         return self._id_form % next(self._ids)
 
-    def by_model(self, model: str | None) -> Service | None:
-        """The service that a body's ``model`` means."""
-        return None if model is None else self.router.by_model(model)
+    def by_model(self, model: str | None, namespace: str = "") -> Service | None:
+        """The service that a body's ``model`` means, in one namespace where the path names one."""
+        if model is None:
+            return None
+        return self.router.in_namespace(namespace, model) if namespace else self.router.by_model(model)
 
     def no_service(self, request: Request, target: bytes, model: str | None) -> ApiError:
         """Why a request that names no service we know is refused."""
@@ -96,15 +98,15 @@ class Traffic:
         return errors.model_not_found(name) if self.fleet.synced_once else errors.gateway_not_ready()
 
     def tickets(self) -> Iterator[tuple[ServiceKey, Ticket]]:
-        """What the requests of this gateway hold in the queues of their services."""
+        """What the requests of this gateway hold in the queues of their services. One that was deleted and
+        made again under the same name has another queue."""
+        services = self.fleet.services
         for connection in self.connections:
             exchange = connection.current
-            if (
-                isinstance(exchange, Exchange)
-                and exchange.ticket is not None
-                and exchange.service is not None
-            ):
-                yield exchange.service.key, exchange.ticket
+            if isinstance(exchange, Exchange) and exchange.ticket is not None:
+                service = exchange.service
+                if service is not None and services.get(service.key) is service:
+                    yield service.key, exchange.ticket
 
     def hold_unrouted(self, more: int) -> bool:
         """Counts ``more`` bytes (negative: fewer) of bodies without a service; False where too many."""

@@ -39,14 +39,14 @@ class Tunnel(Exchange):
     def start(self) -> None:
         """Finds the service by Host, path or the query's ``model``, and asks for a slot."""
         head = self.request.head
-        service, self.target, missing = self.traffic.router.by_address(head.host, head.target)
+        service, self.target, missing, self.namespace = self.traffic.router.by_address(head.host, head.target)
         path = self.target.partition(b"?")[0].decode("latin-1")
         model = _model(self.target)
         if missing is not None:
             self.refuse(self.traffic.unknown(missing))
         elif not path.startswith("/v1/"):
             self.refuse(errors.no_such_path("GET", path))
-        elif (service := service or self.traffic.by_model(model)) is not None:
+        elif (service := service or self.traffic.by_model(model, self.namespace)) is not None:
             self.service = service
             service.arrived(self.arrived)
             self.ticket = Ticket(self, 0, head.priority or 0)

@@ -54,7 +54,7 @@ def test_a_limit_below_the_engines_default_is_set_where_the_body_has_none() -> N
 
 def test_names_with_the_namespace_are_aliases_unless_the_engine_knows_them() -> None:
     config = ServiceConfig(ServiceKey("a", "s"), 0.0, ("m", "a/x"))
-    assert aliases(config) == {"a/s", "a/m", "a/a/x"}
+    assert aliases(config) == {"s", "a/s", "a/m", "a/a/x"}
 
 
 def test_a_body_that_nests_too_deeply_is_refused_by_name() -> None:

@@ -39,7 +39,7 @@ def test_the_host_names_a_service_with_any_domain_and_port_behind_it_and_in_any_
 
 def test_the_path_names_a_service_and_the_worker_sees_the_rest() -> None:
     route = router(QWEN).by_address(b"gateway", b"/team-a/qwen/v1/chat/completions?x=1")
-    assert route == (QWEN, b"/v1/chat/completions?x=1", None)
+    assert route == (QWEN, b"/v1/chat/completions?x=1", None, "")
 
 
 def test_the_path_wins_over_the_host() -> None:
@@ -88,3 +88,36 @@ def test_hosts_that_clients_invent_are_forgotten() -> None:
     for number in range(20_000):
         table.by_host(b"h%d.example" % number)
     assert len(table._hosts) <= 4096
+
+
+def test_a_path_with_a_namespace_alone_leaves_the_model_to_be_found_in_it() -> None:
+    table = router(QWEN)
+    assert table.by_address(b"g", b"/team-a/v1/models?x=1") == (None, b"/v1/models?x=1", None, "team-a")
+    assert table.by_address(b"g", b"/nobody/v1/models") == (None, b"/v1/models", None, "nobody")
+    assert table.by_address(b"qwen.team-a", b"/team-a/v1/models")[0] is QWEN
+
+
+def test_the_engines_own_path_is_no_namespace_unless_there_is_one_of_that_name() -> None:
+    target = b"/inference/v1/generate"
+    assert router(QWEN).by_address(b"g", target) == (None, target, None, "")
+    table = router(QWEN, named := Named("inference/x"))
+    assert table.by_address(b"g", target)[3] == "inference"
+    table.remove(named)
+    assert table.by_address(b"g", target)[3] == ""
+
+
+def test_a_service_named_v1_takes_nothing_from_its_namespace() -> None:
+    odd = Named("team-a/v1")
+    table = router(QWEN, odd)
+    assert table.by_address(b"g", b"/team-a/v1/models")[3] == "team-a"
+    assert table.by_address(b"g", b"/team-a/v1/v1/models") == (odd, b"/v1/models", None, "")
+
+
+def test_in_a_namespace_a_bare_name_is_looked_up_in_it_alone() -> None:
+    old, new = Named("b/one", "chat", "B/c", created=1.0), Named("a/two", "chat", created=2.0)
+    table = router(old, new)
+    assert table.in_namespace("a", "chat") is table.in_namespace("a", "a/chat") is new
+    assert table.in_namespace("a", "two") is new
+    assert table.in_namespace("b", "B/c") is old
+    assert table.in_namespace("a", "b/one") is None
+    assert table.in_namespace("a", "one") is None
