@@ -11,6 +11,7 @@
     ├─ 414, 431, 501, 505       lines, fields, codings and versions of HTTP
     ├─ 429 overload             the queue is full (depth or bytes)
     ├─ 429 queue_timeout        waited too long while workers were ready
+    ├─ 500 gateway_failed       a defect of the gateway
     ├─ 502 worker_failed        the worker failed before it answered, on every try
     ├─ 502 worker_died          … and after it began to answer (event in a stream)
     ├─ … worker_answered        the worker's refusal, as an event in a stream that began with comments
@@ -244,6 +245,12 @@ def worker_died(key: ServiceKey, reason: str) -> ApiError:
     """The answer broke off in the middle."""
     message = f"the worker of {key} stopped in the middle of the answer: send the request again"
     return ApiError(502, SERVER, "worker_died", message, Outcome.WORKER_DIED, reason=reason)
+
+
+def gateway_failed() -> ApiError:
+    """Something happened that nobody thought of; the log has it."""
+    message = "this gateway failed on the request by a defect of its own: its log says where"
+    return ApiError(500, SERVER, "gateway_failed", message, Outcome.GATEWAY_FAILED)
 
 
 def worker_answered(status: int, message: str) -> ApiError:

@@ -33,6 +33,7 @@ class Outcome(Enum):
     EXECUTION_TIMEOUT = "execution_timeout", "the worker ran longer than the service allows"
     WORKER_FAILED = "worker_failed", "no byte of an answer was passed on, and every retry was used"
     WORKER_DIED = "worker_died", "the worker failed in the middle of its answer"
+    GATEWAY_FAILED = "gateway_failed", "a defect of the gateway: its log has the traceback"
 
     when: str  # one clause for people
     text: str  # the word; an Enum's own ``value`` costs more to read

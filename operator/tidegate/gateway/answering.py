@@ -28,7 +28,7 @@ class Answering(Protocol):
         ...
 
     def body_failed(self, error: ApiError) -> None:
-        """The body cannot be read to its end."""
+        """The body cannot be read to its end, or what it says was too much for us."""
         ...
 
     def client_gone(self) -> None:

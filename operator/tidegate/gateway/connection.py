@@ -4,6 +4,7 @@ lets the client read its refusal."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from typing import Final, cast
@@ -15,6 +16,7 @@ from tidegate.gateway.answering import Answering, Host
 from tidegate.gateway.request import Refusal, Request
 from tidegate.gateway.request_reader import RequestReader
 
+_log = logging.getLogger("tidegate.gateway")
 NEVER: Final = math.inf
 PIPELINE_LIMIT: Final = 8  # requests read ahead of the one being answered before reading pauses
 AHEAD_BYTES: Final = 64 * 1024  # of bodies read ahead before it pauses: no service has admitted them yet
@@ -79,10 +81,13 @@ class ClientConnection:
             reader.feed(data)
         except Refusal as refusal:
             self._refusal = refusal.error
-        if self.current is None:
-            self._next()
-        else:
-            self._while_answering(self.current)
+        try:
+            if self.current is None:
+                self._next()
+            else:
+                self._while_answering(self.current)
+        except Exception:  # noqa: BLE001 - whatever it is, it is logged, and costs this request alone
+            self._failed()
 
     def eof_received(self) -> bool:
         """The client sends no more; as with nginx, it has then gone."""
@@ -108,6 +113,16 @@ class ClientConnection:
             self._next()
 
     # -- reading
+
+    def _failed(self) -> None:
+        """A defect met the current request: its client is told, and its place in the queue is free."""
+        _log.exception("a request failed")
+        self._advancing = False
+        current = self.current
+        if current is not None:
+            current.body_failed(errors.gateway_failed())
+        if self.current is current:
+            self.abort()
 
     def _while_answering(self, current: Answering) -> None:
         """More bytes, and the request before them is not answered yet."""

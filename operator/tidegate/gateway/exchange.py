@@ -224,6 +224,7 @@ class Exchange:
 
     def evicted(self, error: ApiError) -> None:
         """See Waiter."""
+        self._drop_upstream()
         self.refuse(error)
 
     def admitted(self) -> None:
@@ -308,7 +309,7 @@ class Exchange:
 
     def body_failed(self, error: ApiError) -> None:
         """See Answering."""
-        self.refuse(error)
+        self._stop(error)
 
     def client_gone(self) -> None:
         """See Answering: the worker stops working for nobody."""

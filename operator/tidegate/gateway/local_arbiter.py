@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterable
 
 from tidegate.domain import api_errors as errors
@@ -10,6 +11,9 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import WAIT, EndpointKey, Ticket, Verdict
 from tidegate.domain.service import ServiceConfig
+from tidegate.gateway.guard import guarded
+
+_log = logging.getLogger("tidegate.gateway")
 
 
 class LocalArbiter:
@@ -75,7 +79,7 @@ class LocalArbiter:
     def evict_all(self, error: ApiError) -> None:
         """Refuses everything that waits."""
         for ticket in self.flow.evict_all(self._time()):
-            ticket.waiter.evicted(error)
+            guarded(ticket.waiter.evicted, error)
 
     def close(self) -> None:
         """No timer stays behind."""
@@ -85,8 +89,13 @@ class LocalArbiter:
 
     def _grant(self, tickets: list[Ticket]) -> None:
         for ticket in tickets:
-            if ticket.endpoint is not None:  # not ended by the one before it
+            if ticket.endpoint is None:
+                continue  # ended by the one before it
+            try:
                 ticket.waiter.granted(ticket.endpoint)
+            except Exception:  # noqa: BLE001 - whatever it is, it is logged, and costs this request alone
+                _log.exception("a request failed as it was to run")
+                guarded(ticket.waiter.evicted, errors.gateway_failed())
 
     def _must_wait(self) -> None:
         if self._timer is None:
@@ -102,5 +111,5 @@ class LocalArbiter:
     def _expire(self) -> None:
         self._timer = None
         for ticket, error in self.flow.expired(self._time()):
-            ticket.waiter.evicted(error)
+            guarded(ticket.waiter.evicted, error)
         self._set_timer()

@@ -194,3 +194,36 @@ def test_a_drain_answers_what_waits_for_its_client_to_read() -> None:
     assert world.transport.did == ["pause"]
     world.connection.resume_writing()
     assert world.transport.written == 2 * b"answer"
+
+
+class Broken(Echo):
+    """Has a defect; it can say so, or it cannot."""
+
+    def start(self) -> None:
+        raise ArithmeticError
+
+    def body_failed(self, error: ApiError) -> None:
+        if self.request.head.target == b"/told":
+            self._connection.write(error.code.encode())
+            self._connection.finished(self.request, keep_alive=True)
+
+
+class Faulty(World):
+    """Where every request for another path than / meets a defect."""
+
+    def answering(self, connection: ClientConnection, request: Request) -> Echo:
+        return (Echo if request.head.target == b"/" else Broken)(connection, request)
+
+
+def test_a_defect_in_one_request_is_told_to_its_client_and_costs_no_other_request() -> None:
+    world = Faulty()
+    world.connection.data_received(ASK.replace(b"/", b"/told", 1) + ASK)
+    assert world.transport.written == b"gateway_failed" + b"answer"
+    world.connection.data_received(ASK)
+    assert world.transport.written.endswith(b"answeranswer")
+
+
+def test_a_request_that_cannot_even_be_refused_costs_its_connection() -> None:
+    world = Faulty()
+    world.connection.data_received(ASK.replace(b"/", b"/silent", 1))
+    assert world.transport.did == ["abort"]
