@@ -186,6 +186,12 @@ def _services(ground: Ground) -> str:
     return "".join(_SERVICE.format(name=n, endpoints=e, depth=d) for n, e, d in services)
 
 
+def shares(admin: int) -> bool:
+    """Whether a gateway's link to the other one is up, so that they have one queue."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status") as answer:
+        return [(one["link"], one["ready"]) for one in json.load(answer)["gateways"]] == [("up", True)]
+
+
 def gateway_status(admin: int) -> dict[str, dict[str, Any]]:
     """What a gateway says of each of its services, by name."""
     with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status") as answer:

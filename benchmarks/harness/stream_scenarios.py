@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.load import Ground, begin, reading, told
 from harness.plan import Plan, cost, interleaved, timed_then_counted
-from harness.processes import Meter, Used, resident_bytes, timed
-from harness.proxies import HAPROXY, NGINX, TIDEGATE, Proxy, haproxy, nginx, tidegate
+from harness.processes import Meter, Used, free_ports, resident_bytes, timed, wait_for
+from harness.proxies import HAPROXY, NGINX, TIDEGATE, Proxy, haproxy, nginx, shares, tidegate
 from harness.report import Findings, Goal, Measure, Round, medians
 from harness.request_scenarios import instructions
 
@@ -107,12 +107,19 @@ def many_round(ground: Ground, proxy: Proxy) -> Round:
 
 
 def two_gateways(ground: Ground, plan: Plan) -> Findings:
-    """Chunks for a CPU second by one gateway, and by two, each with as many streams as the one.
+    """Chunks for a CPU second by one gateway, and by two that share the service's queue, each with as many
+    streams as the one: half of the two gateways' streams hold tickets of the other one's.
 
     CPU time, not wall clock: with two cores both gateways share one, so the figure is what two cores could
     carry, each gateway's chunks for a second of its own CPU, added up.
     """
-    with tidegate(ground) as one, tidegate(ground, core=ground.cores.second) as two:
+    first, second = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with (
+        tidegate(ground, flags=("--peer-listen", first, "--peer", second)) as one,
+        tidegate(ground, core=ground.cores.second, flags=("--peer-listen", second, "--peer", first)) as two,
+    ):
+        for gateway in (one, two):
+            wait_for("the gateways share their queues", partial(shares, gateway.admin))
         rounds = interleaved(
             plan, ((one,), (one, two)), lambda pair: capacity_round(ground, pair, plan.seconds)
         )

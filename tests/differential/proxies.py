@@ -51,6 +51,12 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
+KNOWN = (
+    "nginx 1.22.",
+    "haproxy 2.6.",
+)  # Debian 12's, whose verdicts the reasons explain; others judge otherwise
+
+
 @contextlib.asynccontextmanager
 async def nginx(backend: int, folder: Path) -> AsyncIterator[int]:
     """The port of an nginx before ``backend``."""

@@ -17,5 +17,8 @@ _MISSING = proxies.missing()
 async def test_nothing_passes_that_nginx_or_haproxy_refuse_and_each_difference_has_its_reason(
     tmp_path: Path,
 ) -> None:
+    found = [await proxies.version(name) for name in ("nginx", "haproxy")]
+    if not all(one.startswith(known) for one, known in zip(found, proxies.KNOWN, strict=True)):
+        pytest.skip(f"the reasons were written for {' and '.join(proxies.KNOWN)}, here are {found}")
     rows = await compare(list(CASES.values()), tmp_path)
     assert report.problems(rows) == []

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
 
 import pytest
 
@@ -56,12 +56,12 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Kubectl]:
             tool("down", timeout=300)
 
 
-def install(kubectl: Kubectl) -> None:
-    """tidegate from its chart, with the values of the tests."""
+def install(kubectl: Kubectl, *more: str) -> None:
+    """tidegate from its chart, with the values of the tests and ``more`` arguments for helm."""
     kubectl.command(
         *("helm", "upgrade", "--install", "tidegate", "charts/tidegate"),
         *("--namespace", "tidegate-system", "--create-namespace", "--values", "tests/e2e/values.yaml"),
-        *("--wait", "--timeout", "3m"),
+        *("--wait", "--timeout", "3m", *more),
         timeout=200,
     )
 
@@ -127,24 +127,21 @@ class Gateway:
         self.admin = admin
 
 
-def gateway_pod(kubectl: Kubectl) -> Object:
-    """The one gateway pod that is not on its way out."""
+def gateway_pods(kubectl: Kubectl) -> list[Object]:
+    """The gateway pods that are not on their way out."""
     pods = kubectl.get("pods", "-n", "tidegate-system", "-l", "app.kubernetes.io/component=gateway")["items"]
-    live: list[Any] = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    assert len(live) == 1
-    pod: Object = live[0]
-    return pod
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
-@pytest.fixture
-def gateway(kubectl: Kubectl) -> Iterator[Gateway]:
-    """The gateway: by its pod's address where this machine routes to it, else by a port-forward."""
-    address = gateway_pod(kubectl)["status"]["podIP"]
+@contextmanager
+def reached(kubectl: Kubectl, pod: Object) -> Iterator[Gateway]:
+    """A gateway pod: by its address where this machine routes to it, else by a port-forward."""
+    address = pod["status"]["podIP"]
     if reachable(address, 8080):
         yield Gateway(f"http://{address}:8080", f"http://{address}:9090")
         return
     ports = free_port(), free_port()
-    forward = ["kubectl", "-n", "tidegate-system", "port-forward", "deploy/tidegate-gateway"]
+    forward = ["kubectl", "-n", "tidegate-system", "port-forward", f"pod/{pod['metadata']['name']}"]
     process = subprocess.Popen(
         [*forward, f"{ports[0]}:8080", f"{ports[1]}:9090"], env=kubectl.environment, stdout=subprocess.DEVNULL
     )
@@ -154,3 +151,11 @@ def gateway(kubectl: Kubectl) -> Iterator[Gateway]:
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@pytest.fixture
+def gateway(kubectl: Kubectl) -> Iterator[Gateway]:
+    """The one gateway."""
+    [pod] = gateway_pods(kubectl)
+    with reached(kubectl, pod) as found:
+        yield found

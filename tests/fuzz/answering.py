@@ -65,9 +65,9 @@ def _check_framing(head: bytes) -> None:
     assert lengths + codings <= 1, head
 
 
-def read(parts: list[bytes]) -> Client:
-    """Feeds one answer; AssertionError where it ends twice or keeps too much."""
-    client, upstream = Client(), Upstream(lambda _: None)
+def read(parts: list[bytes], *, head_only: bool = False) -> Client:
+    """Feeds one answer; AssertionError where it ends twice or keeps too much. ``head_only``: to a HEAD."""
+    client, upstream = Client(head_only), Upstream(lambda _: None)
     upstream.connection_made(cast(Any, Transport()))
     upstream.send(client, b"GET / HTTP/1.1\r\n\r\n", b"")
     for part in parts:
@@ -109,6 +109,7 @@ SEEDS: tuple[bytes, ...] = (
     b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
     b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\ncontent-length: 9\r\n\r\n" * 2 + b"HTTP/1.1/P",
     b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\nabc",
     b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",

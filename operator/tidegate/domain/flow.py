@@ -67,7 +67,7 @@ class Flow:
         ticket.warm, ticket.cold = self.clock.both(now)
         self.bytes_held = held
         if body_read:
-            return self._place(ticket)
+            return self._place(ticket, now)
         self.reading += 1
         ticket.stage = _READING
         return WAIT
@@ -108,32 +108,38 @@ class Flow:
             self.done(ticket, now)
             return errors.removed(self.config.key)
         self.reading -= 1
-        return self._place(ticket)
+        return self._place(ticket, now)
 
-    def _place(self, ticket: Ticket) -> Verdict:
+    def _place(self, ticket: Ticket, now: float) -> Verdict:
         endpoint = None if self.waiting or self.frozen else self._endpoints.free(ticket.prefix)
         if endpoint is None:
             self._line_up(ticket)
             return WAIT
-        self._run(ticket, endpoint)
+        self._run(ticket, endpoint, now)
         return endpoint
 
-    def give_back(self, ticket: Ticket) -> list[Ticket]:
-        """A RUNNING ticket's endpoint failed: it waits again, at its old place in the line.
+    def give_back(self, ticket: Ticket, now: float) -> list[Ticket]:
+        """A RUNNING ticket's endpoint failed: it waits again, at its old place in the line, and with what was
+        left of its budgets when it left it.
 
         The tickets that run now because of it; the given one may be among them.
         """
         self._leave_endpoint(ticket)
+        ran = now - ticket.started
+        cold = min(ran, self.clock.cold(now) - ticket.cold - ticket.cold_wait)  # without a worker ready
+        ticket.cold += cold
+        ticket.warm += ran - cold
         self._line_up(ticket)
-        return self._dispatch()
+        return self._dispatch(now)
 
     def _line_up(self, ticket: Ticket) -> None:
         self.waiting += 1
         ticket.stage = _WAITING
         self._line.push(ticket)
 
-    def _run(self, ticket: Ticket, endpoint: Endpoint) -> None:
+    def _run(self, ticket: Ticket, endpoint: Endpoint, now: float) -> None:
         ticket.stage, ticket.endpoint = _RUNNING, endpoint
+        ticket.started = now
         ticket.cold_wait = self.clock.cold_total - ticket.cold
         endpoint.in_flight += 1
         self.in_flight += 1
@@ -159,7 +165,7 @@ class Flow:
         if stage is _RUNNING:
             endpoint = self._leave_endpoint(ticket)
             self.rate.ended(now)
-            return self._hand_on(endpoint) if self.waiting else []
+            return self._hand_on(endpoint, now) if self.waiting else []
         if stage is _WAITING:
             self.waiting -= 1
             self._line.forget_ended(self.waiting)
@@ -167,29 +173,29 @@ class Flow:
             self.reading -= 1
         return []
 
-    def _hand_on(self, endpoint: Endpoint | None) -> list[Ticket]:
+    def _hand_on(self, endpoint: Endpoint | None, now: float) -> list[Ticket]:
         """Somebody waits, so no slot was free but the one that was just left: who gets it."""
         if endpoint is None or endpoint.in_flight >= endpoint.limit:
             return []
-        return [self._grant(endpoint)]
+        return [self._grant(endpoint, now)]
 
-    def _grant(self, endpoint: Endpoint) -> Ticket:
+    def _grant(self, endpoint: Endpoint, now: float) -> Ticket:
         ticket = self._line.pop()
         self.waiting -= 1
-        self._run(ticket, endpoint)
+        self._run(ticket, endpoint, now)
         return ticket
 
     def _drop(self, ticket: Ticket) -> None:
         """A ticket ends that has no place in the queue; see SharedFlow."""
 
-    def _dispatch(self) -> list[Ticket]:
+    def _dispatch(self, now: float) -> list[Ticket]:
         """Gives all free slots to those whose turn it is; those that got one."""
         granted: list[Ticket] = []
         while self.waiting:
             endpoint = self._endpoints.free(self._line.first().prefix)
             if endpoint is None:
                 break
-            granted.append(self._grant(endpoint))
+            granted.append(self._grant(endpoint, now))
         return granted
 
     def set_endpoints(
@@ -203,13 +209,13 @@ class Flow:
         """
         self._endpoints.replace(keys, on_trial)
         self.clock.turn(bool(self._endpoints.open), now)
-        return self._dispatch()
+        return self._dispatch(now)
 
-    def configure(self, config: ServiceConfig) -> list[Ticket]:
+    def configure(self, config: ServiceConfig, now: float) -> list[Ticket]:
         """A new spec; what was admitted stays admitted. The tickets that run now because of it."""
         self.config, self._said = config, None
         self._endpoints.configure(config)
-        return self._dispatch()
+        return self._dispatch(now)
 
     def expired(self, now: float) -> list[tuple[Ticket, ApiError]]:
         """Ends the tickets whose budget is used up; each with the refusal that it gets."""

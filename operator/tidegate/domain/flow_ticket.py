@@ -89,6 +89,7 @@ class Ticket:
         "priority",
         "sequence",
         "stage",
+        "started",
         "waiter",
         "warm",
         "whole",
@@ -103,6 +104,7 @@ class Ticket:
         self.endpoint: Endpoint | None = None
         self.sequence = self.depth = 0  # its number, and the queue's depth with it, once it is admitted
         self.arrived = 0.0  # when it was admitted
+        self.started = 0.0  # when it was given its endpoint
         self.warm = self.cold = 0.0  # the budget clocks at its arrival
         self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
         self.number = 0  # what a remote arbiter knows it by

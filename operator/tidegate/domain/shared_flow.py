@@ -71,11 +71,11 @@ class SharedFlow(Flow):
     def _drop(self, ticket: Ticket) -> None:
         self._parked.pop(ticket, None)
 
-    def _dispatch(self) -> list[Ticket]:
-        return [] if self.frozen else Flow._dispatch(self)
+    def _dispatch(self, now: float) -> list[Ticket]:
+        return [] if self.frozen else Flow._dispatch(self, now)
 
-    def _hand_on(self, endpoint: Endpoint | None) -> list[Ticket]:
-        return [] if self.frozen else Flow._hand_on(self, endpoint)
+    def _hand_on(self, endpoint: Endpoint | None, now: float) -> list[Ticket]:
+        return [] if self.frozen else Flow._hand_on(self, endpoint, now)
 
     # -- ends that need no arbiter
 
@@ -119,12 +119,12 @@ class SharedFlow(Flow):
         whole = ticket.whole if ticket.stage is Stage.ASKED else ticket.stage is not Stage.READING
         return Held(ticket.stage, whole, ticket.bytes, *used, ticket.priority, ticket.prefix, key)
 
-    def release(self, tickets: Iterable[Ticket]) -> list[Ticket]:
+    def release(self, tickets: Iterable[Ticket], now: float) -> list[Ticket]:
         """Tickets move to another arbiter, or their gateway is gone; those that run now because of it."""
         for ticket in tickets:
             self._release(ticket)
         self._line.purge()  # none stays in it: elsewhere it may be WAITING again
-        return self._dispatch()
+        return self._dispatch(now)
 
     def _release(self, ticket: Ticket) -> None:
         if ticket.stage is Stage.ASKED:
@@ -160,7 +160,7 @@ class SharedFlow(Flow):
             self.reading += 1
             ticket.stage = Stage.READING
         elif held.stage is Stage.RUNNING and held.endpoint is not None:
-            self._run(ticket, self._endpoints.of(held.endpoint))
+            self._run(ticket, self._endpoints.of(held.endpoint), now)
         else:
             self._line_up(ticket)
 
@@ -171,7 +171,7 @@ class SharedFlow(Flow):
     def thaw(self, now: float) -> tuple[list[Ticket], list[tuple[Ticket, Verdict]]]:
         """Goes on: the tickets that run now, and what became of those that were parked."""
         self.frozen = False
-        granted = self._dispatch()
+        granted = self._dispatch(now)
         parked, self._parked = sorted(self._parked, key=_arrival), {}
         return granted, [(ticket, self._unpark(ticket, now)) for ticket in parked]
 

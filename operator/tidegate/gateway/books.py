@@ -6,6 +6,7 @@ a third of the time in a loop of its own, and none of it stands between a reques
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from tidegate.gateway.usage import Usage, usage_of
 if TYPE_CHECKING:
     from tidegate.gateway.exchange import Exchange
 
+_log = logging.getLogger("tidegate.gateway")
 _BATCH: Final = 256  # ended requests at most that are not written down yet; writing that many takes half a ms
 _REMEMBERED: Final = 1024  # paths of which the text is kept
 _COLD_TIMEOUT: Final = Outcome.EVICTED_COLD_START_TIMEOUT
@@ -57,13 +59,17 @@ class Books:
     def settle(self) -> None:
         """Writes down whatever has ended; before anybody reads the metrics, and now and then."""
         ended, self._ended = self._ended, []
-        enter = self._enter
-        if not self._log.enabled:
-            for exchange in ended:
-                enter(exchange)
-        elif ended:
-            since, line = time.time() - self._clock(), self._line  # of this clock's zero, in Unix time
-            self._log.add([line(exchange, enter(exchange), since) for exchange in ended])
+        enabled, lines = self._log.enabled, []
+        since = time.time() - self._clock() if ended else 0.0  # of this clock's zero, in Unix time
+        for exchange in ended:
+            try:
+                usage = self._enter(exchange)
+                if enabled:
+                    lines.append(self._line(exchange, usage, since))
+            except Exception:  # noqa: BLE001 - whatever it is, it is logged, and costs this line alone
+                _log.exception("the accounts of a request failed")
+        if lines:
+            self._log.add(lines)
 
     def refused(self, error: ApiError) -> None:
         """``error`` was sent for bytes that never became a request: too rare to be collected."""

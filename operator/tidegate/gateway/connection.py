@@ -104,6 +104,8 @@ class ClientConnection:
         self.write_paused = False
         if self.current is not None:
             self.current.resume()
+        elif self.open and not self.lingering:
+            self._next()
 
     # -- reading
 
@@ -111,7 +113,7 @@ class ClientConnection:
         """More bytes, and the request before them is not answered yet."""
         if not current.reading:
             pass  # what was read waits its turn
-        elif self._refusal is not None:
+        elif self._refusal is not None and not current.request.complete:
             error, self._refusal = self._refusal, None
             current.body_failed(error)
         else:
@@ -126,6 +128,13 @@ class ClientConnection:
             self._paused = True
             self.transport.pause_reading()
 
+    def _answers_pile_up(self) -> None:
+        """The client asks and does not read: nothing more is answered, or read, before it has caught up."""
+        self.deadline = self._time() + self._host.settings.idle_timeout
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
     def _read_on(self) -> None:
         if self._paused and self.open:
             self._paused = False
@@ -137,7 +146,7 @@ class ClientConnection:
             return
         self._advancing = True
         requests = self.reader.requests
-        while self.current is None and self.open and not self.lingering and requests:
+        while requests and self.current is None and self.open and not (self.lingering or self.write_paused):
             request = requests.popleft()
             if self._refusal is not None and not request.complete:
                 break  # it was refused in its own body
@@ -148,7 +157,11 @@ class ClientConnection:
             if not request.complete:
                 self._read_on()  # its turn has come: what is left of it is awaited
         self._advancing = False
-        if self.current is None and self.open and not self.lingering:
+        if self.current is not None or not self.open or self.lingering:
+            return
+        if requests:
+            self._answers_pile_up()
+        else:
             self._between_requests()
 
     def _between_requests(self) -> None:
@@ -252,7 +265,8 @@ class ClientConnection:
     def drain(self) -> None:
         """The server stops: an idle connection is closed, a busy one after its answer. One that has not had
         its first request was made before that, and its request is on its way."""
-        if not self.open or self.current is not None or self.reader.begun or self.lingering:
+        reader = self.reader
+        if not self.open or self.current is not None or reader.begun or reader.requests or self.lingering:
             return
         if self._fresh:
             self.deadline = min(self.deadline, self._drain_deadline())

@@ -48,7 +48,7 @@ class LocalArbiter:
 
     def give_back(self, ticket: Ticket) -> None:
         """See Arbiter."""
-        self._grant(self.flow.give_back(ticket))
+        self._grant(self.flow.give_back(ticket, self._time()))
         if self.flow.config.suspended:
             self.evict_all(errors.removed(self.flow.config.key))
         elif self.flow.waiting:
@@ -67,7 +67,7 @@ class LocalArbiter:
 
     def configure(self, config: ServiceConfig) -> None:
         """A new spec; where it suspends the service, what waits is refused."""
-        self._grant(self.flow.configure(config))
+        self._grant(self.flow.configure(config, self._time()))
         if config.suspended:
             self.evict_all(errors.removed(config.key))
         self._set_timer()

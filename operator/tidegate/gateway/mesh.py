@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ _log = logging.getLogger("tidegate.gateway")
 _HEARTBEAT_SECONDS = 1.0
 _SILENT_ROUNDS = 5  # heartbeats; then the other side is taken for dead
 _WATCH_AGAIN_SECONDS = 1.0
+_STRANGERS = 64  # addresses whose first connection is said; a scan must not fill the log
 Moved = Callable[[Arbiter], None]
 
 
@@ -55,6 +57,7 @@ class Mesh:
         self._up: dict[str, MemberLink] = {}
         self._members: set[ArbiterLink] = set()
         self._silent: dict[PeerLink, int] = {}  # rounds without a word
+        self._strangers: set[str] = set()
         self._next_beat = 0.0
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -65,6 +68,16 @@ class Mesh:
     def port(self) -> int:
         """The peer port that is listened on."""
         return 0 if self._server is None else int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def source_address(self) -> tuple[str, int] | None:
+        """Where connections to the others come from: the address that they know this gateway by, also where
+        its host has several; None leaves it to the kernel."""
+        try:
+            listening = ipaddress.ip_address(self._settings.peer_host)
+        except ValueError:
+            return None
+        return None if listening.is_unspecified else (str(listening), 0)
 
     async def start(self) -> None:
         """Listens, and begins to look for the others. OSError where the port cannot be listened on."""
@@ -245,7 +258,11 @@ class Mesh:
 
     def welcome(self, host: str) -> bool:
         """See Ears."""
-        return any(host in keeper.hosts for keeper in self._keepers.values())
+        known = any(host in keeper.hosts for keeper in self._keepers.values())
+        if not known and host not in self._strangers and len(self._strangers) < _STRANGERS:
+            self._strangers.add(host)
+            _log.info("a connection from %s to the peer port was closed: no gateway is known there", host)
+        return known
 
     def greeted(self, link: PeerLink, hello: frames.Hello) -> bool:
         """See Ears: answers a gateway that connected, and looks whether it can be reached now."""

@@ -35,7 +35,7 @@ class PeerKeeper:
 
     def start(self) -> None:
         """Begins to try."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = asyncio.get_running_loop().create_task(self._keep())
 
     def poke(self) -> None:
         """Somebody may be there now, or it is not listed any more."""
@@ -49,6 +49,15 @@ class PeerKeeper:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        """A keeper that ended unseen would leave every service waiting for its address."""
+        while True:
+            try:
+                return await self._run()
+            except Exception:  # noqa: BLE001 - whatever it is, it is logged, and begun again
+                _log.exception("keeping the connection to %s:%d failed, and begins again", *self._address)
+                await self._pause()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -77,7 +86,9 @@ class PeerKeeper:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 found = await loop.getaddrinfo(host, port)
                 self.hosts = frozenset(str(entry[4][0]) for entry in found)
-                _, link = await loop.create_connection(lambda: MemberLink(self._mesh), host, port)
+                _, link = await loop.create_connection(
+                    lambda: MemberLink(self._mesh), host, port, local_addr=self._mesh.source_address
+                )
                 link.send(self._mesh.hello())
                 await link.greeted.wait()
         except (OSError, TimeoutError, UnicodeError) as error:  # the last: no name that could be looked up

@@ -130,8 +130,9 @@ class Service:
         self._choose_endpoints()
 
     def remove(self) -> None:
-        """The service was deleted: what waits is refused, what runs ends by itself."""
-        self._local.configure(replace(self.config, suspended=True))  # nothing waits here ever again
+        """The service was deleted: what waits is refused, now and once its body is read or its worker has
+        failed; what runs ends by itself."""
+        self._local.configure(replace(self.config, suspended=True))
         if self.seat is not None and self._shared.mesh is not None:
             self.seat.remote.close(errors.removed(self.key))
             self._shared.mesh.give_up_seat(self.seat)

@@ -46,7 +46,7 @@ class SharedArbiter(LocalArbiter):
 
     def release(self, tickets: Iterable[Ticket]) -> None:
         """See Home."""
-        self._grant(self.shared.release(tickets))
+        self._grant(self.shared.release(tickets, self._time()))
 
     def freeze(self) -> None:
         """See Home."""

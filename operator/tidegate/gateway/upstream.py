@@ -348,14 +348,15 @@ class Upstream:
         if not head.persistent or head.until_close:
             self.usable = False
         self._due = (self._same.length or 0) if self._same is not None else 0
+        rest = raw[end:]
         if receiver.head_only or head.bodiless:
             self._due = 0
             self._ended, self.usable = True, False  # llhttp may wait for a body that does not come
-        rest = raw[end:]
-        if self._ended and head.chunked and rest:
-            rest = self._within_chunks(rest)
-        elif self._due:
+            rest = b""  # a client takes what follows for the beginning of its next answer
+        elif head.has_length:
             rest = self._within_length(rest)
+        elif self._ended and rest:
+            rest = self._within_chunks(rest)
         receiver.answer_began(self, head, raw[:end], rest)
         if self._ended:
             self._finish()

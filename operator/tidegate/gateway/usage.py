@@ -21,6 +21,7 @@ import msgspec
 TAIL: Final = 1024  # bytes from the end of an answer; usage and what vLLM writes after it have some 300
 _KEY: Final = b'"usage":'
 _BRACE: Final = ord("}")
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # 1 KiB has room for 1,000 "["
 
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None
 
@@ -91,9 +92,9 @@ def _translate(usage: Usage) -> None:
 def _read(rest: bytes) -> Usage | None:
     try:
         return _answer(b"{" + rest).usage
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         pass
     try:
         return _ending(b'{"response":{' + rest).response.usage
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None

@@ -198,3 +198,23 @@ async def test_a_client_that_leaves_a_stream_is_a_line_with_the_tokens_told_so_f
         await until(lambda: running.fleet.services[KEY].flow.depth == 0)
     (line,) = lines(log)
     assert (line["outcome"], line["code"], line["completion_tokens"]) == ("client_gone", 499, 7)
+
+
+async def test_a_request_whose_accounts_fail_costs_no_other_its_line() -> None:
+    served: list[Any] = []
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.extend(one.current for one in running.traffic.connections if one.current is not None)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(USAGE), USAGE))
+
+    log = Log()
+    async with before(script, log) as running:
+        await ask(running)
+        await ask(running)
+        running.traffic.books.settle()
+        good, bad = served
+        bad.status = 1000  # such as no worker can send
+        for one in (good, bad, good):
+            running.traffic.books.ended(one)
+        assert metric(running, "gateway_requests_total", outcome="completed") == 4
+    assert len(lines(log)) == 4

@@ -186,6 +186,20 @@ async def test_a_bad_request_behind_good_ones_is_refused_in_its_turn() -> None:
     assert statuses == [200, 200, 400]
 
 
+async def test_a_bad_request_in_one_read_with_the_end_of_a_body_does_not_spoil_that_body() -> None:
+    async with engine(tokens_per_second="0") as quick:
+        substrate = HandSubstrate(ServiceView(config(), (worker(quick.port),)))
+        async with gateway(substrate) as running, connection(running.port) as (reader, writer):
+            await ready(running)
+            good = post(CHAT)
+            writer.write(good[:-5])
+            await until(lambda: any(one.current is not None for one in running.traffic.connections))
+            writer.write(good[-5:] + b"GET / HTTP/1.1\nbad\n\n")
+            answers = [await read_answer(reader) for _ in range(2)]
+            assert await reader.read() == b""
+    assert [a.status for a in answers] == [200, 400]
+
+
 async def test_a_bad_chunk_ends_the_request_and_frees_its_place() -> None:
     async with gateway(HandSubstrate(ServiceView(config()))) as running:
         async with connection(running.port) as (reader, writer):

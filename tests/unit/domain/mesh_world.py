@@ -85,7 +85,7 @@ class Home:
         return self.flow.body_read(ticket, self.now())
 
     def give_back(self, ticket: Ticket) -> None:
-        self._grant(self.flow.give_back(ticket))
+        self._grant(self.flow.give_back(ticket, self.now()))
 
     def done(self, ticket: Ticket) -> None:
         self._grant(self.flow.done(ticket, self.now()))
@@ -101,7 +101,7 @@ class Home:
         self.flow.adopt(ticket, held, self.now())
 
     def release(self, tickets: Iterable[Ticket]) -> None:
-        self._grant(self.flow.release(tickets))
+        self._grant(self.flow.release(tickets, self.now()))
 
     def freeze(self) -> None:
         self.flow.freeze()

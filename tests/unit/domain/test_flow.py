@@ -78,9 +78,25 @@ def test_a_ticket_given_back_goes_before_those_that_came_after_it() -> None:
     first, _ = ask(queue)
     second, _ = ask(queue)
     queue.set_endpoints((), 1.0)
-    assert queue.give_back(first) == []
+    assert queue.give_back(first, 1.0) == []
     assert queue.set_endpoints((TWO,), 2.0) == [first]
     assert second.stage is Stage.WAITING
+
+
+def test_the_time_in_which_a_request_ran_is_no_part_of_its_wait() -> None:
+    queue = flow(ONE, wait_timeout_seconds=120, cold_start_timeout_seconds=300)
+    first, _ = ask(queue)
+    ask(queue)
+    queue.set_endpoints((), 500.0)
+    assert queue.give_back(first, 600.0) == []  # its worker went at 500, its connection at 600
+    assert queue.next_expiry(600.0) == 200.0  # the other one has waited 100 s for a worker
+    assert [ticket for ticket, _ in queue.expired(899.0)] != [first]
+    assert queue.set_endpoints((TWO,), 899.0) == [first]
+    assert first.cold_wait == 299.0
+    queue.set_endpoints((), 950.0)
+    queue.give_back(first, 950.0)
+    assert [ticket for ticket, _ in queue.expired(950.9)] == []
+    assert [ticket for ticket, _ in queue.expired(951.1)] == [first]
 
 
 def test_the_endpoint_with_the_fewest_in_flight_is_chosen_and_equals_take_turns() -> None:
@@ -156,7 +172,7 @@ def test_a_suspended_service_refuses_and_what_is_being_read_is_refused_when_it_i
     queue = flow(ONE)
     ticket = Ticket(Silent())
     assert queue.ask(ticket, 0.0, body_read=False) is WAIT
-    queue.configure(replace(CONFIG, suspended=True))
+    queue.configure(replace(CONFIG, suspended=True), 1.0)
     assert refusal(queue.body_read(ticket, 1.0)).code == "service_removed"
     assert refusal(ask(queue)[1]).code == "suspended"
     assert queue.depth == 0
@@ -246,7 +262,7 @@ def test_a_changed_spec_leaves_a_trial_a_trial() -> None:
     queue.set_endpoints((ONE,), 0.0, on_trial={ONE})
     ask(queue)
     ask(queue)
-    assert queue.configure(replace(CONFIG, max_concurrency=3)) == []
+    assert queue.configure(replace(CONFIG, max_concurrency=3), 1.0) == []
     assert queue.in_flight == 1
 
 

@@ -92,7 +92,7 @@ class FlowMachine(RuleBasedStateMachine):
 
     @initialize(slots=st.integers(1, 3), affinity=st.booleans(), count=st.integers(0, 3))
     def begins(self, slots: int, affinity: bool, count: int) -> None:
-        self.flow.configure(replace(CONFIG, max_concurrency=slots, prefix_affinity=affinity))
+        self.flow.configure(replace(CONFIG, max_concurrency=slots, prefix_affinity=affinity), self.now)
         self.endpoints_change(set(KEYS[:count]), set())
 
     @rule(asked=st.lists(st.tuples(PRIORITIES, PREFIXES), min_size=2, max_size=6), seconds=SECONDS)
@@ -173,7 +173,7 @@ class FlowMachine(RuleBasedStateMachine):
     def _comes_back(self, ticket: Ticket) -> None:
         self._settled()
         self.ran.discard(ticket)
-        self._told(self.flow.give_back(ticket))
+        self._told(self.flow.give_back(ticket, self.now))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -198,7 +198,7 @@ class FlowMachine(RuleBasedStateMachine):
         changed = replace(
             CONFIG, max_depth=depth, max_concurrency=slots, suspended=suspended, prefix_affinity=affinity
         )
-        self._told(self.flow.configure(changed))
+        self._told(self.flow.configure(changed, self.now))
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:

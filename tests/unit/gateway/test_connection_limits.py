@@ -38,6 +38,12 @@ class Transport:
     def write_eof(self) -> None:
         self.did.append("eof")
 
+    def pause_reading(self) -> None:
+        self.did.append("pause")
+
+    def resume_reading(self) -> None:
+        self.did.append("resume")
+
 
 class Echo:
     """Answers at once."""
@@ -147,3 +153,44 @@ def test_empty_lines_do_not_keep_a_connection() -> None:
     assert world.refusals == []
     world.connection.data_received(b"\r\n")
     assert [error.status for error in world.refusals] == [400]
+
+
+def test_a_client_that_asks_and_does_not_read_is_neither_answered_nor_read_further() -> None:
+    world = World()
+    world.connection.pause_writing()
+    world.connection.data_received(3 * ASK)
+    assert world.transport.written == b""
+    assert world.transport.did == ["pause"]
+    world.connection.resume_writing()
+    assert world.transport.written == 3 * b"answer"
+    assert world.transport.did == ["pause", "resume"]
+
+
+def test_answers_that_fill_the_buffer_stop_the_ones_behind_them() -> None:
+    world = World()
+    write, world.connection.send = world.connection.send, lambda _: world.connection.pause_writing()
+    world.connection.data_received(3 * ASK)
+    assert len(world.connection.reader.requests) == 2
+    world.connection.send = write
+    world.connection.resume_writing()
+    assert world.transport.written == 2 * b"answer"
+
+
+def test_a_client_that_never_reads_what_it_asked_for_is_cut_after_the_idle_timeout() -> None:
+    world = World()
+    world.connection.pause_writing()
+    world.connection.data_received(3 * ASK)
+    world.after(74.9)
+    assert world.transport.did == ["pause"]
+    world.after(0.2)
+    assert world.transport.did == ["pause", "abort"]
+
+
+def test_a_drain_answers_what_waits_for_its_client_to_read() -> None:
+    world = World()
+    world.connection.pause_writing()
+    world.connection.data_received(2 * ASK)
+    world.connection.drain()
+    assert world.transport.did == ["pause"]
+    world.connection.resume_writing()
+    assert world.transport.written == 2 * b"answer"

@@ -118,3 +118,8 @@ def test_no_text_of_a_model_changes_what_is_told(before: str, key: str, count: i
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_any_bytes_are_read_without_a_failure(data: bytes, at: int) -> None:
     usage_of(data[:at] + b'"usage":' + data[at:])
+
+
+def test_a_usage_that_nests_too_deeply_tells_nothing_and_harms_nobody() -> None:
+    assert told((b'{"usage":{"a":' + b"[" * 2 * TAIL)[:TAIL]) is None
+    assert told(b'{"usage":{"a":' + b"[" * 2 * TAIL) is None
