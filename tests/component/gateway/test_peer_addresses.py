@@ -39,6 +39,6 @@ async def test_a_connection_from_an_unknown_address_is_closed_and_said_once(
         await until(lambda: said in caplog.messages)
         assert other.fleet.mesh is not None
         for _ in range(3):
-            list(other.fleet.mesh._keepers.values())[0].poke()
+            next(iter(other.fleet.mesh._keepers.values())).poke()
         await until(lambda: other.fleet.mesh is not None and other.fleet.mesh.status()[0]["link"] == "gone")
         assert caplog.messages.count(said) == 1
