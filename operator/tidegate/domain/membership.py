@@ -59,13 +59,22 @@ class Membership:
         self.tickets: dict[int, Ticket] = {}
 
     def report(self, number: int, held: Held) -> None:
-        """A ticket that the member held when it joined."""
-        ticket = self.tickets[number] = Ticket(MembersWaiter(self, number))
+        """A ticket that the member held when it joined; ValueError where it cannot be that."""
+        if self.complete:
+            raise ValueError(f"ticket {number} is reported after all were")
+        ticket = Ticket(MembersWaiter(self, number))
+        self._enter(number, ticket)
         self._home.adopt(ticket, held)
 
-    def ask(self, number: int, ticket: Ticket, *, body_read: bool) -> None:
-        """A request came to the member; the ticket's waiter is this membership's."""
+    def _enter(self, number: int, ticket: Ticket) -> None:
+        if number in self.tickets:  # the one before would keep its place for ever
+            raise ValueError(f"ticket {number} is there already")
         self.tickets[number] = ticket
+
+    def ask(self, number: int, ticket: Ticket, *, body_read: bool) -> None:
+        """A request came to the member; the ticket's waiter is this membership's. ValueError where the
+        number is another one's."""
+        self._enter(number, ticket)
         verdict = self._home.ask(ticket, body_read=body_read)
         if isinstance(verdict, Endpoint):
             self.link.go(self.service, number, verdict, ticket.depth, ticket.cold_wait)

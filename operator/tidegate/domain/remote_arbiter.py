@@ -170,9 +170,11 @@ class RemoteArbiter:
         return self.tickets.get(number) if link is self.link and self.confirmed else None
 
     def go(self, link: ToArbiter, number: int, reference: int, run: Run) -> None:
-        """A ticket runs."""
+        """A ticket runs. ValueError where it cannot: it would be sent twice, or without its end."""
         ticket = self._ticket(link, number)
         if ticket is not None:
+            if ticket.stage is Stage.RUNNING or not ticket.whole:
+                raise ValueError(f"ticket {number} cannot run: it does already, or its body is awaited")
             endpoint = self._references.get(reference)
             if endpoint is None:
                 endpoint = self._references[reference] = self._endpoint(link.endpoint(reference))

@@ -13,6 +13,8 @@ from tidegate.domain.service import ServiceKey
 from tidegate.gateway import peer_frames as frames
 from tidegate.gateway.peer_link import Ears, Handler, PeerLink
 
+HELLO_SECONDS = 3.0  # for the other side to say who it is
+
 
 class ArbiterLink(PeerLink):
     """The end that was connected to: is asked. Implements ToMember."""
@@ -44,6 +46,11 @@ class ArbiterLink(PeerLink):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         if not peer or not self._ears.welcome(peer[0]):
+            self.abort()
+        self._loop.call_later(HELLO_SECONDS, self._end_unless_greeted)
+
+    def _end_unless_greeted(self) -> None:
+        if not self.peer:  # nobody else looks at a connection before that
             self.abort()
 
     @property
@@ -87,7 +94,7 @@ class ArbiterLink(PeerLink):
         reference = self._named.get(endpoint)
         if reference is None:
             reference = self._named[endpoint] = len(self._named)
-            self.send(frames.endpoint(reference, endpoint.key))
+            self.name(reference, frames.endpoint(reference, endpoint.key))
         trial = endpoint.trial
         self.send(frames.S_GO.pack(24, frames.GO, service, number, reference, depth, cold_wait, trial))
 
@@ -104,14 +111,14 @@ class ArbiterLink(PeerLink):
 
     def _service(self, data: bytes, at: int, size: int) -> None:
         number = frames.S_SERVICE.unpack_from(data, at)[2]
-        if number != len(self._keys):
+        if number != len(self._keys) or number >= frames.NAMES:
             raise frames.FrameError(f"service {number} is named out of turn")
         self._keys.append(ServiceKey.parse(data[at + frames.S_SERVICE.size : at + size].decode()))
         self._memberships.append(None)
 
     def _endpoint(self, data: bytes, at: int, size: int) -> None:
-        number = frames.S_SERVICE.unpack_from(data, at)[2]
-        self._endpoints[number] = frames.read_endpoint(data[at + frames.S_SERVICE.size : at + size])
+        number, key = frames.read_endpoint(data, at, size)
+        self._endpoints[number] = key
 
     def _join(self, data: bytes, at: int, _size: int) -> None:
         _, _, service, epoch = frames.S_EPOCH.unpack_from(data, at)

@@ -37,7 +37,7 @@ class MemberLink(PeerLink):
         if number is None:
             number = self._services[key] = len(self._remotes)
             self._remotes.append(None)
-            self.send(frames.service(number, str(key)))
+            self.name(number, frames.service(number, str(key)))
         self._remotes[number] = self._ears.remote(key)
         self.send(frames.S_EPOCH.pack(frames.S_EPOCH.size, frames.JOIN, number, epoch))
         return number
@@ -55,7 +55,7 @@ class MemberLink(PeerLink):
         number = self._named.get(key)
         if number is None:
             number = self._named[key] = len(self._named)
-            self.send(frames.endpoint(number, key))
+            self.name(number, frames.endpoint(number, key))
         return number
 
     def reported(self, service: int) -> None:
@@ -102,8 +102,8 @@ class MemberLink(PeerLink):
         self._ears.state(self, self.flags)
 
     def _endpoint(self, data: bytes, at: int, size: int) -> None:
-        number = frames.S_SERVICE.unpack_from(data, at)[2]
-        self._endpoints[number] = frames.read_endpoint(data[at + frames.S_SERVICE.size : at + size])
+        number, key = frames.read_endpoint(data, at, size)
+        self._endpoints[number] = key
 
     def _joined(self, data: bytes, at: int, _size: int) -> None:
         _, _, service, epoch = frames.S_EPOCH.unpack_from(data, at)

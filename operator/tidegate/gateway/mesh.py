@@ -97,12 +97,14 @@ class Mesh:
             await asyncio.sleep(_WATCH_AGAIN_SECONDS)
 
     def _list(self, addresses: Iterable[Address]) -> None:
-        new, unlisted = self.view.list(addresses)
+        wanted = set(addresses)
+        new, unlisted = self.view.list(wanted)
+        for address, known in self._keepers.items():
+            known.listed = address in wanted  # one may come back before its connection has ended
         for address in new:
             keeper = self._keepers[address] = PeerKeeper(self, address, self.view.peers[address])
             keeper.start()
         for address in unlisted:
-            self._keepers[address].listed = False
             self._keepers[address].poke()
         self._turn_soon()
 

@@ -10,6 +10,7 @@ Services and endpoints are named once on each connection and are small numbers f
 from __future__ import annotations
 
 import struct
+from math import isfinite
 from typing import Final
 
 import msgspec
@@ -22,6 +23,10 @@ from tidegate.domain.shared_flow import Held
 VERSION: Final = 1  # of all of this; a gateway of another version is refused, and the log says so
 LONGEST: Final = 0xFFFF
 _REASON: Final = 2000  # bytes of a reason at most
+_LONGEST_ID: Final = 64
+# Services, or endpoints, that one side of a connection may name. After the last one the connection is made
+# anew, and both sides have forgotten those that are gone: some 20 MB, whatever comes and goes over the years.
+NAMES: Final = 65536
 
 HEAD: Final = struct.Struct("<HB")
 (
@@ -97,6 +102,8 @@ def read_hello(payload: bytes) -> Hello:
         raise FrameError(f"not a gateway's hello: {error}") from None
     if found.version != VERSION:
         raise FrameError(f"it speaks version {found.version}, this gateway {VERSION}: upgrade the older one")
+    if not 0 < len(found.id) <= _LONGEST_ID:
+        raise FrameError(f"an id of {len(found.id)} characters is no gateway's")
     return found
 
 
@@ -112,9 +119,13 @@ def endpoint(number: int, key: EndpointKey) -> bytes:
     return S_SERVICE.pack(S_SERVICE.size + len(data), ENDPOINT, number) + data
 
 
-def read_endpoint(payload: bytes) -> EndpointKey:
-    """The key behind an ENDPOINT's number."""
-    return EndpointKey(*msgspec.msgpack.decode(payload, type=tuple[str, int, str, int]))
+def read_endpoint(data: bytes, at: int, size: int) -> tuple[int, EndpointKey]:
+    """An ENDPOINT's number and its key; FrameError where too many are named."""
+    number = S_SERVICE.unpack_from(data, at)[2]
+    if number >= NAMES:
+        raise FrameError(f"endpoint {number} is one too many")
+    payload = data[at + S_SERVICE.size : at + size]
+    return number, EndpointKey(*msgspec.msgpack.decode(payload, type=tuple[str, int, str, int]))
 
 
 def end(number: int, ticket: int, error: ApiError) -> bytes:
@@ -149,8 +160,11 @@ def report(number: int, ticket: int, held: Held, endpoint_number: int) -> bytes:
 
 
 def read_report(data: bytes, at: int) -> tuple[int, int, Held, int]:
-    """Service, ticket, what is held, and the number of its endpoint (whose key the caller knows)."""
+    """Service, ticket, what is held, and the number of its endpoint (whose key the caller knows). FrameError
+    where no time can be reckoned with what it has waited."""
     fields = S_REPORT.unpack_from(data, at)
     number, ticket, stage, whole, size, warm, cold, priority, prefix, endpoint_number = fields[2:]
+    if not isfinite(warm + cold):
+        raise FrameError(f"a ticket cannot have waited {warm:g} and {cold:g} s")
     held = Held(_STAGES[stage], bool(whole), size, warm, cold, priority, prefix, None)
     return number, ticket, held, endpoint_number

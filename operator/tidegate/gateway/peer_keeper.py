@@ -60,6 +60,7 @@ class PeerKeeper:
                 await self._pause()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while self.listed:
             link = await self._connect()
             if link is not None and link.peer == self._mesh.view.own.id:
@@ -67,7 +68,10 @@ class PeerKeeper:
                 self._mesh.forgotten(self._address)  # this gateway itself
                 return
             if link is not None:
+                began = loop.time()
                 await self._follow(link)
+                if loop.time() - began < _AGAIN_SECONDS:  # what ends at once may do so again and again
+                    await asyncio.sleep(_AGAIN_SECONDS)
             elif self.listed:
                 self._gone()
                 await self._pause()
@@ -87,7 +91,7 @@ class PeerKeeper:
                 )
                 link.send(self._mesh.hello())
                 await link.greeted.wait()
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last: no name that could be looked up
             _log.debug("no gateway answers at %s:%d: %s", host, port, error or "no answer in time")
         if link is not None and (not link.peer or link.closed.is_set()):
             link.abort()

@@ -119,6 +119,15 @@ class PeerLink(asyncio.Protocol):
             self._loop.call_soon(self.flush)
         self._out.append(frame)
 
+    def name(self, number: int, frame: bytes) -> None:
+        """Sends a frame that gives something a number; where the numbers are used up, the connection ends,
+        and the next one begins with none."""
+        if number < frames.NAMES:
+            self.send(frame)
+        else:
+            _log.info("the connection to the gateway %s begins anew: all its numbers are used", self.peer)
+            self.abort()
+
     def flush(self) -> None:
         """Sends what is there now."""
         out, self._out = self._out, []
@@ -139,6 +148,8 @@ class PeerLink(asyncio.Protocol):
     # -- frames of both
 
     def _hello(self, data: bytes, at: int, size: int) -> None:
+        if self.peer:
+            raise frames.FrameError("it tells a second time who it is")
         found = frames.read_hello(data[at + 3 : at + size])
         self.peer = found.id
         if not self._ears.greeted(self, found):

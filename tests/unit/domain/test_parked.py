@@ -108,3 +108,18 @@ def test_a_member_answers_itself_where_no_arbiter_does(
     world.now += 0.1
     remote.expire()
     assert request.ends == [code]
+
+
+@pytest.mark.parametrize(("whole", "count"), [(True, 2), (False, 1)])
+def test_a_request_that_cannot_run_is_not_sent(whole: bool, count: int) -> None:
+    """It would be sent twice, or without its end: an arbiter that says so is broken."""
+    _, remote, request = member()
+    wire = Wire(request.node, request.node, 0)
+    remote.join(wire)
+    remote.joined(wire, 1)
+    remote.ask(request.ticket, body_read=whole)
+    for _ in range(count - 1):
+        remote.go(wire, request.ticket.number, 0, (1, 0.0, False))
+    with pytest.raises(ValueError, match="cannot run"):
+        remote.go(wire, request.ticket.number, 0, (1, 0.0, False))
+    assert request.runs == count - 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,8 +62,28 @@ def test_a_report_arrives_as_it_was(held: Held) -> None:
 
 def test_an_endpoint_and_a_hello_arrive_as_they_were() -> None:
     key = EndpointKey("uid", 3, "fd00::1", 8000)
-    assert frames.read_endpoint(frames.endpoint(5, key)[frames.S_SERVICE.size :]) == key
+    frame = frames.endpoint(5, key)
+    assert frames.read_endpoint(b"xx" + frame + b"yy", 2, len(frame)) == (5, key)
     said = frames.read_hello(frames.hello("g1", 9091)[frames.HEAD.size :])
     assert (said.version, said.id, said.port) == (frames.VERSION, "g1", 9091)
     with pytest.raises(frames.FrameError, match="not a gateway's hello"):
         frames.read_hello(b"GET / HTTP/1.1")
+
+
+@pytest.mark.parametrize("waited", [math.nan, math.inf, -math.inf])
+def test_a_report_without_a_time_to_reckon_with_is_refused(waited: float) -> None:
+    held = Held(Stage.WAITING, True, 1, waited, 0.0, 0, 0, None)
+    with pytest.raises(frames.FrameError, match="cannot have waited"):
+        frames.read_report(frames.report(1, 2, held, frames.NO_ENDPOINT), 0)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65])
+def test_a_gateway_without_a_short_id_is_refused(name: str) -> None:
+    with pytest.raises(frames.FrameError, match="is no gateway's"):
+        frames.read_hello(frames.hello(name, 1)[frames.HEAD.size :])
+
+
+def test_an_endpoint_too_many_is_refused() -> None:
+    frame = frames.endpoint(frames.NAMES, EndpointKey("uid", 0, "h", 1))
+    with pytest.raises(frames.FrameError, match="one too many"):
+        frames.read_endpoint(frame, 0, len(frame))
