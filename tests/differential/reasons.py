@@ -28,7 +28,15 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "A line ends with CR LF. A reader that takes a bare LF or CR for a line end sees other fields, chunks "
     "and requests than one that does not; this is what most request smuggling lives on.": (
-        *("bare-lf-*", "lf-in-target", "lf-before", "cr-before", "cr-cr-lf", "pipelined-bare-lf"),
+        *(
+            "bare-lf-*",
+            "lf-in-target",
+            "target-lf-field",
+            "lf-before",
+            "cr-before",
+            "cr-cr-lf",
+            "pipelined-bare-lf",
+        ),
         *("chunk-bare-lf", "chunk-data-bare-lf", "chunk-last-bare-lf", "chunk-end-bare-lf"),
         *("chunk-extension-bare-semicolon-lf", "trailer-bare-lf"),
     ),

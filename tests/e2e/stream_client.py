@@ -14,7 +14,7 @@ import threading
 import urllib.parse
 from typing import Any
 
-LONG, SHORT = 160, 2  # tokens; the long ones outlast the pod's preStop sleep
+LONG, SHORT = 200, 2  # tokens: 10 s at 20 a second, so that they outlast the preStop sleep of both old pods
 THREADS = 4  # of each kind
 
 

@@ -109,6 +109,7 @@ SEEDS: tuple[bytes, ...] = (
     b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
     b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\ncontent-length: 9\r\n\r\n" * 2 + b"HTTP/1.1/P",
     b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\nabc",
     b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",

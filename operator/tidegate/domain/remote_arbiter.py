@@ -15,6 +15,7 @@ from tidegate.domain.service import ServiceConfig, ServiceKey
 from tidegate.domain.shared_flow import Held
 
 _NUMBERS = 0xFFFFFFFF
+_NOBODY = "no gateway is the arbiter of the service"
 BACKSTOP_SECONDS = 10.0  # how much longer than its budgets a request waits here for its arbiter's word
 
 
@@ -45,6 +46,7 @@ class RemoteArbiter:
         self._on_trial = on_trial  # told where the arbiter waits for the answer of an endpoint
         self._epoch = self._number = 0
         self._service = 0  # its number on the connection
+        self._closed: ApiError | None = None  # what everybody hears who would wait, once the service is gone
         self._endpoints: dict[EndpointKey, Endpoint] = {}
         self._references: dict[int, Endpoint] = {}  # the same by the connection's numbers
 
@@ -52,6 +54,8 @@ class RemoteArbiter:
 
     def ask(self, ticket: Ticket, *, body_read: bool) -> Verdict:
         """See Arbiter: the answer comes later."""
+        if self._closed is not None:
+            return self._closed
         ticket.stage, ticket.whole = Stage.ASKED, body_read
         ticket.warm, ticket.cold = self._clock.both(self._time())
         self._enter(ticket)
@@ -88,7 +92,9 @@ class RemoteArbiter:
     def give_back(self, ticket: Ticket) -> None:
         """See Arbiter."""
         ticket.stage, ticket.endpoint = Stage.WAITING, None
-        if self.link is not None:
+        if self._closed is not None:
+            self._evict(ticket, self._closed)
+        elif self.link is not None:
             self.link.give_back(self._service, ticket.number)
 
     def done(self, ticket: Ticket) -> None:
@@ -197,8 +203,9 @@ class RemoteArbiter:
 
     # -- ends that need no arbiter
 
-    def evict_all(self, error: ApiError) -> None:
-        """The service is gone: what does not run is refused."""
+    def close(self, error: ApiError) -> None:
+        """The service is gone: what does not run is refused, now and later."""
+        self._closed = error
         for ticket in [t for t in self.tickets.values() if t.stage is not Stage.RUNNING]:
             if self.link is not None:
                 self.link.done(self._service, ticket.number)
@@ -206,15 +213,25 @@ class RemoteArbiter:
                 self._evict(ticket, error)
 
     def expire(self) -> None:
-        """Where no arbiter answers in all the time that a request may wait, this gateway answers it."""
-        now, config = self._time(), self.config
-        warm, cold = self._clock.both(now)
+        """Where no arbiter answers in all the time that a request may wait, this gateway answers it: at once
+        where there is none, a little later where one may have answered just now."""
+        now, spare = self._time(), 0.0 if self.link is None else BACKSTOP_SECONDS
         for ticket in [t for t in self.tickets.values() if t.stage in (Stage.ASKED, Stage.WAITING)]:
-            if not ticket.whole:
-                continue  # its body is awaited, and that has a limit of its own
-            late = warm - ticket.warm - config.wait_timeout_seconds > BACKSTOP_SECONDS
-            if late or cold - ticket.cold - config.cold_start_timeout_seconds > BACKSTOP_SECONDS:
+            # A body that is awaited has a limit of its own.
+            if ticket.whole and self._waited(ticket, now) > self._budget() + spare:
                 if self.link is not None:
                     self.link.done(self._service, ticket.number)
-                error = errors.queue_timeout(self.key, config.wait_timeout_seconds, 1)
-                self._evict(ticket, replace(error, reason="no gateway is the arbiter of the service"))
+                self._evict(ticket, self._late())
+
+    def _waited(self, ticket: Ticket, now: float) -> float:
+        clock = self._clock
+        return clock.warm(now) - ticket.warm if clock.ready else clock.cold(now) - ticket.cold
+
+    def _budget(self) -> float:
+        config = self.config
+        return config.wait_timeout_seconds if self._clock.ready else config.cold_start_timeout_seconds
+
+    def _late(self) -> ApiError:
+        if self._clock.ready:
+            return replace(errors.queue_timeout(self.key, self._budget(), 1), reason=_NOBODY)
+        return errors.cold_start_timeout(self.key, self._budget(), 1, _NOBODY)

@@ -77,6 +77,33 @@ class SharedFlow(Flow):
     def _hand_on(self, endpoint: Endpoint | None, now: float) -> list[Ticket]:
         return [] if self.frozen else Flow._hand_on(self, endpoint, now)
 
+    # -- ends that need no arbiter
+
+    def expired(self, now: float) -> list[tuple[Ticket, ApiError]]:
+        """See Flow; those that are parked have the same budgets."""
+        late = [ticket for ticket in self._whole() if self._rest(ticket, now) <= 0.0]
+        error = self._queue_timeout(now) if self.clock.ready else self._cold_start_timeout(now)
+        for ticket in late:
+            self.done(ticket, now)
+        return [*super().expired(now), *((ticket, error) for ticket in late)]
+
+    def next_expiry(self, now: float) -> float | None:
+        """See Flow."""
+        first = min((self._rest(ticket, now) for ticket in self._whole()), default=None)
+        rest = super().next_expiry(now)
+        return first if rest is None else rest if first is None else min(first, rest)
+
+    def _whole(self) -> list[Ticket]:
+        """Those that are parked and whose body is there: a body that is awaited has a limit of its own."""
+        return [ticket for ticket in self._parked if ticket.whole]
+
+    def evict_all(self, now: float) -> list[Ticket]:
+        """See Flow; what is parked too."""
+        parked = list(self._parked)
+        for ticket in parked:
+            self.done(ticket, now)
+        return [*super().evict_all(now), *parked]
+
     # -- tickets that move
 
     @property

@@ -63,7 +63,7 @@ class AnswerHead:
         self.bodiless = self.status in (204, 304)  # no body follows, whatever the fields say
         # Its length tells where it ends, and the connection outlives it.
         self.counted = self.has_length and not (self.chunked or self.bodiless or self.draining)
-        self.counted = self.counted and self.persistent
+        self.counted = self.counted and self.persistent and self.status >= 200
         self.until_close = not (self.has_length or self.chunked or self.bodiless)
 
     def _coding(self, value: bytes) -> None:

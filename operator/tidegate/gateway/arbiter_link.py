@@ -98,6 +98,7 @@ class ArbiterLink(PeerLink):
     def end(self, service: int, number: int, error: ApiError) -> None:
         """See ToMember."""
         self.send(frames.end(service, number, error))
+        self._ears.changed(self._keys[service])
 
     # -- what the member's end says
 

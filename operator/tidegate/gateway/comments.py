@@ -124,6 +124,6 @@ def _as_event(status: int, body: bytes) -> bytes:
 def _is_error(text: str) -> bool:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and "error" in value

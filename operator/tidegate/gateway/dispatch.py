@@ -38,7 +38,7 @@ async def _connect(x: Exchange, pool: Pool) -> None:
     tries = x.tries
     try:
         upstream = await pool.connect()
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, ValueError) as error:  # ValueError: a host that is none
         if x.outcome is None and x.tries == tries:
             _not_connected(x, f"cannot connect: {error or 'no answer in time'}")
         return

@@ -49,7 +49,9 @@ class LocalArbiter:
     def give_back(self, ticket: Ticket) -> None:
         """See Arbiter."""
         self._grant(self.flow.give_back(ticket, self._time()))
-        if self.flow.waiting:
+        if self.flow.config.suspended:
+            self.evict_all(errors.removed(self.flow.config.key))
+        elif self.flow.waiting:
             self._must_wait()
 
     def done(self, ticket: Ticket) -> None:

@@ -221,10 +221,13 @@ class Mesh:
             guarded(self._turn, seat)
 
     def _turn(self, seat: Seat) -> None:
+        before = seat.here, seat.acts
         if seat.turn():
             self._waiting.discard(seat)
         else:
             self._waiting.add(seat)
+        if before != (seat.here, seat.acts):
+            self.changed(seat.key)  # the queue's numbers are another gateway's, or ours, from now on
 
     # -- Surroundings
 

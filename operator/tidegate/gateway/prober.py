@@ -74,7 +74,7 @@ class Prober:
             try:
                 async with asyncio.timeout(self._settings.probe_timeout):
                     return await _answers_200(key, path)
-            except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 return False
             except Exception:  # noqa: BLE001 - it is logged; a probe that ended would never be made again
                 _log.exception("a probe of %s:%d failed", key.host, key.port)

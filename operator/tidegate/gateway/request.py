@@ -32,6 +32,7 @@ _PRIORITY: Final = re.compile(rb"[+-]?[0-9]{1,3}")
 _COMMENTS: Final = re.compile(rb"[1-9]|[1-5][0-9]|60")
 _ACCEPT_ENCODING: Final = re.compile(rb"(?<=\r\n)accept-encoding:[^\r]*\r\n", re.IGNORECASE)
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_CONTROL: Final = re.compile(rb"[\x00-\x20\x7f]")
 _PERCENT: Final = re.compile(rb"%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f])")
 _CONNECTION_WORDS: Final = frozenset({b"keep-alive", b"close", b""})
 # Fields for the worker, whatever Connection says: a client must not take from a proxy's request what another
@@ -274,6 +275,9 @@ def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     if len(parts) > 3:
         raise Refusal(errors.invalid("the request line is not three words with one space between them"))
     method, target, version = parts
+    if _CONTROL.search(target):
+        # llhttp takes the rest of the line for a field where a line end of HTTP/0.9 stands in the target.
+        raise Refusal(errors.invalid("the request target has a control character: write it as %XX"))
     if method == b"CONNECT":
         raise Refusal(errors.invalid("CONNECT: this is no forward proxy", status=501))
     if method == b"TRACE":

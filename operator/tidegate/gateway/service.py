@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.arbiter import Arbiter
@@ -130,10 +130,11 @@ class Service:
         self._choose_endpoints()
 
     def remove(self) -> None:
-        """The service was deleted: what waits is refused, what runs ends by itself."""
-        self._local.evict_all(errors.removed(self.key))
+        """The service was deleted: what waits is refused, now and once its body is read or its worker has
+        failed; what runs ends by itself."""
+        self._local.configure(replace(self.config, suspended=True))
         if self.seat is not None and self._shared.mesh is not None:
-            self.seat.remote.evict_all(errors.removed(self.key))
+            self.seat.remote.close(errors.removed(self.key))
             self._shared.mesh.give_up_seat(self.seat)
         self._local.set_endpoints(())
         self._local.close()
@@ -184,9 +185,9 @@ class Service:
     def endpoint_failed(self, key: EndpointKey, dispatched: float, reason: str) -> None:
         """A request met a worker that does not answer: nothing new goes there before a probe succeeds, and
         where that was the case before, not before a while has passed either."""
-        if key not in candidates(self.view):
-            return
         self._tell_arbiter(key, Finding.FAILED, self._time() - dispatched)
+        if key not in candidates(self.view):
+            return  # where the arbiter still has it, it would send the request there again and again
         seconds = self.ejections.failed(key, dispatched, self._time(), random.random())  # noqa: S311
         if seconds is None:
             return

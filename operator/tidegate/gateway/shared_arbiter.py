@@ -11,6 +11,7 @@ from tidegate.domain.service import ServiceConfig
 from tidegate.domain.shared_flow import Held, SharedFlow
 from tidegate.gateway.local_arbiter import LocalArbiter
 
+_SOON = 0.1  # seconds until it is looked which of the tickets that move in ends first
 Found = Callable[[EndpointKey, Finding, float], None]
 
 
@@ -40,6 +41,8 @@ class SharedArbiter(LocalArbiter):
     def adopt(self, ticket: Ticket, held: Held) -> None:
         """See Home."""
         self.shared.adopt(ticket, held, self._time())
+        if self._timer is None:  # whether this gateway will ever act or not
+            self._timer = self._loop.call_later(_SOON, self._expire)
 
     def release(self, tickets: Iterable[Ticket]) -> None:
         """See Home."""

@@ -98,15 +98,15 @@ class Traffic:
         return errors.model_not_found(name) if self.fleet.synced_once else errors.gateway_not_ready()
 
     def tickets(self) -> Iterator[tuple[ServiceKey, Ticket]]:
-        """What the requests of this gateway hold in the queues of their services."""
+        """What the requests of this gateway hold in the queues of their services. One that was deleted and
+        made again under the same name has another queue."""
+        services = self.fleet.services
         for connection in self.connections:
             exchange = connection.current
-            if (
-                isinstance(exchange, Exchange)
-                and exchange.ticket is not None
-                and exchange.service is not None
-            ):
-                yield exchange.service.key, exchange.ticket
+            if isinstance(exchange, Exchange) and exchange.ticket is not None:
+                service = exchange.service
+                if service is not None and services.get(service.key) is service:
+                    yield service.key, exchange.ticket
 
     def hold_unrouted(self, more: int) -> bool:
         """Counts ``more`` bytes (negative: fewer) of bodies without a service; False where too many."""

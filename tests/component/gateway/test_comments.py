@@ -155,6 +155,7 @@ async def test_a_workers_error_after_a_comment_is_an_event_with_its_words(*, chu
     ("answer", "message"),
     [
         (b"HTTP/1.1 500 Wrong\r\ncontent-length: 5\r\n\r\nwrong", "wrong"),
+        (b"HTTP/1.1 500 Deep\r\ncontent-length: 5000\r\n\r\n" + b"[" * 5000, "[" * 1000),
         (b"HTTP/1.1 204 Empty\r\n\r\n", "the worker answered without a body"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import httpx
 
@@ -16,6 +17,8 @@ from tests.component.gateway.harness import (
     gateway,
     metric,
     post,
+    read_answer,
+    ready,
     scripted,
     until,
     worker,
@@ -23,6 +26,7 @@ from tests.component.gateway.harness import (
 from tidegate.domain.service import ServiceKey, ServiceView
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
+BODY = json.dumps(CHAT).encode()
 
 
 async def test_twenty_requests_at_once_to_a_sleeping_service_get_twenty_answers_and_one_wake() -> None:
@@ -158,6 +162,51 @@ async def test_suspending_a_service_refuses_what_waits_for_it() -> None:
         substrate.show(ServiceView(config(suspended=True)))
         answer = await asked
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_removed")
+
+
+async def test_a_body_that_ends_after_its_service_was_deleted_is_refused_and_wakes_nobody() -> None:
+    substrate = HandSubstrate(ServiceView(config()))
+    async with gateway(substrate) as running, connection(running.port) as (reader, writer):
+        service = running.fleet.services[KEY]
+        whole = post(BODY, host="qwen.team-a")
+        writer.write(whole[:-1])
+        await until(lambda: service.flow.depth == 1)
+        substrate.remove(KEY)
+        writer.write(whole[-1:])
+        answer = await read_answer(reader)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (503, "service_removed")
+    assert substrate.wakes == []
+    assert service.flow.depth == 0
+
+
+async def test_a_request_whose_worker_fails_after_its_service_was_deleted_is_refused() -> None:
+    fail = asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await fail.wait()
+        writer.transport.abort()
+
+    async with scripted(script) as port:
+        substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
+        async with gateway(substrate) as running, connection(running.port) as (reader, writer):
+            await ready(running)
+            service = running.fleet.services[KEY]
+            writer.write(post(BODY))
+            await until(lambda: service.flow.in_flight == 1)
+            substrate.remove(KEY)
+            fail.set()
+            answer = await read_answer(reader)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (503, "service_removed")
+    assert service.flow.depth == 0
+
+
+async def test_a_workers_host_that_is_no_host_is_a_worker_that_does_not_answer() -> None:
+    named = worker(80, host="a..b", ready=True)
+    substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=1), (named,)))
+    async with gateway(substrate) as running, connection(running.port) as (reader, writer):
+        writer.write(post(BODY))
+        answer = await read_answer(reader)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (503, "cold_start_timeout")
 
 
 async def test_a_request_to_a_service_whose_workers_others_count_is_held_and_wakes_nobody() -> None:

@@ -97,21 +97,6 @@ def test_a_gateway_that_is_there_and_does_not_join_is_waited_for_some_seconds() 
     assert request.runs == 1
 
 
-def test_a_request_that_no_arbiter_answers_is_refused_after_its_budgets() -> None:
-    world = World(2)
-    world.start(0)
-    node = world.living[0]
-    request = Request(node)
-    node.remote.ask(request.ticket, body_read=True)
-    world.now = CONFIG.wait_timeout_seconds + 9.0
-    node.remote.expire()
-    assert request.ends == []
-    world.now += 2.0
-    node.remote.expire()
-    assert request.ends == ["queue_timeout"]
-    assert not node.remote.tickets
-
-
 def test_a_body_that_grows_over_the_limit_ends_at_the_member_at_once() -> None:
     world = World(1)
     world.start(0)

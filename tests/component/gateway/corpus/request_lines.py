@@ -26,6 +26,11 @@ def _line(line: bytes) -> bytes:
 LINES: list[Case] = [
     refused("http-0.9", "HTTP/0.9 has no version and no fields.", b"GET " + X + b"\r\n\r\n", 505),
     refused("no-version", "A line without a version, and a field after it.", _line(b"GET " + X), 505),
+    refused(
+        "target-lf-field",
+        "A line of HTTP/0.9 ends within the target, and what follows looks like a field.",
+        lines(b"GET " + X + b"\nHost:" + X + b"? HTTP/1.1", b"Host: g"),
+    ),
     refused("version-empty", "A space stands where the version should follow.", _line(b"GET " + X + b" ")),
     refused(
         "http-1.2", "No such version exists; what it would mean is a guess.", get(version=b"HTTP/1.2"), 505
