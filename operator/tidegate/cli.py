@@ -213,7 +213,11 @@ async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace)
     from tidegate.kube.gateway_peers import GatewayPeers  # noqa: PLC0415
     from tidegate.kube.gateway_substrate import GatewaySubstrate  # noqa: PLC0415
 
-    async with await KubeClient.connect() as client:
+    try:
+        connected = await KubeClient.connect()
+    except KubeConfigError as error:
+        raise KubeConfigError(f"{error}, or serve a file's services with --file") from None
+    async with connected as client:
         substrate = GatewaySubstrate(client, default_max_depth=options.default_max_depth)
         namespace, peers = options.peer_namespace, _static_peers(options)
         await serve(settings, substrate, GatewayPeers(client, namespace) if namespace else peers)

@@ -147,7 +147,8 @@ async def serve(settings: GatewaySettings, substrate: Substrate, peers: PeerSour
             gc.collect()
             gc.freeze()  # what lives as long as the process is never looked at again
             await stop.wait()
-            _log.info("stopping: finishing %d connections", len(gateway.traffic.connections))
+            form = "stopping: finishing %d connections, within %g s (--drain-seconds)"
+            _log.info(form, len(gateway.traffic.connections), settings.drain_seconds)
             await gateway.drain()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

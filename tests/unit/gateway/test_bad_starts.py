@@ -46,6 +46,14 @@ def test_a_wrong_option_is_one_line_that_names_it(
     assert sentence in said(capsys, *options)
 
 
+def test_without_a_cluster_the_file_is_named_as_the_other_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert "set KUBECONFIG, or serve a file's services with --file" in said(capsys)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
