@@ -17,6 +17,8 @@ from tidegate.gateway.peer_link import PeerLink
 class BrokenMesh:
     """A mesh that cannot even say hello."""
 
+    source_address = None
+
     def __init__(self) -> None:
         self.tries = 0
 
