@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import uvloop
 
@@ -38,12 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (KubeConfigError, KubeError, OSError, ValueError) as error:
-        print(f"tidegate: {error}", file=sys.stderr)
+        print(f"tidegate: {_sentence(error)}", file=sys.stderr)
         return 1
 
 
+def _sentence(error: Exception) -> str:
+    named = isinstance(error, OSError) and error.filename is not None
+    return f"{error.filename}: {error.strerror}" if named and isinstance(error, OSError) else str(error)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong; the usage is what --help is for."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tidegate", description="vLLM on your own Kubernetes.")
+    parser = _Parser(prog="tidegate", description="vLLM on your own Kubernetes.")
     parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
     levels = ("DEBUG", "INFO", "WARNING", "ERROR")
     parser.add_argument("--log-level", choices=levels, default="INFO", help="of messages on stderr (INFO)")
@@ -201,7 +213,11 @@ async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace)
     from tidegate.kube.gateway_peers import GatewayPeers  # noqa: PLC0415
     from tidegate.kube.gateway_substrate import GatewaySubstrate  # noqa: PLC0415
 
-    async with await KubeClient.connect() as client:
+    try:
+        connected = await KubeClient.connect()
+    except KubeConfigError as error:
+        raise KubeConfigError(f"{error}, or serve a file's services with --file") from None
+    async with connected as client:
         substrate = GatewaySubstrate(client, default_max_depth=options.default_max_depth)
         namespace, peers = options.peer_namespace, _static_peers(options)
         await serve(settings, substrate, GatewayPeers(client, namespace) if namespace else peers)

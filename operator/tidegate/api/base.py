@@ -108,5 +108,7 @@ _UNIONS = ("int", "str", "function-after[_whole_cores(), union[int,str]]")
 
 
 def _reason(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "no such field"
     text = str(error["msg"]).removeprefix("Value error, ")
     return text if error["type"] == "missing" else f"{text} (got {error['input']!r})"

@@ -125,7 +125,7 @@ def no_service_named() -> ApiError:
     """Neither Host, path nor body says which service is meant."""
     message = (
         "the request names no service: put its model into the body, or use the path "
-        "/<namespace>/<name>/v1/…, or the Host <name>.<namespace>"
+        "/<namespace>/<name>/v1/..., or the Host <name>.<namespace>"
     )
     return ApiError(404, INVALID, "model_not_found", message, Outcome.REJECTED_UNKNOWN, param="model")
 
@@ -134,14 +134,14 @@ def websocket_without_service() -> ApiError:
     """A websocket without a model in its query, on a path and a Host that name no service either."""
     message = (
         "the websocket names no service: put ?model=<name> behind its path, or use the path "
-        "/<namespace>/<name>/v1/…, or the Host <name>.<namespace>"
+        "/<namespace>/<name>/v1/..., or the Host <name>.<namespace>"
     )
     return ApiError(404, INVALID, "model_not_found", message, Outcome.REJECTED_UNKNOWN, param="model")
 
 
 def no_such_path(method: str, path: str) -> ApiError:
     """Nothing of a service, and nothing of the gateway."""
-    message = f"{method} {path}: no such path; ask for /v1/… or /<namespace>/<name>/v1/…"
+    message = f"{method} {path}: no such path; ask for /v1/... or /<namespace>/<name>/v1/..."
     return ApiError(404, INVALID, "not_found", message, Outcome.REJECTED_UNKNOWN)
 
 

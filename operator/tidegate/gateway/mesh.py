@@ -19,6 +19,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.gateway import peer_frames as frames
 from tidegate.gateway.arbiter_link import ArbiterLink
 from tidegate.gateway.guard import guarded
+from tidegate.gateway.listening import listen
 from tidegate.gateway.member_link import MemberLink
 from tidegate.gateway.peer_keeper import PeerKeeper
 from tidegate.gateway.peer_link import PeerLink
@@ -82,8 +83,8 @@ class Mesh:
     async def start(self) -> None:
         """Listens, and begins to look for the others. OSError where the port cannot be listened on."""
         loop, settings = asyncio.get_running_loop(), self._settings
-        self._server = await loop.create_server(
-            lambda: ArbiterLink(self), settings.peer_host, settings.peer_port
+        self._server = await listen(
+            "--peer-listen", lambda: ArbiterLink(self), settings.peer_host, settings.peer_port
         )
         self._watch = loop.create_task(self._keep_watching())
         _log.info("other gateways reach this one on port %d", self.port)

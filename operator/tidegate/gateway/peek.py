@@ -45,4 +45,4 @@ def _wrong_field(text: str) -> errors.ApiError:
     if text.endswith("`") and " - at `$." in text:
         reason, _, name = text[:-1].partition(" - at `$.")
         return errors.bad_body(f"{name}: {reason[0].lower()}{reason[1:]}", param=name)
-    return errors.bad_body("the body is not a JSON object: send {…} with model and messages or prompt")
+    return errors.bad_body("the body is not a JSON object: send {...} with model and messages or prompt")

@@ -64,11 +64,13 @@ first worker. `code` is the HTTP status; one that HTTP does not know is `5xx` an
 _REFUSED_IN_PLACE = (
     (408, "request_timeout", "The header did not arrive in time."),
     (417, "invalid_request", "Expect asks for something other than 100-continue."),
-    (501, "invalid_request", "CONNECT, a method or transfer coding that is not known, or a websocket."),
+    (501, "invalid_request", "CONNECT, a method or transfer coding that is not known."),
 )
 _FLAGS = {"listen_host": "--listen", "listen_port": "--listen"} | {
     "admin_host": "--admin-listen",
     "admin_port": "--admin-listen",
+    "peer_host": "--peer-listen",
+    "peer_port": "--peer-listen",
 }
 
 
@@ -110,11 +112,16 @@ def gateway_reference(flags: Iterable[Flag]) -> str:
 def _outcomes() -> str:
     statuses: dict[Outcome, set[str]] = {outcome: set() for outcome in Outcome}
     for refusal in _refusals():
-        statuses[refusal.error.outcome].add(str(refusal.error.status))
+        statuses[refusal.error.outcome].add(_status(refusal.error))
     statuses[Outcome.COMPLETED] = {"the worker's"}
     statuses[Outcome.CLIENT_GONE] = {str(CLIENT_GONE_STATUS)}
     rows = ((f"`{o.value}`", o.when, ", ".join(sorted(statuses[o])), _counted(o)) for o in Outcome)
     return _OUTCOMES_HEAD + _table(("outcome", "when", "HTTP status", "counted in"), rows)
+
+
+def _status(error: ApiError) -> str:
+    """An example's status is 1 where the real one is what the worker answered."""
+    return str(error.status) if error.status >= 400 else "the worker's"
 
 
 def _counted(outcome: Outcome) -> str:
@@ -129,7 +136,7 @@ def _counted(outcome: Outcome) -> str:
 def _error_codes() -> str:
     rows = [
         (
-            str(e.status),
+            _status(e),
             f"`{e.code}`",
             f"`{e.type}`",
             f"`{e.outcome.value}`",

@@ -216,7 +216,7 @@ class Head:
     def _take_absolute(self) -> None:
         absolute = _ABSOLUTE.fullmatch(self.target)
         if absolute is None:
-            raise Refusal(errors.invalid("the request target is no path: ask for /v1/…"))
+            raise Refusal(errors.invalid("the request target is no path: ask for /v1/..."))
         authority, path = absolute.groups()
         if not _is_host(authority):
             raise Refusal(errors.invalid("the request target's host is not a host"))

@@ -17,6 +17,7 @@ from tidegate.gateway.backlog import accept_backlog
 from tidegate.gateway.exchange import Exchange
 from tidegate.gateway.fleet import Fleet
 from tidegate.gateway.guard import guarded
+from tidegate.gateway.listening import listen
 from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Substrate
@@ -65,10 +66,11 @@ class Gateway:
         loop, settings = asyncio.get_running_loop(), self._settings
         traffic, admin = self.traffic, self.admin
         self._servers = [
-            await loop.create_server(
-                traffic.connection, settings.listen_host, settings.listen_port, backlog=_BACKLOG
+            await listen(
+                *("--listen", traffic.connection, settings.listen_host, settings.listen_port),
+                backlog=_BACKLOG,
             ),
-            await loop.create_server(admin.connection, settings.admin_host, settings.admin_port),
+            await listen("--admin-listen", admin.connection, settings.admin_host, settings.admin_port),
         ]
         if self.fleet.mesh is not None:
             await self.fleet.mesh.start()
@@ -145,7 +147,8 @@ async def serve(settings: GatewaySettings, substrate: Substrate, peers: PeerSour
             gc.collect()
             gc.freeze()  # what lives as long as the process is never looked at again
             await stop.wait()
-            _log.info("stopping: finishing %d connections", len(gateway.traffic.connections))
+            form = "stopping: finishing %d connections, within %g s (--drain-seconds)"
+            _log.info(form, len(gateway.traffic.connections), settings.drain_seconds)
             await gateway.drain()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

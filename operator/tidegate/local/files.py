@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,7 +58,10 @@ class FileSubstrate:
 
     def check(self) -> None:
         """Reads the file once, so that a start can fail early; ValueError or OSError says what is wrong."""
-        read(self._path, self._default_max_depth)
+        try:
+            read(self._path, self._default_max_depth)
+        except ValueError as error:
+            raise ValueError(f"{self._path}: {error}") from None
 
     async def watch(self, sink: Sink) -> None:
         """Tells ``sink`` what the file says, now and after each change, until cancelled."""
@@ -107,13 +110,26 @@ class FileSubstrate:
         self._views = views
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's own rule, which PyYAML does not keep: no field stands twice, so no setting is lost silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} is there twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def read(path: Path, default_max_depth: int = DEFAULT_MAX_DEPTH) -> dict[ServiceKey, ServiceView]:
     """The services of a file of YAML documents. OSError, or ValueError that names document and field."""
     text = path.read_text(encoding="utf-8")
     try:
-        documents = list(yaml.safe_load_all(text))
+        documents = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
+        said = " ".join(str(error).split()).replace('in "<unicode string>",', "at")
+        raise ValueError(f"not YAML: {said}") from None
     views: dict[ServiceKey, ServiceView] = {}
     for number, document in enumerate(documents, 1):
         if document is None:
@@ -138,10 +154,14 @@ def _view(document: Any, number: int, default_max_depth: int) -> ServiceView:
 
 def _workers(endpoints: str) -> Iterator[Worker]:
     """One worker for each ``host:port``; none is taken for ready, the gateway's probe decides."""
+    seen: set[str] = set()
     for endpoint in filter(None, (part.strip() for part in endpoints.split(","))):
         host, colon, port = endpoint.rpartition(":")
-        if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
             raise ValueError(f"metadata.annotations[{ENDPOINTS_ANNOTATION}]: {endpoint!r} is not host:port")
+        if endpoint in seen:
+            raise ValueError(f"metadata.annotations[{ENDPOINTS_ANNOTATION}]: {endpoint} is there twice")
+        seen.add(endpoint)
         yield Worker(
             uid=endpoint,
             incarnation=0,
