@@ -32,7 +32,7 @@ async def test_a_connection_from_an_unknown_address_is_closed_and_said_once(
     known = StaticPeers([("127.0.0.3", second)])
     caplog.set_level(logging.INFO, "tidegate.gateway")
     async with (
-        gateway(HandSubstrate(view), peers=known, peer_port=first) as known_one,
+        gateway(HandSubstrate(view), peers=known, peer_port=first),
         gateway(HandSubstrate(view), peers=stranger, peer_host="127.0.0.2", peer_port=second) as other,
     ):
         said = "a connection from 127.0.0.2 to the peer port was closed: no gateway is known there"
