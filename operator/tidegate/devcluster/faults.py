@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,11 @@ from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.facts import read_facts
 from tidegate.devcluster.node import Node
 from tidegate.devcluster.processes import ProcessRecord
+from tidegate.devcluster.waiting import PERIOD
 
 INIT = "init"
+CALM_SECONDS = 1.5  # without a program that ends; a kubelet without its containerd lasts 0.1
+LONGEST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,30 @@ class Faults:
             self.cluster.table.stop(record.name, budget=0)
 
     def start(self, name: str) -> None:
-        """Starts again what was stopped. It is ready some seconds later."""
+        """Starts again what was stopped, and returns when it has run for a moment. It is ready some seconds
+        later."""
         records = self._records(name)
         node = self._node_of(records[0])
         if not self.cluster.table.alive(node.process(INIT)):
             self.cluster.connect(node, self.cluster.namespaces.create(node))
-        for record in records:
+        begun = calm = time.monotonic()
+        while time.monotonic() < min(calm + CALM_SECONDS, begun + LONGEST_SECONDS):
+            if self._start_ended(node, records):
+                calm = time.monotonic()
+            time.sleep(PERIOD)
+
+    def _start_ended(self, node: Node, records: Sequence[ProcessRecord]) -> bool:
+        """Starts what does not run; True where that was anything. A kubelet ends where its containerd has not
+        come far enough to answer, and wants to be started again, as systemd would."""
+        ended = [
+            record
+            for record in records
+            if record.name != node.process(INIT) and not self.cluster.table.alive(record.name)
+        ]
+        for record in ended:
             program = record.name.removeprefix(f"{node.name}.")
-            if program != INIT and not self.cluster.table.alive(record.name):
-                self.cluster.namespaces.start(node, program, _program_words(record))
+            self.cluster.namespaces.start(node, program, _program_words(record))
+        return bool(ended)
 
     def _records(self, name: str) -> list[ProcessRecord]:
         known = self.cluster.table.records()

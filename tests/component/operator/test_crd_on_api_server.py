@@ -157,6 +157,7 @@ async def test_the_defaults_are_filled_in_and_no_other(world: World) -> None:
             "coldStartTimeoutSeconds": 300,
         },
         "queue": {"maxBytes": "64Mi", "waitTimeoutSeconds": 120, "executionTimeoutSeconds": 300},
+        "routing": {"policy": "LeastInFlight", "retryUnstarted": True},
     }
 
 
