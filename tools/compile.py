@@ -2,7 +2,7 @@
 
 Copies the package to TARGET/tidegate and turns the modules below into C extensions there, with mypyc: it
 takes the types that mypy has checked. The sources stay beside the extensions. Without a compiler the same
-files run interpreted, at 1.5 times the CPU a request. The checkout itself is never compiled, so that no stale
+files run interpreted, at 1.8 times the CPU a request. The checkout itself is never compiled, so that no stale
 extension hides an edited file.
 """
 

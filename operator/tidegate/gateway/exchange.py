@@ -99,9 +99,8 @@ class Exchange:
         self.dispatched = self.first_byte = self.cold_wait = self.ended = 0.0
         self.status = self.tries = self.held = 0
         self.reading = self.sse = self.answered = self.prepared = False
-        self.reason = self.degraded = self.namespace = (
-            ""  # degraded: the tier and its limit, where they changed the request
-        )
+        self.reason = self.namespace = ""
+        self.degraded = ""  # the tier and its limit, where they changed the request
         self.endpoint = self.tail = b""  # the worker's address, and the end of its answer: for the books
 
     # -- Answering: arrival

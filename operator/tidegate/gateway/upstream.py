@@ -15,9 +15,7 @@ from tidegate.gateway.usage import TAIL
 
 MAX_HEAD: Final = 64 * 1024  # bytes of an answer's head
 MAX_INTERIMS: Final = 100  # 1xx answers before the answer
-ONE_WRITE: Final = (
-    16 * 1024
-)  # bytes up to which head and body are joined, since a copy costs less than a write
+ONE_WRITE: Final = 16 * 1024  # bytes up to which head and body are joined: a copy costs less than a write
 _EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n")
 _CHUNKED_EVENT_ENDS: Final = (b"\n\n\r\n", b"\r\n\r\n\r\n")  # and the end of the chunk
 _INTERIM: Final = (b"HTTP/1.1 1", b"HTTP/1.0 1")
