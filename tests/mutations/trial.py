@@ -86,7 +86,7 @@ class Trial:
             try:
                 stored = await self._dry_run(paths.inference_services(self._namespace), whole)
             except InvalidError as error:
-                self._refused(change, str(error))
+                self._refused(change, whole, str(error))
                 return
             fault = await self._accepted(stored)
         if fault:
@@ -98,8 +98,12 @@ class Trial:
         body = manifest(self._namespace, whole)
         return await self._kube.create(f"{path}{_DRY}&fieldValidation=Strict", body, field_manager="tests")
 
-    def _refused(self, change: Change, sentence: str) -> None:
+    def _refused(self, change: Change, whole: Json, sentence: str) -> None:
         self.tally.refused += 1
+        if _parses(manifest(self._namespace, whole)):
+            self.tally.faults.append(
+                f"{change}: refused by the API server, accepted from a file: {sentence[:250]}"
+            )
         if not names_the_field(change.field, sentence):
             self.tally.faults.append(f"{change}: the refusal does not name the field: {sentence[:300]}")
 
@@ -135,6 +139,15 @@ class Trial:
             if why := _not_said_back(body, answer):
                 return why
         return None
+
+
+def _parses(raw: Json) -> bool:
+    """Whether the file of a gateway without a cluster might say so."""
+    try:
+        parse(raw, strict=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _not_said_back(wanted: Json, answer: Json) -> str | None:

@@ -11,8 +11,10 @@ from tidegate.resources.image_volumes import dropped_image_volume
 Json = dict[str, Any]
 
 
-def deployment(uri: str, *, secret: str = "", args: tuple[str, ...] = (), pod: Json | None = None) -> Json:
-    model: Json = {"uri": uri} | ({"secretRef": {"name": secret}} if secret else {})
+def deployment(
+    uri: str, *, credentials: str = "", args: tuple[str, ...] = (), pod: Json | None = None
+) -> Json:
+    model: Json = {"uri": uri} | ({"secretRef": {"name": credentials}} if credentials else {})
     return build_deployment(service(model=model, engine={"args": list(args)}, pod=pod or {}), IMAGES)
 
 
@@ -55,7 +57,7 @@ def test_no_other_source_is_streamed() -> None:
 
 @pytest.mark.parametrize("uri", ["hf://a/b", "s3://bucket/a"])
 def test_every_key_of_the_secret_is_a_variable_of_the_engine(uri: str) -> None:
-    manifest = deployment(uri, secret="keys")
+    manifest = deployment(uri, credentials="keys")
     assert engine_of(manifest)["envFrom"] == [{"secretRef": {"name": "keys"}}]
     assert "imagePullSecrets" not in pod_of(manifest)
     assert "envFrom" not in engine_of(deployment(uri))
@@ -73,14 +75,16 @@ def test_an_image_is_a_volume_that_is_mounted_read_only_and_needs_no_hub() -> No
 
 def test_the_secret_of_an_image_opens_its_registry_and_is_no_variable() -> None:
     manifest = deployment(
-        "oci://example.org/a:1", secret="registry", pod={"imagePullSecrets": [{"name": "own"}]}
+        "oci://example.org/a:1", credentials="registry", pod={"imagePullSecrets": [{"name": "own"}]}
     )
     assert pod_of(manifest)["imagePullSecrets"] == [{"name": "own"}, {"name": "registry"}]
     assert "envFrom" not in engine_of(manifest)
 
 
 def test_a_registry_that_is_named_twice_is_asked_once() -> None:
-    twice = deployment("oci://example.org/a:1", secret="own", pod={"imagePullSecrets": [{"name": "own"}]})
+    twice = deployment(
+        "oci://example.org/a:1", credentials="own", pod={"imagePullSecrets": [{"name": "own"}]}
+    )
     assert pod_of(twice)["imagePullSecrets"] == [{"name": "own"}]
 
 

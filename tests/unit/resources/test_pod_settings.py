@@ -106,7 +106,7 @@ def test_labels_and_annotations_stand_beside_ours() -> None:
 
 
 def test_volumes_and_mounts_reach_the_engine_with_every_default_named() -> None:
-    volumes = [
+    volumes: list[Json] = [
         {"name": "data", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}},
         {"name": "conf", "configMap": {"name": "m", "items": [{"key": "a", "path": "b"}]}},
         {"name": "keys", "secret": {"secretName": "s", "optional": True}},
@@ -119,7 +119,10 @@ def test_volumes_and_mounts_reach_the_engine_with_every_default_named() -> None:
     found = pod(pod={"volumes": volumes, "volumeMounts": mounts})
     assert found["volumes"][1:] == [
         volumes[0],
-        {"name": "conf", "configMap": {"name": "m", "defaultMode": 420, "items": [{"key": "a", "path": "b"}]}},
+        {
+            "name": "conf",
+            "configMap": {"name": "m", "defaultMode": 420, "items": [{"key": "a", "path": "b"}]},
+        },
         {"name": "keys", "secret": {"secretName": "s", "defaultMode": 420, "optional": True}},
         volumes[3],
     ]
