@@ -30,22 +30,37 @@ class Verdict:
 def judge(world: World, new: Json, old: Json | None) -> Verdict:
     """The verdict about a write of ``new`` over ``old`` (None: it is created).
 
-    A write that leaves the spec as it was is never refused and warns of nothing. What cannot be read is left
-    to the schema.
+    A write that leaves the spec as it was is never refused and warns of nothing. The schema has let the
+    object pass before this is asked, so what cannot be read is what no rule in it can tell, such as a time
+    zone that does not exist; a fault that was there before is let through.
     """
     if old is not None and old.get("spec") == new.get("spec"):
         return Verdict()
     try:
-        service = parse(new)
-    except ValueError:
-        return Verdict()
+        service = _parsed(new)
+    except ValueError as error:
+        return Verdict() if old is not None and _fault(old) == str(error) else Verdict(str(error))
     claims = Claims.of(ServiceKey(service.metadata.namespace, service.metadata.name), new, old)
     if refusal := claims.refusal(world.cache):
         return Verdict(refusal)
-    warnings = [*claims.warnings(world.cache), *_queue_warnings(service, world), *_start_warnings(service)]
+    warnings = [*claims.warnings(world.cache), *_queue_warnings(service, world)]
+    warnings += _start_warnings(service, new.get("status"))
     if _resources(new) != _resources(old):
         warnings += _size_warnings(service.spec.resources, world)
     return Verdict(None, tuple(warnings))
+
+
+def _parsed(resource: Json) -> InferenceService:
+    """The typed form, but for the status: that is not what is judged."""
+    return parse({name: value for name, value in resource.items() if name != "status"})
+
+
+def _fault(resource: Json) -> str | None:
+    try:
+        _parsed(resource)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _size_warnings(resources: Resources, world: World) -> list[str]:
@@ -79,13 +94,9 @@ def _queue_warnings(service: InferenceService, world: World) -> list[str]:
     ]
 
 
-def _start_warnings(service: InferenceService) -> list[str]:
+def _start_warnings(service: InferenceService, status: object) -> list[str]:
     """Of a wait that the last start from zero would have outlasted."""
-    starts, wait = (
-        service.status and service.status.cold_starts,
-        service.spec.scaling.cold_start_timeout_seconds,
-    )
-    seconds = _seconds(starts.last_seconds) if starts else 0.0
+    seconds, wait = _last_start(status), service.spec.scaling.cold_start_timeout_seconds
     if service.spec.scaling.min_replicas or seconds <= wait:
         return []
     return [
@@ -94,10 +105,12 @@ def _start_warnings(service: InferenceService) -> list[str]:
     ]
 
 
-def _seconds(text: str | None) -> float:
+def _last_start(status: object) -> float:
+    """Seconds; zero where none is known."""
+    starts = status.get("coldStarts") if isinstance(status, dict) else None
     try:
-        return float(text or 0)
-    except ValueError:
+        return float(starts["lastSeconds"]) if isinstance(starts, dict) else 0.0
+    except (KeyError, TypeError, ValueError):
         return 0.0
 
 

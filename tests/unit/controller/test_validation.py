@@ -125,12 +125,22 @@ def test_a_name_that_looks_like_another_services_address_is_a_warning() -> None:
         {"kind": None},
         {"subResource": "scale"},
         {"object": leaving(service("two", "chat"))},
-        {"object": service("two", "chat", resources={})},  # the schema refuses it
     ],
 )
 def test_what_is_not_a_readable_write_of_a_service_passes(change: Json) -> None:
     new = change.pop("object", service("two", "chat"))
     assert validated(world_of(service("one", "chat")), new, **change) == {"uid": "7", "allowed": True}
+
+
+def test_what_the_operator_could_not_read_is_refused_unless_it_was_so_before() -> None:
+    broken = service("one", resources={"cpu": 1, "memory": "none"})
+    assert (refusal(world_of(), broken) or "").startswith("spec.resources.memory")
+    assert (
+        refusal(world_of(), service("one", resources=broken["spec"]["resources"], suspend=True), broken)
+        is None
+    )
+    assert refusal(world_of(), broken, service("one"))
+    assert refusal(world_of(), service("one") | {"status": {"conditions": 7}}) is None
 
 
 NODE = {"metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "8", "memory": "32Gi"}}}
