@@ -28,9 +28,9 @@ class Queue(Model):
         le=100000,
         description=(
             "Requests that wait or run at once, the arriving one included; one more is answered with 429. "
-            "Absent: the default of the installation (128 unless set otherwise) is filled in when the object "
-            "is written, and the annotation tidegate.io/queue-default records that; status.queue.limit is "
-            "what holds."
+            "Absent: what calibration found (annotation tidegate.io/calibrated-max-depth), else the default "
+            "of the installation (128 unless set otherwise) is filled in when the object is written, and the "
+            "annotation tidegate.io/queue-default records that; status.queue says what holds, and its source."
         ),
     )
     max_bytes: Size = Field(
