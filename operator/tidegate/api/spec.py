@@ -6,13 +6,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from tidegate.api import rules
+from tidegate.api import rules, scaling_rules
 from tidegate.api.base import Model, Size, require
 from tidegate.api.compute import Resources
 from tidegate.api.degradation import Degradation
 from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
+from tidegate.api.pricing import Pricing
 from tidegate.api.routing import Routing
 from tidegate.api.scaling import Scaling
 
@@ -115,10 +116,20 @@ class InferenceServiceSpec(Model):
             "Absent: off."
         ),
     )
+    pricing: Pricing | None = Field(
+        default=None, description="What one worker costs, for status.cost. Absent: no cost is told."
+    )
 
     @model_validator(mode="after")
     def _replicas_fit_the_mode(self) -> Self:
         external = self.scaling.mode == "External"
         require(external or self.replicas is None, rules.REPLICAS_MANAGED)
         require(not external or self.replicas is not None, rules.REPLICAS_EXTERNAL)
+        return self
+
+    @model_validator(mode="after")
+    def _target_fits_the_engine(self) -> Self:
+        given = self.scaling.metric.concurrency if self.scaling.metric else None
+        fits = given is None or given.target_per_replica <= self.engine.max_concurrency
+        require(fits, scaling_rules.TARGET_FITS)
         return self
