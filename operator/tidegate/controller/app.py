@@ -16,6 +16,7 @@ import kopf
 
 from tidegate.controller.admission import Admission
 from tidegate.controller.autoscale import Autoscaler
+from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
@@ -124,6 +125,13 @@ class _Operator:
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
         self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
+        self._metrics.registry.register(CostCollector(self._services))
+
+    def _services(self) -> list[dict[str, Any]]:
+        cache = self._world.cache
+        keys = cache.service_keys()
+        found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
+        return [raw for raw in found if raw]
 
     def _build_subscriptions(self, http: httpx.AsyncClient) -> Subscriptions:
         settings = SubscriptionSettings(
