@@ -107,5 +107,5 @@ def test_a_dropped_image_volume_is_told_with_its_image_and_what_to_do() -> None:
 def test_where_no_image_volume_is_wanted_none_is_missed() -> None:
     wanted = deployment("hf://a/b")
     assert dropped_image_volume(wanted, as_a_cluster_without_image_volumes_answers(wanted)) is None
-    without = {"spec": {"template": {"spec": {}}}}
+    without: Json = {"spec": {"template": {"spec": {}}}}
     assert dropped_image_volume(wanted, without) is None
