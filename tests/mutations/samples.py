@@ -44,6 +44,7 @@ _GPU = {
     "resources": {"cpu": 1, "memory": "1Gi", "accelerator": {"resource": "nvidia.com/gpu", "count": 2}},
     "engine": {"image": "sample:1"},
 }
+_SCHEDULE = {"cron": "0 8 * * *", "timeZone": "UTC", "forSeconds": 3600, "minReplicas": 2}
 _NODE = "spec.placement.affinity.nodeAffinity"
 _WITH_SELECTOR = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}
 
@@ -58,6 +59,13 @@ SURROUNDINGS: dict[str, Json] = {
     "spec.pod.volumes[].secret": _CLAIM,
     "spec.pod.volumes[].hostPath": _SCRATCH,
     "spec.pod.volumeMounts": _MOUNTED,
+    "spec.scaling.metric.queueDelay": {
+        "scaling": {"metric": {"type": "QueueDelay", "queueDelay": {"targetMilliseconds": 500}}}
+    },
+    "spec.scaling.metric.requestCount": {
+        "scaling": {"metric": {"type": "RequestCount", "requestCount": {"perReplica": 10}}}
+    },
+    "spec.scaling.schedules[]": {"scaling": {"maxReplicas": 3, "schedules": [_SCHEDULE]}},
 }
 
 # These surroundings want the very field that is changed; before and after it is another one in its place.
@@ -69,6 +77,9 @@ _OTHERWISE: dict[str, Json] = {
 # Whole values that no schema tells: where one of several fields must be there, or a rule knows more.
 WHOLE: dict[str, tuple[Any, ...]] = {
     "spec.model.uri": ("s3://bucket/prefix", "pvc://claim/path", "file:///sample", "oci://example.org/a:1"),
+    "spec.scaling.schedules[]": ({**_SCHEDULE, "forSeconds": 7200},),
+    "spec.scaling.schedules[].cron": ("30 18 * * 1-5",),
+    "spec.scaling.schedules[].timeZone": ("Asia/Ho_Chi_Minh",),
     "spec.resources": ({"cpu": 2, "memory": "2Gi"},),
     "spec.engine.env[]": ({"name": "SAMPLE", "value": "1"},),
     "spec.pod.volumes[]": ({"name": "sample", "emptyDir": {}},),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.mutations.changes import Change, is_never_legal
-from tests.mutations.fields import ABSENT, Field, Json, placed
+from tests.mutations.fields import Field, Json, placed
 from tests.mutations.samples import example, surroundings
 from tests.unit.resources.services import IMAGES, desired
 from tidegate.api.v1alpha1 import parse
@@ -91,7 +91,7 @@ class Trial:
             fault = await self._accepted(stored)
         if fault:
             self.tally.faults.append(f"{change}: {fault}")
-        elif change.value is not ABSENT and whole["spec"] != surroundings(change.field.name):
+        elif change.kind not in ("missing", "null") and whole["spec"] != surroundings(change.field.name):
             self.tally.legal.setdefault(change.field.name, []).append(whole["spec"])
 
     async def _dry_run(self, path: str, whole: Json) -> Json:
