@@ -9,11 +9,12 @@ from typing import Any
 from tidegate.api.config import service_key
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.autoscale import Autoscaler, Scene
+from tidegate.controller.blocked import blocked_facts, refused
 from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
-from tidegate.domain.conditions import INVALID_SPEC, REFUSED
+from tidegate.domain.conditions import INVALID_SPEC, settled_since
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
@@ -73,7 +74,7 @@ class Reconciler:
         try:
             conflict = await self._write_objects(service, desired)
         except (ForbiddenError, InvalidError) as error:
-            await self._block(raw, Cause(REFUSED, str(error)))
+            await self._block(raw, refused(error))
             raise  # tried again, later each time
         if conflict:
             await self._block(raw, conflict)
@@ -109,7 +110,8 @@ class Reconciler:
         scene, decision = decided
         if decision.replicas != scene.pool.replicas:
             await self._writer.scale(scene.deployment, decision)
-        cause = first_cause(scene.workers) or scene.refused
+        settled = settled_since((raw.get("status") or {}).get("conditions") or ())
+        cause = first_cause(scene.workers, settled) or scene.refused
         seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
         return _earliest(decision.recheck_after, await self._tell(raw, service_key(service), wanted))
@@ -141,7 +143,7 @@ class Reconciler:
         return None
 
     async def _block(self, raw: Json, cause: Cause) -> None:
-        wanted = blocked_status(raw, cause, self._settings.now())
+        wanted = blocked_status(raw, cause, blocked_facts(self._world, raw), self._settings.now())
         if patch := status_patch(wanted, raw.get("status") or {}):
             await self._writer.write_status(raw, patch)
 
