@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.api.config import service_key
 from tidegate.api.v1alpha1 import InferenceService, parse
@@ -15,6 +15,7 @@ from tidegate.controller.status import blocked_status, only_queue, status_of, st
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
 from tidegate.domain.conditions import INVALID_SPEC, settled_since
+from tidegate.domain.events import Announcement, announcements
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
@@ -47,15 +48,29 @@ class PassResult:
     recheck_after: float | None = None
 
 
+class TellsNews(Protocol):
+    """Where Events are written; controller.events.EventRecorder is one."""
+
+    def tell(self, raw: Json, news: Iterable[Announcement]) -> None:
+        """News about an InferenceService, as the API server has it; never waits, never raises."""
+        ...
+
+
 class Reconciler:
     """Makes what exists equal to what should, for one service at a time."""
 
     def __init__(
-        self, world: World, writer: ObjectWriter, autoscaler: Autoscaler, settings: ReconcileSettings
+        self,
+        world: World,
+        writer: ObjectWriter,
+        autoscaler: Autoscaler,
+        events: TellsNews,
+        settings: ReconcileSettings,
     ) -> None:
         self._world = world
         self._writer = writer
         self._autoscaler = autoscaler
+        self._events = events
         self._settings = settings
         self._queue_written: dict[ServiceKey, float] = {}
 
@@ -114,7 +129,8 @@ class Reconciler:
         cause = first_cause(scene.workers, settled) or scene.refused
         seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
-        return _earliest(decision.recheck_after, await self._tell(raw, service_key(service), wanted))
+        held = await self._tell(raw, service_key(service), wanted, decision.message)
+        return _earliest(decision.recheck_after, held)
 
     def _look(self, service: InferenceService) -> Scene | None:
         key = service_key(service)
@@ -129,15 +145,18 @@ class Reconciler:
             now=self._settings.now(),
         )
 
-    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json) -> float | None:
-        """Write the status where it differs; seconds until a depth that was held back may be written."""
+    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json, why: str) -> float | None:
+        """Write the status where it differs; seconds until a depth that was held back may be written.
+
+        ``why``: the sentence of the scaling decision, for the Event that announces it.
+        """
         patch = status_patch(wanted, raw.get("status") or {})
         now = self._settings.now()
         wait = self._queue_written.get(key, 0.0) + QUEUE_INTERVAL - now
         if only_queue(patch) and wait > 0:
             return wait
         if patch:
-            await self._writer.write_status(raw, patch)
+            await self._write_status(raw, wanted, patch, why)
         if "queue" in patch:
             self._queue_written[key] = now
         return None
@@ -145,7 +164,12 @@ class Reconciler:
     async def _block(self, raw: Json, cause: Cause) -> None:
         wanted = blocked_status(raw, cause, blocked_facts(self._world, raw), self._settings.now())
         if patch := status_patch(wanted, raw.get("status") or {}):
-            await self._writer.write_status(raw, patch)
+            await self._write_status(raw, wanted, patch)
+
+    async def _write_status(self, raw: Json, wanted: Json, patch: Json, why: str = "") -> None:
+        """What has changed is written first and announced then: an Event never tells what status does not."""
+        await self._writer.write_status(raw, patch)
+        self._events.tell(raw, announcements(raw.get("status") or {}, wanted, why))
 
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)

@@ -36,8 +36,8 @@ class Reason(StrEnum):
     DEFAULT = "Default"
     CALIBRATION = "Calibration"
     # SLOMet
-    MET = "Met"
-    MISSED = "Missed"
+    MET = "TargetsMet"
+    MISSED = "TargetsMissed"
     TOO_FEW_REQUESTS = "TooFewRequests"
     NO_GATEWAY_HEARD = "NoGatewayHeard"
     # From the scheduler
