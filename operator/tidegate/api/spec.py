@@ -14,6 +14,7 @@ from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
 from tidegate.api.routing import Routing
+from tidegate.api.slo import Slo
 
 
 class Scaling(Model):
@@ -166,6 +167,14 @@ class InferenceServiceSpec(Model):
             "Shorter answers while the queue is deep; an empty object takes the default steps. A request's "
             "own smaller limit stands, and a client can refuse with the header x-tidegate-degrade: never. "
             "Absent: off."
+        ),
+    )
+
+    slo: Slo | None = Field(
+        default=None,
+        description=(
+            "Targets for the last ten minutes; the condition SLOMet says which are missed. They change "
+            "nothing of what the gateway or the operator does. Absent: no such condition."
         ),
     )
 

@@ -30,6 +30,7 @@ from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner
+from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
@@ -65,8 +66,8 @@ class OperatorSettings:
     verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
-    once. ``event_repeat_seconds``: between two writes of one Event. ``host``: listened on, empty: every
-    address.
+    once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
+    what gateways have counted. ``host``: listened on, empty: every address.
     """
 
     namespace: str
@@ -79,6 +80,7 @@ class OperatorSettings:
     resync_seconds: float = 180.0
     workers: int = 4
     event_repeat_seconds: float = REPEAT_SECONDS
+    slo_seconds: float = 30.0
     host: str = ""
     metrics_port: int = OPERATOR_METRICS_PORT
     health_port: int = OPERATOR_HEALTH_PORT
@@ -119,6 +121,7 @@ class _Operator:
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
+        self._slo_watch = self._build_slo_watch(http)
         self._resync = Resync(
             client, self._world, self._queue.add, ResyncSettings(settings.resync_seconds, random.uniform)
         )
@@ -139,6 +142,18 @@ class _Operator:
             port=self._settings.gateway_admin_port,
         )
         return Subscriptions(self._world.board, http, settings)
+
+    def _build_slo_watch(self, http: httpx.AsyncClient) -> SloWatch:
+        settings = SloSettings(
+            services=lambda: services_with_targets(self._world.cache),
+            gateways=lambda: self._world.board.serving,
+            changed=self._queue.add,
+            now=time.time,
+            jitter=random.uniform,
+            port=self._settings.gateway_admin_port,
+            every=self._settings.slo_seconds,
+        )
+        return SloWatch(self._world.slos, http, settings)
 
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics)
@@ -179,6 +194,7 @@ class _Operator:
             self._resync.run(),
             self._node_labels.run(),
             self._events.run(),
+            self._slo_watch.run(),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if settings.webhook_config is not None:

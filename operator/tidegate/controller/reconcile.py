@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tidegate.api.config import service_key
@@ -128,6 +128,7 @@ class Reconciler:
         settled = settled_since((raw.get("status") or {}).get("conditions") or ())
         cause = first_cause(scene.workers, settled) or scene.refused
         seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
+        seen = replace(seen, others=self._world.other_conditions(service, scene.now))
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
         held = await self._tell(raw, service_key(service), wanted, decision.message)
         return _earliest(decision.recheck_after, held)
@@ -174,6 +175,7 @@ class Reconciler:
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
         self._world.board.forget(key)
+        self._world.slos.forget(key)
         self._autoscaler.forget(key)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from tidegate.api.config import effective_limit, service_key
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.demand import DemandBoard
-from tidegate.controller.facts import phase_facts
+from tidegate.controller.facts import phase_facts, previous_conditions
+from tidegate.controller.slo_board import SloBoard
 from tidegate.controller.status import Observation
 from tidegate.domain.causes import Cause
+from tidegate.domain.conditions import SLO_MET, Condition, condition_in
 from tidegate.domain.isolation import isolation_of, no_static_node
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.service import ServiceKey
@@ -67,6 +69,7 @@ class World:
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
+    slos: SloBoard = field(default_factory=SloBoard)
 
     def workers(self, service: InferenceService) -> tuple[WorkerFacts, ...]:
         """The pods of a service."""
@@ -91,6 +94,13 @@ class World:
         limit = effective_limit(service, self.default_max_depth)
         isolation = isolation_of(workers, self.nodes.policy)
         return Observation(facts, workers, limit, load, decision, isolation, self.gateway_port)
+
+    def other_conditions(self, service: InferenceService, now: float) -> tuple[Condition, ...]:
+        """The conditions that other evidence decides than the pods' status; ``now``: Unix time."""
+        targets = service.spec.slo.targets() if service.spec.slo else ()
+        before = condition_in(previous_conditions(service), SLO_MET)
+        slo_met = self.slos.condition(service_key(service), targets, before, now)
+        return (slo_met,) if slo_met else ()
 
 
 def _policy(node: Json) -> str | None:
