@@ -85,11 +85,11 @@ async def test_an_operator_that_starts_announces_nothing_of_what_was_so(
 
     await eventually(announced, "the failure is announced")
     before = await reasons(world, "known")
-    writes = len(stage.operator.writes)
+    version = (await world.get("known"))["metadata"]["resourceVersion"]
     async with running_operator(stage.operator.proxy, tmp_path):
         await stage.operator.settled(2.0)
     assert await reasons(world, "known") == before
-    assert len(stage.operator.writes) == writes
+    assert (await world.get("known"))["metadata"]["resourceVersion"] == version
 
 
 async def test_kubectl_wait_for_ready_ends_asleep_and_once_a_worker_serves(
