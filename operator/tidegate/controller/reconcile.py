@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tidegate.api.config import service_key
+from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.autoscale import Autoscaler, Scene
 from tidegate.controller.blocked import blocked_facts, refused
@@ -58,15 +59,15 @@ class TellsNews(Protocol):
 
 
 class Reconciler:
-    """Makes what exists equal to what should, for one service at a time."""
+    """Makes what exists equal to what should, for one service at a time; ``events`` None: nobody is told."""
 
     def __init__(
         self,
         world: World,
         writer: ObjectWriter,
         autoscaler: Autoscaler,
-        events: TellsNews,
         settings: ReconcileSettings,
+        events: TellsNews | None = None,
     ) -> None:
         self._world = world
         self._writer = writer
@@ -83,6 +84,7 @@ class Reconciler:
             return PassResult("gone")  # what it owned goes with it
         try:
             service = parse(raw)
+            windows_of(service.spec.scaling.schedules)  # what no schema can tell
             desired = self._desired(service)
         except ValueError as error:
             await self._block(raw, Cause(INVALID_SPEC, str(error)))
@@ -173,7 +175,8 @@ class Reconciler:
     async def _write_status(self, raw: Json, wanted: Json, patch: Json, why: str = "") -> None:
         """What has changed is written first and announced then: an Event never tells what status does not."""
         await self._writer.write_status(raw, patch)
-        self._events.tell(raw, announcements(raw.get("status") or {}, wanted, why))
+        if self._events is not None:
+            self._events.tell(raw, announcements(raw.get("status") or {}, wanted, why))
 
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
