@@ -17,6 +17,7 @@ from tidegate.domain.phases import PhaseFacts
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
+from tidegate.kube.territory import Everywhere, Territory
 from tidegate.resources.names import CPU_POLICY_LABEL, GATEWAY_SERVICE_PORT
 
 Json = dict[str, Any]
@@ -66,6 +67,12 @@ class World:
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
+    territory: Territory = field(default_factory=Everywhere)
+
+    @property
+    def sees_nodes(self) -> bool:
+        """Whether nodes are known at all; an installation for one namespace has no right to them."""
+        return self.territory.namespace is None
 
     def workers(self, service: InferenceService) -> tuple[WorkerFacts, ...]:
         """The pods of a service."""
@@ -82,7 +89,8 @@ class World:
         cause: Cause | None,
     ) -> Observation:
         """What the status is made of; ``cause``: why a worker is not ready."""
-        required, any_static = service.spec.cpu_isolation == "Required", self.nodes.any_static()
+        required = service.spec.cpu_isolation == "Required"
+        any_static = self.nodes.any_static() or not self.sees_nodes  # then nobody here can say that none is
         cause = no_static_node(cause, required=required, any_static=any_static)
         ready = sum(1 for worker in workers if worker.ready)
         facts = PhaseFacts(
