@@ -147,7 +147,7 @@ class _Operator:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
         settings = self._settings
         ports = settings.metrics_port, settings.health_port
-        async with served(self._metrics, lambda: self._listed, settings.host, *ports):
+        async with served(self._metrics, self._ready, settings.host, *ports):
             self._listed = await _finished(self._first_listing(), stop)
             if not self._listed:
                 return
@@ -155,6 +155,10 @@ class _Operator:
             async with events, self._subscriptions.running():
                 await _until(stop, self._parts())
         self._queue.close()
+
+    def _ready(self) -> bool:
+        watched = self._settings.watch_namespace
+        return self._listed and (watched is None or self._world.territory.owns(watched))
 
     async def _first_listing(self) -> None:
         try:
