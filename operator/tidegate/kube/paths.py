@@ -8,6 +8,7 @@ NODES = "/api/v1/nodes"
 NAMESPACES = "/api/v1/namespaces"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
+_POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
 
@@ -55,6 +56,16 @@ def services(namespace: str | None = None) -> str:
 def service(namespace: str, name: str) -> str:
     """One Service."""
     return f"{services(namespace)}/{name}"
+
+
+def pod_disruption_budgets(namespace: str | None = None) -> str:
+    """The collection of PodDisruptionBudgets."""
+    return _collection(_POLICY, "poddisruptionbudgets", namespace)
+
+
+def pod_disruption_budget(namespace: str, name: str) -> str:
+    """One PodDisruptionBudget."""
+    return f"{pod_disruption_budgets(namespace)}/{name}"
 
 
 def pods(namespace: str | None = None) -> str:
