@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.component.chart.audit import PROGRAMS, granted, refused, requests_of, roles_of, used
+from tests.component.chart.audit import entries_of, granted, refused, requests_of, roles_of, used
 from tests.component.chart.conftest import NAMESPACE, client_with, token_of
 from tests.component.chart.helm import CHART, Helm, find_helm
 from tests.component.chart.test_chart_life import until
@@ -108,7 +108,7 @@ async def listed_again(server: ApiServer, installation: str) -> None:
     """Returns when the operator of the installation has made two more full listings and had time to act."""
 
     def listings() -> int:
-        requests = requests_of(server.audit_log, f"{installation}:tidegate-operator")
+        requests = requests_of(entries_of(server.audit_log), installation)
         services = [each for each in requests if "/inferenceservices" in each["requestURI"]]
         return len([each for each in services if each["verb"] == "list"])
 
@@ -129,7 +129,7 @@ async def test_without_any_right_beyond_its_namespace_services_live_there_and_ev
     substrate = GatewaySubstrate(team_gateway, territory=territory(team_gateway, TEAM, TEAM))
     async with operator_running(TEAM, watch_namespace=TEAM, webhook_config=None):
         await the_life_of_a_service(as_admin, substrate, TEAM)
-    requests = requests_of(server.audit_log, *(f"{TEAM}:{program}" for program in PROGRAMS))
+    requests = requests_of(entries_of(server.audit_log), TEAM)
     assert refused(requests) == []
     elsewhere = [
         entry["requestURI"]

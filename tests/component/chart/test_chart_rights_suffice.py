@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.component.chart.audit import PROGRAMS, granted, refused, requests_of, roles_of, used
+from tests.component.chart.audit import entries_of, granted, refused, requests_of, roles_of, used
 from tests.component.chart.conftest import NAMESPACE, token_of
 from tests.component.chart.helm import Helm
 from tests.component.kube.https import authority_of
@@ -95,7 +95,7 @@ async def test_the_rights_suffice_and_each_is_used(
     await as_admin.delete(SECRET)
     async with operator_running():
         await eventually(lambda: _has_a_certificate(as_admin), "a certificate is made")
-    requests = requests_of(server.audit_log, *(f"{NAMESPACE}:{program}" for program in PROGRAMS))
+    requests = requests_of(entries_of(server.audit_log), NAMESPACE)
     assert refused(requests) == []
     assert set(granted(roles_of(installed.template()))) - used(requests) == NOT_SEEN_HERE
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.component.chart.conftest import NAMESPACE
 from tests.component.chart.helm import Helm, HelmError
-from tests.component.chart.inventory import difference, inventory
+from tests.component.chart.inventory import difference, fetching, inventory
 from tests.component.chart.jobs import Jobs
 from tests.component.chart.test_chart_life import CRD, got, until
 from tests.component.kube.objects import service_manifest
@@ -28,10 +28,10 @@ def with_a_service(helm: Helm, admin: httpx.Client, name: str) -> None:
 def test_an_uninstall_leaves_nothing_of_any_kind_but_the_crd_with_its_objects_and_installs_again(
     helm: Helm, admin: httpx.Client
 ) -> None:
-    before = inventory(admin)
+    before = inventory(fetching(admin))
     with_a_service(helm, admin, "kept")
     helm.uninstall()
-    left = [line.split(":")[0] for line in difference(before, inventory(admin))]
+    left = [line.split(":")[0] for line in difference(before, inventory(fetching(admin)))]
     assert left == [
         "customresourcedefinitions.apiextensions.k8s.io /inferenceservices.tidegate.io",
         f"inferenceservices.tidegate.io {NAMESPACE}/kept",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.component.chart.conftest import NAMESPACE
 from tests.component.chart.helm import Helm
-from tests.component.chart.inventory import inventory
+from tests.component.chart.inventory import fetching, inventory
 from tests.component.chart.test_chart_life import CRD, DEPLOYMENTS, got, until
 from tests.component.kube.objects import service_manifest
 
@@ -74,7 +74,7 @@ def test_after_an_upgrade_there_is_what_a_fresh_installation_has_and_nothing_of_
     helm: Helm, admin: httpx.Client
 ) -> None:
     def ours() -> set[str]:
-        found = inventory(admin)
+        found = inventory(fetching(admin))
         return {name for name in found if "tidegate" in name and not name.startswith("secrets ")}
 
     helm.install("--reset-then-reuse-values")
