@@ -58,7 +58,7 @@ def left_over(kubectl: Kubectl, before: Inventory, namespace: str) -> list[str]:
 
 @contextmanager
 def requests_running(kubectl: Kubectl, services: Services, name: str) -> Iterator[list[dict[str, Any]]]:
-    """Streams and short requests without a pause, from within the cluster; after the block, what they found."""
+    """Requests without a pause, from within the cluster; what became of them is there after the block."""
     found: list[dict[str, Any]] = []
     pod = ("pod/client", "-n", services.namespace)
     kubectl.apply(client_pod(services.namespace, name))

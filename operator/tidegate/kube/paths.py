@@ -8,6 +8,7 @@ NODES = "/api/v1/nodes"
 NAMESPACES = "/api/v1/namespaces"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
+_COORDINATION = "/apis/coordination.k8s.io/v1"
 _POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
@@ -96,6 +97,16 @@ def secrets(namespace: str) -> str:
 def secret(namespace: str, name: str) -> str:
     """One Secret."""
     return f"{secrets(namespace)}/{name}"
+
+
+def leases(namespace: str) -> str:
+    """The collection of Leases of one namespace."""
+    return _collection(_COORDINATION, "leases", namespace)
+
+
+def lease(namespace: str, name: str) -> str:
+    """One Lease."""
+    return f"{leases(namespace)}/{name}"
 
 
 def mutating_webhook_configuration(name: str) -> str:
