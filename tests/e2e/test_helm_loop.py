@@ -118,13 +118,15 @@ def test_install_upgrade_rollback_uninstall_and_install_again_lose_no_request_an
     manifest["spec"]["scaling"]["idleTimeoutSeconds"] = 900
     services.apply(manifest)
     services.wait_phase("steady", "Idle", seconds=20)
-    kubectl.command("helm", "uninstall", *RELEASE, "--wait", timeout=300)
-    eventually(lambda: gateway_pods(kubectl, ending=True) == [], "the first gateway has ended", seconds=90)
-    before = {
-        name: what for name, what in everything(kubectl).items() if f" {services.namespace}/" not in name
-    }
-    assert not [name for name, what in before.items() if "tidegate.io/cpu-manager-policy" in str(what)]
     try:
+        kubectl.command("helm", "uninstall", *RELEASE, "--wait", timeout=300)
+        eventually(
+            lambda: gateway_pods(kubectl, ending=True) == [], "the first gateway has ended", seconds=90
+        )
+        before = {
+            name: what for name, what in everything(kubectl).items() if f" {services.namespace}/" not in name
+        }
+        assert not [name for name, what in before.items() if "tidegate.io/cpu-manager-policy" in str(what)]
         for number in range(1, ROUNDS + 1):
             steps = Steps()
             found = one_round(kubectl, services, before, steps)
