@@ -80,6 +80,7 @@ WHOLE: dict[str, tuple[Any, ...]] = {
     "spec.scaling.schedules[]": ({**_SCHEDULE, "forSeconds": 7200},),
     "spec.scaling.schedules[].cron": ("30 18 * * 1-5",),
     "spec.scaling.schedules[].timeZone": ("Asia/Ho_Chi_Minh",),
+    "spec.slo": ({"execP50Seconds": "3"},),
     "spec.resources": ({"cpu": 2, "memory": "2Gi"},),
     "spec.engine.env[]": ({"name": "SAMPLE", "value": "1"},),
     "spec.pod.volumes[]": ({"name": "sample", "emptyDir": {}},),
