@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, Size, require
+from tidegate.api.base import Model, Size, require, with_rules
 from tidegate.api.compute import Resources
 from tidegate.api.degradation import Degradation
 from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
+from tidegate.api.pod import Pod
 from tidegate.api.routing import Routing
 from tidegate.api.scaling import Scaling
+from tidegate.domain.engine_args import device_groups
 
 
 class Queue(Model):
@@ -69,6 +71,8 @@ class Queue(Model):
 class InferenceServiceSpec(Model):
     """What should run. Only model and resources must be given."""
 
+    model_config = ConfigDict(json_schema_extra=with_rules(rules.DEVICES_DIVIDE))
+
     model: ModelSource = Field(description="Which weights are served, and under which names.")
     engine: Engine = Field(default_factory=Engine, description="How the engine (vLLM) is run.")
     resources: Resources = Field(
@@ -83,6 +87,9 @@ class InferenceServiceSpec(Model):
         ),
     )
     placement: Placement = Field(default_factory=Placement, description="On which nodes workers may run.")
+    pod: Pod = Field(
+        default_factory=Pod, description="What a worker's pod has beside the engine's own needs."
+    )
     rollout: Literal["Replace", "Surge"] = Field(
         default="Replace",
         description=(
@@ -115,6 +122,13 @@ class InferenceServiceSpec(Model):
             "Absent: off."
         ),
     )
+
+    @model_validator(mode="after")
+    def _devices_divide(self) -> Self:
+        accelerator = self.resources.accelerator
+        if accelerator is not None:
+            require(accelerator.count % device_groups(self.engine.args) == 0, rules.DEVICES_DIVIDE)
+        return self
 
     @model_validator(mode="after")
     def _replicas_fit_the_mode(self) -> Self:

@@ -7,6 +7,7 @@ from tidegate.resources.names import GROUP, PLURAL, VERSION
 NODES = "/api/v1/nodes"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
+_COORDINATION = "/apis/coordination.k8s.io/v1"
 _POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
@@ -90,6 +91,16 @@ def secrets(namespace: str) -> str:
 def secret(namespace: str, name: str) -> str:
     """One Secret."""
     return f"{secrets(namespace)}/{name}"
+
+
+def leases(namespace: str) -> str:
+    """The collection of Leases of one namespace."""
+    return _collection(_COORDINATION, "leases", namespace)
+
+
+def lease(namespace: str, name: str) -> str:
+    """One Lease."""
+    return f"{leases(namespace)}/{name}"
 
 
 def mutating_webhook_configuration(name: str) -> str:

@@ -15,6 +15,7 @@ FIELD_MANAGER = "tidegate-operator"
 SERVICE_LABEL = f"{GROUP}/inferenceservice"  # on every object of a service; the value is its name
 NAME_LABEL = "app.kubernetes.io/name"  # of the installation's own pods: NAME
 NAME = "tidegate"
+OPERATOR = "tidegate-operator"  # the operator's Deployment, and the Lease that its replicas share
 COMPONENT_LABEL = "app.kubernetes.io/component"  # worker | gateway | operator
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "tidegate"

@@ -23,7 +23,7 @@ LEAST: Json = {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "
 STEPS = [{"above": 32, "maxTokens": 128}, {"above": 64, "maxTokens": 96}]
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("model.uri", "s3://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
+    ("model.uri", "gs://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
     ("model.uri", "file:///a/../../etc", r"spec\.model\.uri.*without \.\."),
     ("model.uri", "hf://", r"spec\.model\.uri"),
     ("model.uri", "https://example.com/a", r"spec\.model\.uri"),
