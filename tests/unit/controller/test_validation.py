@@ -182,6 +182,14 @@ def test_a_concurrency_that_the_queue_never_lets_through_is_a_warning() -> None:
     assert warnings(world_of(), service("one", queue={"maxDepth": 16})) == []  # 32 is nobody's wish
 
 
+def test_a_write_that_leaves_the_spec_alone_warns_of_nothing() -> None:
+    old = service("one", engine={"maxConcurrency": 64}, queue={"maxDepth": 16})
+    new = copy.deepcopy(old)
+    new["metadata"]["labels"] = {"a": "b"}
+    assert warnings(world_of(), old)
+    assert warnings(world_of(), new, old) == []
+
+
 def test_a_wait_shorter_than_the_last_start_is_a_warning() -> None:
     old = service("one") | {"status": {"coldStarts": {"count": 3, "lastSeconds": "90"}}}
     new = service("one", scaling={"coldStartTimeoutSeconds": 60}) | {"status": old["status"]}
