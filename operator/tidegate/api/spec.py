@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tidegate.api import rules
+from tidegate.api import rules, scaling_rules
 from tidegate.api.base import Model, Size, require, with_rules
 from tidegate.api.compute import Resources
 from tidegate.api.degradation import Degradation
@@ -14,8 +14,10 @@ from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
 from tidegate.api.pod import Pod
+from tidegate.api.pricing import Pricing
 from tidegate.api.routing import Routing
 from tidegate.api.scaling import Scaling
+from tidegate.api.slo import Slo
 from tidegate.domain.engine_args import device_groups
 
 
@@ -122,6 +124,16 @@ class InferenceServiceSpec(Model):
             "Absent: off."
         ),
     )
+    slo: Slo | None = Field(
+        default=None,
+        description=(
+            "Targets for the last ten minutes; the condition SLOMet says which are missed. They change "
+            "nothing of what the gateway or the operator does. Absent: no such condition."
+        ),
+    )
+    pricing: Pricing | None = Field(
+        default=None, description="What one worker costs, for status.cost. Absent: no cost is told."
+    )
 
     @model_validator(mode="after")
     def _devices_divide(self) -> Self:
@@ -135,4 +147,11 @@ class InferenceServiceSpec(Model):
         external = self.scaling.mode == "External"
         require(external or self.replicas is None, rules.REPLICAS_MANAGED)
         require(not external or self.replicas is not None, rules.REPLICAS_EXTERNAL)
+        return self
+
+    @model_validator(mode="after")
+    def _target_fits_the_engine(self) -> Self:
+        given = self.scaling.metric.concurrency if self.scaling.metric else None
+        fits = given is None or given.target_per_replica <= self.engine.max_concurrency
+        require(fits, scaling_rules.TARGET_FITS)
         return self
