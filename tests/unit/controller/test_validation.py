@@ -143,6 +143,16 @@ def test_what_the_operator_could_not_read_is_refused_unless_it_was_so_before() -
     assert refusal(world_of(), service("one") | {"status": {"conditions": 7}}) is None
 
 
+def test_a_schedule_in_a_zone_that_does_not_exist_is_refused_unless_it_was_there_before() -> None:
+    schedule = {"cron": "0 9 * * *", "timeZone": "Mars/Base", "forSeconds": 600, "minReplicas": 1}
+    new = service("one", scaling={"schedules": [schedule]})
+    assert "schedules[0].timeZone: 'Mars/Base' is not a time zone" in (refusal(world_of(), new) or "")
+    assert refusal(world_of(), new | {"spec": new["spec"] | {"suspend": True}}, new) is None
+    assert (
+        refusal(world_of(), service("one", scaling={"schedules": [schedule | {"timeZone": "UTC"}]})) is None
+    )
+
+
 NODE = {"metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "8", "memory": "32Gi"}}}
 
 
