@@ -17,6 +17,7 @@ from tidegate.api.pod import Pod
 from tidegate.api.pricing import Pricing
 from tidegate.api.routing import Routing
 from tidegate.api.scaling import Scaling
+from tidegate.api.slo import Slo
 from tidegate.domain.engine_args import device_groups
 
 
@@ -29,9 +30,9 @@ class Queue(Model):
         le=100000,
         description=(
             "Requests that wait or run at once, the arriving one included; one more is answered with 429. "
-            "Absent: the default of the installation (128 unless set otherwise) is filled in when the object "
-            "is written, and the annotation tidegate.io/queue-default records that; status.queue.limit is "
-            "what holds."
+            "Absent: what calibration found (annotation tidegate.io/calibrated-max-depth), else the default "
+            "of the installation (128 unless set otherwise) is filled in when the object is written, and the "
+            "annotation tidegate.io/queue-default records that; status.queue says what holds, and its source."
         ),
     )
     max_bytes: Size = Field(
@@ -121,6 +122,13 @@ class InferenceServiceSpec(Model):
             "Shorter answers while the queue is deep; an empty object takes the default steps. A request's "
             "own smaller limit stands, and a client can refuse with the header x-tidegate-degrade: never. "
             "Absent: off."
+        ),
+    )
+    slo: Slo | None = Field(
+        default=None,
+        description=(
+            "Targets for the last ten minutes; the condition SLOMet says which are missed. They change "
+            "nothing of what the gateway or the operator does. Absent: no such condition."
         ),
     )
     pricing: Pricing | None = Field(
