@@ -71,7 +71,7 @@ def _next_edge(windows: Iterable[Window], now: float) -> float | None:
 
 
 def _edge(window: Window, now: float) -> float | None:
-    """The end of a window that is open; one that begins again before that is open still. Else its beginning."""
+    """The end of a window that is open: to begin again before that changes nothing. Else its beginning."""
     end = _end(window, now)
     return end if end > now else next_after(window.cron, window.zone, now)
 
