@@ -95,12 +95,6 @@ SHARED_MEMORY = rule(
     ".sharedMemory",
 )
 
-MIN_MAX = rule(
-    "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
-    "minReplicas must not be more than maxReplicas",
-    ".minReplicas",
-)
-
 STEPS_ASCEND = rule(
     (
         "!has(self.steps) || (self.steps.map(s, s.above).isSorted() && "

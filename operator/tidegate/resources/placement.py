@@ -9,7 +9,7 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.resources.names import CPU_POLICY_LABEL
 
 # The label on which each vendor's own node labeller writes the product.
-_PRODUCT_LABELS = {"nvidia.com": "nvidia.com/gpu.product", "amd.com": "amd.com/gpu.product-name"}
+PRODUCT_LABELS = {"nvidia.com": "nvidia.com/gpu.product", "amd.com": "amd.com/gpu.product-name"}
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -62,9 +62,9 @@ def _product(accelerator: Accelerator | None) -> list[dict[str, Any]]:
     if accelerator is None or not accelerator.types:
         return []
     vendor = accelerator.resource.partition("/")[0]
-    if vendor not in _PRODUCT_LABELS:
+    if vendor not in PRODUCT_LABELS:
         raise ValueError(f"spec.resources.accelerator.types: no product label is known for {vendor}")
-    return [_expression(_PRODUCT_LABELS[vendor], list(accelerator.types))]
+    return [_expression(PRODUCT_LABELS[vendor], list(accelerator.types))]
 
 
 def _expression(key: str, values: list[str]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ SHAPES = {
         *("--set", "operator.topologySpreadConstraints[0].maxSkew=1,operator.podLabels.a=b"),
         *("--set", "operator.topologySpreadConstraints[0].topologyKey=zone"),
         *("--set", "operator.topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule"),
-        *("--set", "webhook.namespaceSelector.matchLabels.a=b,webhook.timeoutSeconds=1"),
+        *("--set", "webhook.namespaceSelector.matchLabels.a=b,webhook.mutatingTimeoutSeconds=1"),
         *("--set", "webhook.namespaceSelector.matchExpressions[0].key=a"),
         *("--set", "webhook.namespaceSelector.matchExpressions[0].operator=Exists"),
         *("--set", "networkPolicy.workerNamespaces={a,b}"),
@@ -103,11 +103,18 @@ def test_the_administrators_choice_about_kubelets_reaches_the_operator(helm_offl
     assert flag in container(chosen, "tidegate-operator")["args"]
 
 
-def test_the_webhooks_configuration_has_no_ca_bundle_and_cannot_block_anybody(helm_offline: Helm) -> None:
-    webhook = rendered(helm_offline)["MutatingWebhookConfiguration", "tidegate"]["webhooks"][0]
+@pytest.mark.parametrize("kind", ["Mutating", "Validating"])
+def test_a_webhooks_configuration_has_no_ca_bundle_and_cannot_block_anybody(
+    helm_offline: Helm, kind: str
+) -> None:
+    (webhook,) = rendered(helm_offline)[f"{kind}WebhookConfiguration", "tidegate"]["webhooks"]
     assert "caBundle" not in webhook["clientConfig"]
     assert webhook["failurePolicy"] == "Ignore"
-    assert webhook["timeoutSeconds"] <= 5
+    assert webhook["sideEffects"] == "None"
+    assert webhook["timeoutSeconds"] <= 2
+    (rule,) = webhook["rules"]
+    assert (rule["apiGroups"], rule["resources"]) == (["tidegate.io"], ["inferenceservices"])
+    assert rule["operations"] == ["CREATE", "UPDATE"]
 
 
 def test_the_policies_name_the_accounts_of_the_releases_namespace(helm_offline: Helm) -> None:
@@ -140,7 +147,7 @@ def test_a_new_chart_version_alone_restarts_no_pod(helm_offline: Helm, tmp_path:
         ("image.digest=latest", "/image/digest"),
         ("image.repository=registry.example/tidegate:v1", "/image/repository"),
         ("webhook.failurePolicy=Fail", "failurePolicy"),
-        ("webhook.timeoutSeconds=60", "/webhook/timeoutSeconds"),
+        ("webhook.mutatingTimeoutSeconds=60", "/webhook/mutatingTimeoutSeconds"),
         ("watchNamespace=Team_A", "/watchNamespace"),
         ("logLevel=TRACE", "/logLevel"),
         ("gateway.env[0].value=x", "/gateway/env/0"),
