@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import random
 import time
 from collections.abc import Coroutine
@@ -18,6 +19,7 @@ from tidegate.controller.admission import Admission
 from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
@@ -30,10 +32,12 @@ from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner
+from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
 from tidegate.controller.world import World
+from tidegate.domain.event_log import REPEAT_SECONDS
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
@@ -66,7 +70,8 @@ class OperatorSettings:
     installation. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
-    once. ``host``: listened on, empty: every address.
+    once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
+    what gateways have counted. ``host``: listened on, empty: every address.
     """
 
     namespace: str
@@ -79,6 +84,8 @@ class OperatorSettings:
     gateway_port: int = GATEWAY_SERVICE_PORT
     resync_seconds: float = 180.0
     workers: int = 4
+    event_repeat_seconds: float = REPEAT_SECONDS
+    slo_seconds: float = 30.0
     host: str = ""
     metrics_port: int = OPERATOR_METRICS_PORT
     health_port: int = OPERATOR_HEALTH_PORT
@@ -120,9 +127,12 @@ class _Operator:
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
+        self._slo_watch = self._build_slo_watch(http)
         self._resync = Resync(
             client, self._world, self._queue.add, ResyncSettings(settings.resync_seconds, random.uniform)
         )
+        events = EventSettings(platform.node(), time.time, repeat=settings.event_repeat_seconds)
+        self._events = EventRecorder(client, self._metrics, events)
         reconciler = self._build_reconciler(http)
         self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
         self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
@@ -146,11 +156,23 @@ class _Operator:
         )
         return Subscriptions(self._world.board, http, settings)
 
+    def _build_slo_watch(self, http: httpx.AsyncClient) -> SloWatch:
+        settings = SloSettings(
+            services=lambda: services_with_targets(self._world.cache),
+            gateways=lambda: self._world.board.serving,
+            changed=self._queue.add,
+            now=time.time,
+            jitter=random.uniform,
+            port=self._settings.gateway_admin_port,
+            every=self._settings.slo_seconds,
+        )
+        return SloWatch(self._world.slos, http, settings)
+
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics)
         autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
-        return Reconciler(self._world, writer, autoscaler, settings)
+        return Reconciler(self._world, writer, autoscaler, settings, self._events)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
@@ -190,6 +212,8 @@ class _Operator:
             self._runner.run(settings.workers),
             self._resync.run(),
             self._world.territory.run(self._look_at_all),
+            self._events.run(),
+            self._slo_watch.run(),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if self._world.sees_nodes:

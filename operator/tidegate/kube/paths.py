@@ -11,6 +11,7 @@ _APPS = "/apis/apps/v1"
 _COORDINATION = "/apis/coordination.k8s.io/v1"
 _POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_EVENTS = "/apis/events.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
 
 
@@ -97,6 +98,16 @@ def secrets(namespace: str) -> str:
 def secret(namespace: str, name: str) -> str:
     """One Secret."""
     return f"{secrets(namespace)}/{name}"
+
+
+def events(namespace: str) -> str:
+    """The collection of Events of one namespace."""
+    return _collection(_EVENTS, "events", namespace)
+
+
+def event(namespace: str, name: str) -> str:
+    """One Event."""
+    return f"{events(namespace)}/{name}"
 
 
 def leases(namespace: str) -> str:
