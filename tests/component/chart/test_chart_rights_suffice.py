@@ -136,7 +136,7 @@ async def the_life_of_a_service(
         await eventually(lambda: _asleep(admin, key), "it is put to sleep")
         await admin.merge_patch(path, {"spec": {"suspend": False}}, field_manager=MANAGER)
         await eventually(lambda: _idle(admin, key), "it can be woken again")
-        await GatewaySubstrate(gateway).wake(key)
+        await gateway.wake(key)
         await eventually(lambda: _woken(admin, key), "it is told that it was woken again")
         await admin.merge_patch(path, suspended, field_manager=MANAGER)
         await eventually(
