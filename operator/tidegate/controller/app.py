@@ -211,9 +211,9 @@ class _Operator:
         parts = [
             self._runner.run(settings.workers),
             self._resync.run(),
-            self._world.territory.run(self._look_at_all),
             self._events.run(),
             self._slo_watch.run(),
+            self._world.territory.run(self._look_at_all),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if self._world.sees_nodes:
