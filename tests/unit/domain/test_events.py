@@ -150,6 +150,6 @@ def test_every_piece_of_news_is_told_or_counted_as_dropped(way: list[tuple[int, 
         news = Announcement("Normal", "Woken", str(which), "Scale")
         if write := log.offer(ABOUT, news, now):
             told_counts[which, write.began] = write.count
-    for write in log.due(now + REPEAT_SECONDS):
+    for write in log.due(now + REPEAT_SECONDS + 1.0):
         told_counts[int(write.news.note), write.began] = write.count
     assert sum(told_counts.values()) + sum(log.dropped.values()) == len(way)
