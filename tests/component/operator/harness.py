@@ -46,7 +46,7 @@ class Operator:
 
     @property
     def writes(self) -> list[Write]:
-        """Every write that it has sent, refused ones included."""
+        """Every write that it has sent, refused ones included, but those of the Lease."""
         return self.proxy.writes
 
     async def settled(self, seconds: float = 2.0) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
+from tests.component.operator.faults import Fault
 from tidegate.devcluster import ApiServer
 
 _GONE = {
@@ -22,11 +25,12 @@ _HOP_BY_HOP = ("host", "content-length", "transfer-encoding", "connection", "acc
 
 @dataclass(frozen=True)
 class Write:
-    """One request that was not a mere read, and how it was answered."""
+    """One request that was not a mere read, how it was answered, and when, by the monotonic clock."""
 
     method: str
     path: str
     status: int
+    at: float
 
 
 @dataclass
@@ -37,13 +41,30 @@ class ApiProxy:
     session: aiohttp.ClientSession
     port: int = 0
     writes: list[Write] = field(default_factory=list)
-    garbage: bool = False  # watches get a line that no API server would send
+    lease_writes: list[Write] = field(default_factory=list)
+    fault: Fault | None = None  # what befalls each watch but the Lease's
+    replays: bool = False  # each watch begins with old lines that were sent before
+    _faults: Counter[str] = field(default_factory=Counter)
+    _lines: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
+    _flows: asyncio.Event = field(default_factory=asyncio.Event)
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _expired: set[str] = field(default_factory=set)
     _watches: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._mended.set()
+        self._flows.set()
+
+    def cut_off(self) -> None:
+        """From now on no request is passed on, no byte comes back, and nobody is told."""
+        self._flows.clear()
+
+    def befall(self, fault: Fault | None) -> None:
+        """End every watch; what is begun after that meets ``fault``."""
+        self.break_watches()
+        self.fault = fault
+        self._faults.clear()
+        self.resume_watches()
 
     def break_watches(self) -> None:
         """End every watch and let none begin until ``mend_watches``."""
@@ -71,13 +92,18 @@ class ApiProxy:
             raise
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        await self._flows.wait()
         if request.query.get("watch") in ("1", "true"):
             return await self._watch(request)
         async with self._forward(request) as answer:
             body = await answer.read()
             if request.method != "GET":
-                self.writes.append(Write(request.method, request.path, answer.status))
+                self._note(Write(request.method, request.path, answer.status, time.monotonic()))
+            await self._flows.wait()
             return web.Response(status=answer.status, body=body, content_type="application/json")
+
+    def _note(self, write: Write) -> None:
+        (self.lease_writes if "/leases" in write.path else self.writes).append(write)
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         await self._mended.wait()
@@ -85,8 +111,10 @@ class ApiProxy:
         if kind in self._expired:
             self._expired.discard(kind)
             return web.json_response(_GONE, dumps=lambda line: json.dumps(line) + "\n")
-        if self.garbage:
-            return web.json_response({"kind": "Status"})
+        if self.fault and kind != "leases":
+            self._faults[kind] += 1
+            if response := await self.fault(request, self._faults[kind] - 1):
+                return response
         task = asyncio.create_task(self._stream(request))
         self._watches.add(task)
         try:
@@ -103,7 +131,12 @@ class ApiProxy:
         async with self._forward(request) as answer:
             response = web.StreamResponse(status=answer.status, headers={"content-type": "application/json"})
             await response.prepare(request)
+            known = self._lines[request.path.rsplit("/", 1)[1]]
+            for line in tuple(known) if self.replays else ():
+                await response.write(line)
             async for line in answer.content:
+                await self._flows.wait()
+                known.append(line)
                 await response.write(line)
             return response
 
