@@ -9,6 +9,7 @@ from typing import Any
 from tidegate.api.config import effective_limit, service_key
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.demand import DemandBoard
+from tidegate.controller.node_sizes import NodeSizes
 from tidegate.controller.status import Observation
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import remembered_cause
@@ -23,29 +24,33 @@ Json = dict[str, Any]
 
 
 class NodePolicies:
-    """The CPU manager policy of every node, as its label says."""
+    """The CPU manager policy of every node, as its label says, and ``sizes``: what each has to give."""
 
     def __init__(self) -> None:
+        self.sizes = NodeSizes()
         self._policies: dict[str, str] = {}
 
     def put(self, node: Json) -> bool:
         """A node is new or has changed; whether its policy has."""
+        self.sizes.put(node)
         name, label = node["metadata"]["name"], _policy(node)
         if self._policies.get(name) == label:
             return False
-        self.remove(name)
+        self._policies.pop(name, None)
         if label:
             self._policies[name] = label
         return True
 
     def remove(self, name: str) -> bool:
         """A node is gone; whether it had a policy."""
+        self.sizes.remove(name)
         return self._policies.pop(name, None) is not None
 
     def replace_all(self, nodes: Iterable[Json]) -> bool:
         """These are all the nodes; whether any policy is another."""
-        before = self._policies
-        self._policies = {node["metadata"]["name"]: label for node in nodes if (label := _policy(node))}
+        before, listed = self._policies, list(nodes)
+        self.sizes.replace_all(listed)
+        self._policies = {node["metadata"]["name"]: label for node in listed if (label := _policy(node))}
         return self._policies != before
 
     def policy(self, node: str) -> str | None:

@@ -108,5 +108,10 @@ def mutating_webhook_configuration(name: str) -> str:
     return f"{_ADMISSION}/mutatingwebhookconfigurations/{name}"
 
 
+def validating_webhook_configuration(name: str) -> str:
+    """One ValidatingWebhookConfiguration; they have no namespace."""
+    return f"{_ADMISSION}/validatingwebhookconfigurations/{name}"
+
+
 def _collection(prefix: str, plural: str, namespace: str | None) -> str:
     return f"{prefix}/namespaces/{namespace}/{plural}" if namespace else f"{prefix}/{plural}"

@@ -23,6 +23,8 @@ CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
+CALIBRATED_ANNOTATION = identity.CALIBRATED_ANNOTATION
+DEGRADATION_DEFAULT_ANNOTATION = identity.DEGRADATION_DEFAULT_ANNOTATION
 SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied last
 
 WORKER_PORT = 8000
