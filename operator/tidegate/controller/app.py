@@ -229,6 +229,7 @@ class _Operator:
         settings = self._settings
         return WebhookSettings(
             tls=TlsNames(settings.namespace, webhook_configuration=configuration),
+            acts=lambda: self._leadership.leads,
             host=settings.host or None,
             port=settings.webhook_port,
         )

@@ -46,6 +46,7 @@ class ApiProxy:
     replays: bool = False  # each watch begins with old lines that were sent before
     _faults: Counter[str] = field(default_factory=Counter)
     _lines: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
+    _hanging: set[asyncio.Task[bool]] = field(default_factory=set)
     _flows: asyncio.Event = field(default_factory=asyncio.Event)
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _expired: set[str] = field(default_factory=set)
@@ -58,6 +59,14 @@ class ApiProxy:
     def cut_off(self) -> None:
         """From now on no request is passed on, no byte comes back, and nobody is told."""
         self._flows.clear()
+
+    def restore(self) -> None:
+        """New requests get through again; what hung until now is gone, as on a network that was down."""
+        for task in self._hanging:
+            task.cancel()
+        self.break_watches()
+        self._flows.set()
+        self.resume_watches()
 
     def befall(self, fault: Fault | None) -> None:
         """End every watch; what is begun after that meets ``fault``."""
@@ -92,15 +101,27 @@ class ApiProxy:
             raise
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
-        await self._flows.wait()
+        await self._hang_while_cut_off(request)
         if request.query.get("watch") in ("1", "true"):
             return await self._watch(request)
         async with self._forward(request) as answer:
             body = await answer.read()
             if request.method != "GET":
                 self._note(Write(request.method, request.path, answer.status, time.monotonic()))
-            await self._flows.wait()
+            await self._hang_while_cut_off(request)
             return web.Response(status=answer.status, body=body, content_type="application/json")
+
+    async def _hang_while_cut_off(self, request: web.Request) -> None:
+        task = asyncio.create_task(self._flows.wait())
+        self._hanging.add(task)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if request.transport:
+                request.transport.abort()
+            raise
+        finally:
+            self._hanging.discard(task)
 
     def _note(self, write: Write) -> None:
         (self.lease_writes if "/leases" in write.path else self.writes).append(write)
