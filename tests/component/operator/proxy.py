@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -153,12 +153,13 @@ class ApiProxy:
             response = web.StreamResponse(status=answer.status, headers={"content-type": "application/json"})
             await response.prepare(request)
             known = self._lines[request.path.rsplit("/", 1)[1]]
-            for line in tuple(known) if self.replays else ():
-                await response.write(line)
-            async for line in answer.content:
-                await self._flows.wait()
-                known.append(line)
-                await response.write(line)
+            with suppress(ConnectionResetError):  # who watched is gone
+                for line in tuple(known) if self.replays else ():
+                    await response.write(line)
+                async for line in answer.content:
+                    await self._flows.wait()
+                    known.append(line)
+                    await response.write(line)
             return response
 
     @asynccontextmanager
