@@ -127,8 +127,8 @@ class InferenceServiceStatus(Model):
         default=(),
         max_length=16,
         description=(
-            "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded "
-            "and QueueLimited, each with its cause."
+            "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded, "
+            "QueueLimited and, where spec.slo is set, SLOMet; each with its cause."
         ),
         json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
     )
