@@ -21,10 +21,17 @@ def main() -> int:
     parser.add_argument("--no-crashes", action="store_true", help="only the seeded faults")
     parser.add_argument("--lanes", type=int, default=4, help="cases at once, [4]")
     parser.add_argument("--json", help="where the figures are written")
+    parser.add_argument("--logs", help="a folder where the operators' logs stay")
     given = parser.parse_args()
     seeds = (given.seed, given.seed) if given.seed is not None else (given.first_seed, None)
     options = Options(
-        tuple(given.only or names), given.seconds, seeds, not given.no_crashes, given.lanes, given.json
+        scenarios=tuple(given.only or names),
+        seconds=given.seconds,
+        seeds=seeds,
+        crashes=not (given.no_crashes or given.seed is not None),
+        lanes=given.lanes,
+        json=given.json,
+        logs=given.logs,
     )
     return asyncio.run(run(options))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import tempfile
 import time
@@ -18,7 +19,7 @@ from tests.campaign.processes import zygote
 from tests.campaign.proxy import admin_session
 from tests.campaign.report import Report
 from tests.campaign.scenarios import SCENARIOS
-from tests.campaign.stage import Ground, Lane, lane_on
+from tests.campaign.stage import Ground, Lane, NotReachedError, lane_on
 from tidegate.devcluster import ApiServer
 from tidegate.kube import paths
 from tidegate.kube.client import KubeClient
@@ -39,12 +40,16 @@ class Options:
     crashes: bool
     lanes: int
     json: str | None
+    logs: str | None = None  # a folder where the operators' logs stay
 
 
 async def run(options: Options) -> int:
     """Play everything; the exit status."""
     with tempfile.TemporaryDirectory(prefix="tidegate-campaign-") as folder, campaign_cluster() as server:
-        async with ground_on(server, Path(folder)) as ground, lanes_on(ground, options.lanes) as lanes:
+        async with (
+            ground_on(server, Path(options.logs or folder)) as ground,
+            lanes_on(ground, options.lanes) as lanes,
+        ):
             report = Report(options.json)
             known = await references(lanes, options.scenarios)
             report.begin(known)
@@ -88,7 +93,8 @@ async def references(lanes: list[Lane], names: tuple[str, ...]) -> list[Referenc
 
     async def follow(lane: Lane) -> None:
         for scenario in waiting:
-            found.append(await reference(lane, scenario))
+            known = await reference(lane, scenario)
+            found.append(known)
 
     async with asyncio.TaskGroup() as group:
         for lane in lanes:
@@ -131,7 +137,10 @@ async def play(lanes: list[Lane], cases: Iterator[Case], take: Callable[[Outcome
 
     async def follow(lane: Lane) -> None:
         for case in cases:
-            take(await case(lane))
+            try:
+                take(await case(lane))
+            except NotReachedError as error:
+                take(Outcome("", "before the fault", [str(error), json.dumps(error.state)[:2000]], 0.0))
 
     async with asyncio.TaskGroup() as group:
         for lane in lanes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.campaign.endstate import difference
-from tests.campaign.faults import Seeded
+from tests.campaign.faults import Schedule
 from tests.campaign.proxy import KillPoint
 from tests.campaign.scenarios import Scenario
 from tests.campaign.stage import Lane, NotReachedError, Stage, stage_on
@@ -81,7 +82,7 @@ async def stormy(lane: Lane, known: Reference, seed: int) -> Outcome:
     begun = time.monotonic()
     async with stage_on(lane, resync=FAULTY_RESYNC) as stage:
         await _prepared(stage, known.scenario)
-        storm = stage.proxy.schedule = Seeded(f"{known.scenario.name}/{seed}")
+        storm = stage.proxy.schedule = Schedule(f"{known.scenario.name}/{seed}")
         await known.scenario.act(stage)
         await asyncio.sleep(STORM)
         storm.calm = True
@@ -100,10 +101,8 @@ async def _prepared(stage: Stage, scenario: Scenario) -> None:
 
 async def _killed(stage: Stage, point: KillPoint, seconds: float = 6.0) -> bool:
     """Whether the write came; the operator is dead either way."""
-    try:
+    with suppress(TimeoutError):
         await asyncio.wait_for(point.held.wait(), seconds)
-    except TimeoutError:
-        pass
     await stage.kill_operator()
     point.dead.set()
     stage.proxy.kill_point = None
@@ -114,7 +113,9 @@ async def _compared(stage: Stage, known: Reference) -> list[str]:
     try:
         await stage.until(lambda state: state == known.state, "the end without a fault", SETTLE)
     except NotReachedError as error:
-        return difference(known.state, error.state) or ["it never rests: something is written again and again"]
+        return difference(known.state, error.state) or [
+            "it never rests: something is written again and again"
+        ]
     return _complaints(stage)
 
 

@@ -76,8 +76,10 @@ def _inference_service(raw: Json, generation: int) -> None:
     status["observedGeneration"] = status.get("observedGeneration") == generation
     for condition in status.get("conditions") or []:
         condition["observedGeneration"] = condition.get("observedGeneration") == generation
-    if "lastSeconds" in (status.get("coldStarts") or {}):
-        status["coldStarts"]["lastSeconds"] = "SECONDS"
+    # A cold start is counted when it is seen: one that begins and ends while no operator runs is not.
+    status.pop("coldStarts", None)
+    for entry in raw["metadata"]["managedFields"]:
+        entry["fieldsV1"].get("f:status", {}).pop("f:coldStarts", None)
 
 
 def _deployment(raw: Json, _: int) -> None:
@@ -117,7 +119,9 @@ def difference(wanted: Any, found: Any, path: str = "") -> list[str]:
     """The paths at which two states differ, and how."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         names = sorted(wanted.keys() | found.keys())
-        return [line for name in names for line in difference(wanted.get(name), found.get(name), f"{path}.{name}")]
+        return [
+            line for name in names for line in difference(wanted.get(name), found.get(name), f"{path}.{name}")
+        ]
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         pairs = enumerate(zip(wanted, found, strict=True))
         return [line for at, (one, two) in pairs for line in difference(one, two, f"{path}[{at}]")]
@@ -129,5 +133,3 @@ def difference(wanted: Any, found: Any, path: str = "") -> list[str]:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) < 160 else f"{text[:160]}…"
-
-

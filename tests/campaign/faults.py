@@ -1,11 +1,10 @@
-"""Which request, watch or event meets which fault: drawn from a seed, and from nothing that depends on time."""
+"""Which request, watch or event meets which fault: drawn from a seed, not from anything that time decides."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -20,38 +19,6 @@ class Fault:
     reason: str = ""
     retry_after: int | None = None
     seconds: float = 0.0
-
-
-class Schedule(Protocol):
-    """What happens to each request, watch and event."""
-
-    def of_request(self, method: str, path: str) -> Fault:
-        """The fault of the next request of this kind."""
-        ...
-
-    def of_watch(self, path: str) -> str:
-        """How the next watch begins: pass | expired | jump."""
-        ...
-
-    def of_event(self, path: str) -> str:
-        """What becomes of the next event: pass | drop | double | swap | end."""
-        ...
-
-
-class NoFaults:
-    """Nothing happens."""
-
-    def of_request(self, method: str, path: str) -> Fault:
-        """None."""
-        return Fault()
-
-    def of_watch(self, path: str) -> str:
-        """It begins where it should."""
-        return "pass"
-
-    def of_event(self, path: str) -> str:
-        """It arrives."""
-        return "pass"
 
 
 _REQUESTS = (
@@ -70,8 +37,8 @@ _READS = (*_REQUESTS, *(Fault("stale") for _ in _REQUESTS))
 
 
 @dataclass
-class Seeded:
-    """Faults by a seed: the n-th request to a path meets the same one in every run."""
+class Schedule:
+    """Faults by a seed: the n-th request to a path meets the same in every run. ``calm``: none any more."""
 
     seed: str
     requests: float = 0.35  # the share that meets a fault
@@ -106,9 +73,15 @@ class Seeded:
         return chance if chance.random() < share else None
 
     def _met(self, fault: Fault) -> Fault:
-        self._noted(f"{fault.kind} {fault.status or ''}".strip() + (" slow" if fault.seconds else ""))
+        words = (fault.kind, str(fault.status or ""), "slow" if fault.seconds else "")
+        self._noted(" ".join(word for word in words if word))
         return fault
 
     def _noted(self, what: str) -> str:
         self.met[what] += 1
         return what
+
+
+def no_faults() -> Schedule:
+    """Nothing happens."""
+    return Schedule("", calm=True)

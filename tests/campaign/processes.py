@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.component.kube.wire import eventually
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -30,8 +32,7 @@ class Operator:
         """SIGKILL; returns when the process is gone."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        while self.alive:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: not self.alive, "the operator's process is gone")
 
 
 class Zygote:

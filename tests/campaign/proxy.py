@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.campaign.events import EventFaults
-from tests.campaign.faults import Fault, NoFaults, Schedule
+from tests.campaign.faults import Fault, Schedule, no_faults
 from tidegate.devcluster import ApiServer
 
 _HOP_BY_HOP = ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
@@ -66,7 +66,7 @@ class CampaignProxy:
     namespace: str = ""
     writes: list[Write] = field(default_factory=list)
     kill_point: KillPoint | None = None
-    schedule: Schedule = field(default_factory=NoFaults)
+    schedule: Schedule = field(default_factory=no_faults)
     _lists: dict[str, deque[bytes]] = field(default_factory=dict)
     _sent: int = 0
 
@@ -76,7 +76,7 @@ class CampaignProxy:
         self.writes.clear()
         self._lists.clear()
         self.arm(None)
-        self.schedule = NoFaults()
+        self.schedule = no_faults()
 
     def arm(self, point: KillPoint | None) -> None:
         """Count writes from here; the operator dies at this one."""
@@ -184,7 +184,7 @@ class CampaignProxy:
         self, request: web.Request, version: str | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        query = request.rel_url.query if version is None else request.rel_url.query | {"resourceVersion": version}
+        query = dict(request.rel_url.query) | ({} if version is None else {"resourceVersion": version})
         async with self.session.request(
             request.method,
             f"{self.server.url}{self._narrowed(request.path)}",
@@ -207,9 +207,7 @@ async def admin_session(server: ApiServer) -> AsyncIterator[aiohttp.ClientSessio
 
 
 @asynccontextmanager
-async def campaign_proxy(
-    server: ApiServer, session: aiohttp.ClientSession
-) -> AsyncIterator[CampaignProxy]:
+async def campaign_proxy(server: ApiServer, session: aiohttp.ClientSession) -> AsyncIterator[CampaignProxy]:
     """A proxy on a free port. A client that dies takes its requests with it."""
     proxy = CampaignProxy(server, session)
     app = web.Application(client_max_size=16 * 2**20)

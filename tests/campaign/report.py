@@ -41,12 +41,11 @@ class Report:
         """The table, and the file."""
         print(f"\n{'scenario':<18}{'writes':>7}{'before':>9}{'after':>9}{'seeds':>9}  equal")
         for row in (self._row(each) for each in self.known):
-            print(
-                f"{row['scenario']:<18}{row['writes']:>7}{row['before']:>9}{row['after']:>9}{row['seeds']:>9}"
-                f"  {'all' if row['equal'] == row['cases'] else str(row['equal']) + ' of ' + str(row['cases'])}"
-            )
-        equal = sum(outcome.equal for outcome in self.outcomes)
-        print(f"{len(self.outcomes)} cases, {equal} equal; faults met: {dict(self._met())}")
+            cells = "".join(f"{row[name]:>9}" for name in ("before", "after", "seeds"))
+            equal = "all" if row["equal"] == row["cases"] else f"{row['equal']} of {row['cases']}"
+            print(f"{row['scenario']:<18}{row['writes']:>7}{cells}  {equal}")
+        total = sum(outcome.equal for outcome in self.outcomes)
+        print(f"{len(self.outcomes)} cases, {total} equal; faults met: {dict(self._met())}")
         if self.file:
             Path(self.file).write_text(json.dumps(self._figures(), indent=1) + "\n")
 

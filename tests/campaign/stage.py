@@ -42,7 +42,7 @@ class Ground:
 
 @dataclass
 class Lane:
-    """What cases that follow one another share: a proxy, a gateway, a worker's counters, a namespace for them."""
+    """What cases that follow one another share: a proxy, a gateway, a worker's counters, their namespace."""
 
     ground: Ground
     proxy: CampaignProxy
@@ -108,7 +108,7 @@ class Stage:
         """What is in the namespace now, normalised."""
         return await end_state(self.lane.ground.kube, self.world.namespace)
 
-    async def until(self, holds: Callable[[Json], bool], what: str, seconds: float = 30.0) -> Json:
+    async def until(self, holds: Callable[[Json], bool], what: str, seconds: float = 60.0) -> Json:
         """The state, once it is so and nothing has been written for a while."""
         deadline = time.monotonic() + seconds
         while True:

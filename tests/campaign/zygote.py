@@ -1,4 +1,4 @@
-"""Operators as processes of their own that start in a tenth of a second: forked from one that has imported all.
+"""Operators as processes of their own that start in a tenth of a second: forked from one that is loaded.
 
 ``python -m tests.campaign.zygote`` reads one JSON object a line, ``{"settings", "kubeconfig", "log"}``, and
 answers each with the pid of an operator. All of them end with it.

@@ -15,6 +15,7 @@ import httpx
 import kopf
 
 from tidegate.controller.autoscale import Autoscaler
+from tidegate.controller.contests import Contests
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
@@ -134,7 +135,7 @@ class _Operator:
         return Subscriptions(self._world.board, http, settings)
 
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
-        writer = ObjectWriter(self._client, self._world.cache, self._metrics)
+        writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
         autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
         return Reconciler(self._world, writer, autoscaler, settings)
@@ -159,7 +160,7 @@ class _Operator:
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = new_registry()
-        register(registry, self._world.cache, self._queue.add)
+        register(registry, self._world.cache, self._queue.add, self._resync.soon)
         register_nodes(registry, self._world.nodes, self._look_at_awake)
         register_node_labels(registry, self._node_labels)
         return registry

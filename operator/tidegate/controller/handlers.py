@@ -24,23 +24,38 @@ RESOURCES: dict[Kind, tuple[str, str, str]] = {
 
 
 def register(
-    registry: kopf.OperatorRegistry, cache: ObjectCache, enqueue: Callable[[ServiceKey], None]
+    registry: kopf.OperatorRegistry,
+    cache: ObjectCache,
+    enqueue: Callable[[ServiceKey], None],
+    listed: Callable[[], None],
 ) -> None:
-    """Have every event of our kinds taken into the cache, and its service looked at where it was news."""
+    """Have every event of our kinds taken into the cache, and its service looked at where it was news.
+
+    ``listed`` is told of every object that kopf lists: what went before its listing is told by no event.
+    """
     for kind, resource in RESOURCES.items():
-        _register(registry, kind, resource, Feed(kind, cache, enqueue))
+        _register(registry, kind, resource, Feed(kind, cache, enqueue, listed))
 
 
 class Feed:
     """What happens with the events of one kind."""
 
-    def __init__(self, kind: Kind, cache: ObjectCache, enqueue: Callable[[ServiceKey], None]) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        cache: ObjectCache,
+        enqueue: Callable[[ServiceKey], None],
+        listed: Callable[[], None],
+    ) -> None:
         self._kind = kind
         self._cache = cache
         self._enqueue = enqueue
+        self._listed = listed
 
     def take(self, event_type: str | None, raw: Json) -> None:
         """``event_type`` as in a watch; None for an object of kopf's own listing."""
+        if event_type is None:
+            self._listed()
         before = self._cache.get(self._kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
         news = self._cache.remove if event_type == "DELETED" else self._cache.put
         if news(self._kind, raw):

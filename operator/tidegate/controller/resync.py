@@ -29,11 +29,15 @@ _LISTINGS: tuple[tuple[Kind, str, str | None], ...] = (
 
 @dataclass(frozen=True)
 class ResyncSettings:
-    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``."""
+    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``.
+
+    ``calm``: how long nothing more must have been listed elsewhere before what it missed is looked for.
+    """
 
     every: float
     jitter: Callable[[float, float], float]
     retry: float = 2.0
+    calm: float = 1.0
 
 
 class Resync:
@@ -50,6 +54,11 @@ class Resync:
         self._world = world
         self._enqueue = enqueue
         self._settings = settings
+        self._asked = asyncio.Event()
+
+    def soon(self) -> None:
+        """A watch has begun with a listing of its own: what was deleted before it is told by no event."""
+        self._asked.set()
 
     async def first(self) -> None:
         """The first full listing: returns when it has been made, and has every service looked at."""
@@ -61,10 +70,27 @@ class Resync:
             self._enqueue(key)
 
     async def run(self) -> None:
-        """List again and again, for ever."""
+        """List again and again, for ever; the first time as soon as the watches have begun."""
+        self.soon()
         while True:
-            await asyncio.sleep(self._settings.every * self._settings.jitter(0.8, 1.2))
-            await self._attempt()
+            if await self._asked_within(self._settings.every * self._settings.jitter(0.8, 1.2)):
+                await self._calm()
+            if not await self._attempt():
+                await asyncio.sleep(self._settings.retry * self._settings.jitter(0.5, 1.0))
+                self.soon()
+
+    async def _calm(self) -> None:
+        """Returns when the listings elsewhere are over: 5,000 objects take them seconds."""
+        while self._asked.is_set():
+            self._asked.clear()
+            await asyncio.sleep(self._settings.calm)
+
+    async def _asked_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._asked.wait()
+        except TimeoutError:
+            return False
 
     async def once(self) -> set[ServiceKey]:
         """List everything once; the services for which it was news. KubeError."""

@@ -9,7 +9,7 @@ from typing import Any
 from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import blocked_condition, conditions_of, written
+from tidegate.domain.conditions import Condition, blocked_condition, conditions_of, written
 from tidegate.domain.isolation import Isolation
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
@@ -21,6 +21,8 @@ from tidegate.resources.names import GATEWAY_SERVICE_PORT
 from tidegate.resources.service import url
 
 Json = dict[str, Any]
+
+_KEPT = ("Loading", "Recent", "Asking", "Steady", "Busy", "Unheard")  # reasons to leave the number as it is
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,22 @@ class Observation:
     gateway_port: int = GATEWAY_SERVICE_PORT
 
 
-def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
-    """The whole status; a field that does not apply is None, so that a merge patch removes it."""
+def status_of(
+    service: InferenceService,
+    seen: Observation,
+    previous: Mapping[str, Any],
+    now: float,
+    contested: Condition | None = None,
+) -> Json:
+    """The whole status; a field that does not apply is None, so that a merge patch removes it.
+
+    ``contested``: that somebody writes what is ours, where somebody does.
+    """
     phase = phase_of(seen.facts)
     present = [worker for worker in seen.workers if not worker.ended]
     unscheduled = sum(1 for worker in present if worker.alive and not worker.node)
     conditions = conditions_of(phase, seen.facts, unscheduled, seen.limit)
+    conditions += (contested,) if contested else ()
     generation = service.metadata.generation
     return {
         "observedGeneration": generation,
@@ -64,7 +76,8 @@ def blocked_status(raw: Json, cause: Cause, now: float) -> Json:
     """What is written of a service for which the operator does nothing; the rest of its status stands."""
     generation, previous = raw["metadata"].get("generation", 0), raw.get("status") or {}
     conditions = written([blocked_condition(cause)], previous.get("conditions") or (), generation, now)
-    return {"observedGeneration": generation, "phase": str(Phase.FAILED), "conditions": conditions}
+    phase = Phase.FAILED if cause.failure else Phase.STARTING
+    return {"observedGeneration": generation, "phase": str(phase), "conditions": conditions}
 
 
 def _queue(limit: QueueLimit, load: Load) -> Json:
@@ -77,9 +90,19 @@ def _scaling(decision: ScaleDecision | None, previous: Mapping[str, Any], now: f
         return None
     if previous.get("desired") == decision.replicas and previous.get("since"):
         return dict(previous)
-    woken = previous.get("desired") == 0 and decision.reason in ("Loading", "Recent", "Asking", "Steady")
-    reason = "Woken" if woken else decision.reason
+    reason = _reason(decision, previous)
     return {"desired": decision.replicas, "reason": reason, "since": to_timestamp(now)}
+
+
+def _reason(decision: ScaleDecision, previous: Mapping[str, Any]) -> str:
+    """Why there are so many, also where the decision to keep them is not the one that set them.
+
+    Who set them may have died before it could tell: a gateway raises to one, more are demand's.
+    """
+    raised = decision.replicas > previous.get("desired", 0)
+    if not raised or decision.reason not in _KEPT:
+        return decision.reason
+    return "Woken" if decision.replicas == 1 else "Demand"
 
 
 def _cold_starts(phase: Phase, workers: tuple[WorkerFacts, ...], previous: Mapping[str, Any]) -> Json | None:

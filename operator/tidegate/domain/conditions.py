@@ -20,9 +20,10 @@ QUEUE_LIMITED = "QueueLimited"
 _STATES = frozenset({"Idle", "Starting", "Stopping", "Suspended", "Ready"})
 INVALID_SPEC = "InvalidSpec"  # the operator cannot obey the spec
 NAME_CONFLICT = "NameConflict"  # a foreign object has the name of one of ours
+LEFT_OVER = "PredecessorNotGone"  # an object of a deleted InferenceService of this name is still there
 REFUSED = "Refused"  # the API server refuses one of our objects: a policy, a webhook, a quota
 _BLOCKS = frozenset(
-    {INVALID_SPEC, NAME_CONFLICT, REFUSED}
+    {INVALID_SPEC, NAME_CONFLICT, LEFT_OVER, REFUSED}
 )  # causes that end as soon as they are looked at again
 
 

@@ -129,7 +129,7 @@ def _needed(facts: _Facts) -> int:
 
 def _at_minimum(facts: _Facts) -> ScaleDecision | None:
     at_minimum = facts.pool.replicas <= facts.bounds.minimum
-    return facts.stay("Steady", "scaling.minReplicas") if at_minimum else None
+    return facts.stay("MinReplicas", "scaling.minReplicas") if at_minimum else None
 
 
 def _loading(facts: _Facts) -> ScaleDecision | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +37,7 @@ class ApiProxy:
     session: aiohttp.ClientSession
     port: int = 0
     writes: list[Write] = field(default_factory=list)
+    rewrite: Callable[[bytes], bytes] = bytes  # what becomes of each body on its way
     garbage: bool = False  # watches get a line that no API server would send
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _expired: set[str] = field(default_factory=set)
@@ -113,7 +114,7 @@ class ApiProxy:
         async with self.session.request(
             request.method,
             f"{self.server.url}{request.rel_url}",
-            data=await request.read() or None,
+            data=self.rewrite(await request.read()) or None,
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
