@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import random
 import time
 from collections.abc import Coroutine
@@ -14,9 +15,12 @@ from typing import Any
 import httpx
 import kopf
 
+from tidegate.controller.admission import Admission
 from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.contests import Contests
+from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
@@ -29,10 +33,12 @@ from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner
+from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
 from tidegate.controller.world import World
+from tidegate.domain.event_log import REPEAT_SECONDS
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
@@ -58,12 +64,13 @@ _logger = logging.getLogger(__name__)
 class OperatorSettings:
     """What the command line sets.
 
-    ``namespace``: the installation's own. ``webhook_config``: the MutatingWebhookConfiguration whose
-    webhook is served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
+    ``namespace``: the installation's own. ``webhook_config``: the name of the webhook configurations whose
+    webhooks are served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
     verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
-    once. ``host``: listened on, empty: every address.
+    once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
+    what gateways have counted. ``host``: listened on, empty: every address.
     """
 
     namespace: str
@@ -75,6 +82,8 @@ class OperatorSettings:
     gateway_port: int = GATEWAY_SERVICE_PORT
     resync_seconds: float = 180.0
     workers: int = 4
+    event_repeat_seconds: float = REPEAT_SECONDS
+    slo_seconds: float = 30.0
     host: str = ""
     metrics_port: int = OPERATOR_METRICS_PORT
     health_port: int = OPERATOR_HEALTH_PORT
@@ -115,15 +124,25 @@ class _Operator:
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
+        self._slo_watch = self._build_slo_watch(http)
         self._resync = Resync(
             client, self._world, self._queue.add, ResyncSettings(settings.resync_seconds, random.uniform)
         )
+        events = EventSettings(platform.node(), time.time, repeat=settings.event_repeat_seconds)
+        self._events = EventRecorder(client, self._metrics, events)
         reconciler = self._build_reconciler(http)
         self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
         self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
         self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
+        self._metrics.registry.register(CostCollector(self._services))
+
+    def _services(self) -> list[dict[str, Any]]:
+        cache = self._world.cache
+        keys = cache.service_keys()
+        found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
+        return [raw for raw in found if raw]
 
     def _build_subscriptions(self, http: httpx.AsyncClient) -> Subscriptions:
         settings = SubscriptionSettings(
@@ -134,11 +153,23 @@ class _Operator:
         )
         return Subscriptions(self._world.board, http, settings)
 
+    def _build_slo_watch(self, http: httpx.AsyncClient) -> SloWatch:
+        settings = SloSettings(
+            services=lambda: services_with_targets(self._world.cache),
+            gateways=lambda: self._world.board.serving,
+            changed=self._queue.add,
+            now=time.time,
+            jitter=random.uniform,
+            port=self._settings.gateway_admin_port,
+            every=self._settings.slo_seconds,
+        )
+        return SloWatch(self._world.slos, http, settings)
+
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
         autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
-        return Reconciler(self._world, writer, autoscaler, settings)
+        return Reconciler(self._world, writer, autoscaler, settings, self._events)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
@@ -172,17 +203,22 @@ class _Operator:
             self._runner.run(settings.workers),
             self._resync.run(),
             self._node_labels.run(),
+            self._events.run(),
+            self._slo_watch.run(),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if settings.webhook_config is not None:
-            parts.append(run_webhook(self._client, self._webhook_settings(settings.webhook_config)))
+            parts.append(
+                run_webhook(
+                    self._client, self._webhook_settings(settings.webhook_config), Admission(self._world)
+                )
+            )
         return parts
 
     def _webhook_settings(self, configuration: str) -> WebhookSettings:
         settings = self._settings
         return WebhookSettings(
             tls=TlsNames(settings.namespace, webhook_configuration=configuration),
-            default_max_depth=settings.default_max_depth,
             host=settings.host or None,
             port=settings.webhook_port,
         )

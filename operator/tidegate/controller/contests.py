@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.domain.conditions import Condition
 from tidegate.domain.contest import Contest, tried
+from tidegate.domain.reasons import Reason
 from tidegate.domain.service import ServiceKey
 from tidegate.resources.names import SPEC_HASH_ANNOTATION
 from tidegate.resources.plan import Action
@@ -43,14 +44,14 @@ class Contests:
         now = tried(known.get(_name(action)), _wanted(action), resisting or action.why, self._now())
         known[_name(action)] = replace(now, resists=bool(resisting), managers=managers or now.managers)
 
-    def condition(self, key: ServiceKey) -> Condition | None:
-        """What people are told; None where nobody writes against us."""
+    def conditions(self, key: ServiceKey) -> tuple[Condition, ...]:
+        """What people are told; nothing where nobody writes against us."""
         self._forget_old(key)
         real = sorted((name, each) for name, each in self._known.get(key, {}).items() if each.real)
         if not real:
-            return None
+            return ()
         message = "; ".join(_sentence(name, contest) for name, contest in real)
-        return Condition(CONTESTED, "True", "FieldsOverwritten", message)
+        return (Condition(CONTESTED, "True", Reason.FIELDS_OVERWRITTEN, message),)
 
     def recheck_after(self, key: ServiceKey) -> float | None:
         """Seconds until a try is due, or all may be forgotten; None where there is nothing to look at."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from tidegate.api.config import service_key
+from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.autoscale import Autoscaler, Scene
+from tidegate.controller.blocked import blocked_facts, refused
 from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
-from tidegate.domain.conditions import INVALID_SPEC, REFUSED
+from tidegate.domain.conditions import INVALID_SPEC, settled_since
+from tidegate.domain.events import Announcement, announcements
 from tidegate.domain.scaling import ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
@@ -51,15 +54,29 @@ class PassResult:
     recheck_after: float | None = None
 
 
+class TellsNews(Protocol):
+    """Where Events are written; controller.events.EventRecorder is one."""
+
+    def tell(self, raw: Json, news: Iterable[Announcement]) -> None:
+        """News about an InferenceService, as the API server has it; never waits, never raises."""
+        ...
+
+
 class Reconciler:
-    """Makes what exists equal to what should, for one service at a time."""
+    """Makes what exists equal to what should, for one service at a time; ``events`` None: nobody is told."""
 
     def __init__(
-        self, world: World, writer: ObjectWriter, autoscaler: Autoscaler, settings: ReconcileSettings
+        self,
+        world: World,
+        writer: ObjectWriter,
+        autoscaler: Autoscaler,
+        settings: ReconcileSettings,
+        events: TellsNews | None = None,
     ) -> None:
         self._world = world
         self._writer = writer
         self._autoscaler = autoscaler
+        self._events = events
         self._settings = settings
         self._queue_written: dict[ServiceKey, float] = {}
 
@@ -73,6 +90,7 @@ class Reconciler:
             return PassResult("gone")  # what it owned goes with it
         try:
             service = parse(raw)
+            windows_of(service.spec.scaling.schedules)  # what no schema can tell
             desired = self._desired(service)
         except ValueError as error:
             await self._block(raw, Cause(INVALID_SPEC, str(error)))
@@ -82,7 +100,7 @@ class Reconciler:
         except NamespaceTerminatingError:
             return PassResult("gone", TERMINATING_RECHECK)  # so will be the service
         except (ForbiddenError, InvalidError) as error:
-            await self._block(raw, Cause(REFUSED, str(error)))
+            await self._block(raw, refused(error))
             raise  # tried again, later each time
         if conflict:
             await self._block(raw, conflict)
@@ -121,12 +139,14 @@ class Reconciler:
         scene, decision = decided
         if decision.replicas != scene.pool.replicas:
             await self._writer.scale(scene.deployment, decision)
-        cause = first_cause(scene.workers) or scene.refused
+        settled = settled_since((raw.get("status") or {}).get("conditions") or ())
+        cause = first_cause(scene.workers, settled) or scene.refused
         seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
-        key, previous = service_key(service), raw.get("status") or {}
-        wanted = status_of(service, seen, previous, scene.now, self._writer.contests.condition(key))
-        contested = self._writer.contests.recheck_after(key)
-        return _earliest(decision.recheck_after, contested, await self._tell(raw, key, wanted))
+        key, contests = service_key(service), self._writer.contests
+        others = (*self._world.other_conditions(service, scene.now), *contests.conditions(key))
+        wanted = status_of(service, replace(seen, others=others), raw.get("status") or {}, scene.now)
+        held = await self._tell(raw, key, wanted, decision.message)
+        return _earliest(decision.recheck_after, contests.recheck_after(key), held)
 
     async def _wind_down(self, raw: Json) -> None:
         """A finalizer of others holds it: gateways know it no more, so its workers have nothing left to do.
@@ -156,27 +176,37 @@ class Reconciler:
             now=self._settings.now(),
         )
 
-    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json) -> float | None:
-        """Write the status where it differs; seconds until a depth that was held back may be written."""
+    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json, why: str) -> float | None:
+        """Write the status where it differs; seconds until a depth that was held back may be written.
+
+        ``why``: the sentence of the scaling decision, for the Event that announces it.
+        """
         patch = status_patch(wanted, raw.get("status") or {})
         now = self._settings.now()
         wait = self._queue_written.get(key, 0.0) + QUEUE_INTERVAL - now
         if only_queue(patch) and wait > 0:
             return wait
         if patch:
-            await self._writer.write_status(raw, patch)
+            await self._write_status(raw, wanted, patch, why)
         if "queue" in patch:
             self._queue_written[key] = now
         return None
 
     async def _block(self, raw: Json, cause: Cause) -> None:
-        wanted = blocked_status(raw, cause, self._settings.now())
+        wanted = blocked_status(raw, cause, blocked_facts(self._world, raw), self._settings.now())
         if patch := status_patch(wanted, raw.get("status") or {}):
-            await self._writer.write_status(raw, patch)
+            await self._write_status(raw, wanted, patch)
+
+    async def _write_status(self, raw: Json, wanted: Json, patch: Json, why: str = "") -> None:
+        """What has changed is written first and announced then: an Event never tells what status does not."""
+        await self._writer.write_status(raw, patch)
+        if self._events is not None:
+            self._events.tell(raw, announcements(raw.get("status") or {}, wanted, why))
 
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
         self._world.board.forget(key)
+        self._world.slos.forget(key)
         self._autoscaler.forget(key)
         self._writer.contests.forget(key)
 

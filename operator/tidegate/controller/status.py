@@ -8,8 +8,15 @@ from typing import Any
 
 from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
+from tidegate.controller.costs import cost_status
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import Condition, blocked_condition, conditions_of, written
+from tidegate.domain.conditions import (
+    Condition,
+    blocked_condition,
+    conditions_of,
+    worker_conditions,
+    written,
+)
 from tidegate.domain.isolation import Isolation
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
@@ -27,7 +34,10 @@ _KEPT = ("Loading", "Recent", "Asking", "Steady", "Busy", "Unheard")  # reasons 
 
 @dataclass(frozen=True)
 class Observation:
-    """All that a status is made of. ``decision`` None: the operator does nothing for this object."""
+    """All that a status is made of. ``decision`` None: the operator does nothing for this object.
+
+    ``others``: conditions that are decided by other evidence than the pods' status.
+    """
 
     facts: PhaseFacts
     workers: tuple[WorkerFacts, ...]
@@ -36,24 +46,14 @@ class Observation:
     decision: ScaleDecision | None
     isolation: Isolation | None
     gateway_port: int = GATEWAY_SERVICE_PORT
+    others: tuple[Condition, ...] = ()
 
 
-def status_of(
-    service: InferenceService,
-    seen: Observation,
-    previous: Mapping[str, Any],
-    now: float,
-    contested: Condition | None = None,
-) -> Json:
-    """The whole status; a field that does not apply is None, so that a merge patch removes it.
-
-    ``contested``: that somebody writes what is ours, where somebody does.
-    """
+def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
+    """The whole status; a field that does not apply is None, so that a merge patch removes it."""
     phase = phase_of(seen.facts)
     present = [worker for worker in seen.workers if not worker.ended]
-    unscheduled = sum(1 for worker in present if worker.alive and not worker.node)
-    conditions = conditions_of(phase, seen.facts, unscheduled, seen.limit)
-    conditions += (contested,) if contested else ()
+    conditions = conditions_of(phase, seen.facts, seen.limit, seen.others)
     generation = service.metadata.generation
     return {
         "observedGeneration": generation,
@@ -68,16 +68,28 @@ def status_of(
         "queue": _queue(seen.limit, seen.load),
         "scaling": _scaling(seen.decision, previous.get("scaling") or {}, now),
         "coldStarts": _cold_starts(phase, seen.workers, previous),
+        "cost": cost_status(service.spec.pricing, len(present)),
         "conditions": written(conditions, previous.get("conditions") or (), generation, now),
     }
 
 
-def blocked_status(raw: Json, cause: Cause, now: float) -> Json:
-    """What is written of a service for which the operator does nothing; the rest of its status stands."""
+def blocked_status(raw: Json, cause: Cause, facts: PhaseFacts, now: float) -> Json:
+    """The status of a service for which the operator does nothing: what its pods tell goes on to be told.
+
+    What depends on the spec stands as it was, with the generation that it was about.
+    """
     generation, previous = raw["metadata"].get("generation", 0), raw.get("status") or {}
-    conditions = written([blocked_condition(cause)], previous.get("conditions") or (), generation, now)
-    phase = Phase.FAILED if cause.failure else Phase.STARTING
-    return {"observedGeneration": generation, "phase": str(phase), "conditions": conditions}
+    before = previous.get("conditions") or ()
+    told = written([blocked_condition(cause), *worker_conditions(facts)], before, generation, now)
+    kinds = {condition["type"] for condition in told}
+    return {
+        "observedGeneration": generation,
+        "phase": str(Phase.FAILED if cause.failure else Phase.STARTING),
+        "replicas": facts.remaining,
+        "readyReplicas": facts.ready,
+        "ready": f"{facts.ready}/{facts.wanted}",
+        "conditions": told + [each for each in before if each.get("type") not in kinds],
+    }
 
 
 def _queue(limit: QueueLimit, load: Load) -> Json:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from tidegate.domain.causes import Cause
+from tidegate.domain.reasons import Reason
 from tidegate.domain.workers import WorkerFacts
 
 
@@ -32,10 +33,11 @@ def _isolation(worker: WorkerFacts, policy: str | None) -> Isolation:
 
 def no_static_node(cause: Cause | None, *, required: bool, any_static: bool) -> Cause | None:
     """The cause, or, where exclusive cores are required and no node offers any, how to get them."""
-    if cause is None or cause.reason != "Unschedulable" or not required or any_static:
+    lacks_a_node = cause is not None and cause.reason in (Reason.UNSCHEDULABLE, Reason.NO_MATCHING_NODE)
+    if cause is None or not lacks_a_node or not required or any_static:
         return cause
     advice = (
         "cpuIsolation is Required and no node is labelled tidegate.io/cpu-manager-policy=static: set "
         "cpuManagerPolicy: static with reserved CPUs in a kubelet's configuration, or choose Preferred. "
     )
-    return Cause("NoStaticNode", advice + cause.message, failure=False)
+    return Cause(Reason.NO_STATIC_NODE, advice + cause.message, failure=False)

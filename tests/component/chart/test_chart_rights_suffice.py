@@ -58,6 +58,7 @@ async def operator_running() -> AsyncIterator[None]:
         health_port=health,
         webhook_port=webhook,
         resync_seconds=1,
+        event_repeat_seconds=1,
     )
     stop = asyncio.Event()
     task = asyncio.create_task(run(settings, stop))
@@ -133,9 +134,31 @@ async def the_life_of_a_service(admin: KubeClient, gateway: KubeClient) -> None:
         suspended = {"spec": {"suspend": True}}
         await admin.merge_patch(path, suspended, field_manager=MANAGER)
         await eventually(lambda: _asleep(admin, key), "it is put to sleep")
+        await admin.merge_patch(path, {"spec": {"suspend": False}}, field_manager=MANAGER)
+        await eventually(lambda: _idle(admin, key), "it can be woken again")
+        await GatewaySubstrate(gateway).wake(key)
+        await eventually(lambda: _woken(admin, key), "it is told that it was woken again")
+        await admin.merge_patch(path, suspended, field_manager=MANAGER)
+        await eventually(
+            lambda: _event_counts(admin, key), "the second sleep counts in the first one's Event"
+        )
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+
+
+async def _idle(admin: KubeClient, key: ServiceKey) -> bool:
+    condition = (await admin.get(paths.inference_service(*_names(key))))["status"]["conditions"][0]
+    return bool(condition["reason"] != "Suspended")
+
+
+async def _woken(admin: KubeClient, key: ServiceKey) -> bool:
+    return bool((await admin.get(paths.inference_service(*_names(key))))["status"]["scaling"]["desired"])
+
+
+async def _event_counts(admin: KubeClient, key: ServiceKey) -> bool:
+    found, _ = await admin.list_all(paths.events(key.namespace))
+    return any(each["reason"] == "Asleep" and each.get("series") for each in found)
 
 
 async def a_budget_comes_and_goes(admin: KubeClient, key: ServiceKey) -> None:

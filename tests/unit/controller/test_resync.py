@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+from tests.component.kube.wire import eventually
 from tidegate.controller.handlers import Feed
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.world import World
@@ -45,10 +46,8 @@ async def listed(cluster: Cluster, world: World, times: int) -> list[ServiceKey]
     news: list[ServiceKey] = []
     resync = Resync(cast(KubeClient, cluster), world, news.append, SETTINGS)
     task = asyncio.create_task(resync.run())
-    async with asyncio.timeout(5):
-        while cluster.listings < times:
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0)
+    await eventually(lambda: cluster.listings >= times, "it was listed so often")
+    await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return news

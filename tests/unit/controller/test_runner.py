@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from tests.component.kube.wire import eventually
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import PassResult, Reconciler
@@ -56,9 +57,7 @@ async def passes_of(*errors: KubeError) -> tuple[Passes, Delays]:
     runner = Runner(queue, backoff, cast(Reconciler, passes), OperatorMetrics())
     queue.add(KEY)
     task = asyncio.create_task(runner.run(4))
-    async with asyncio.timeout(5):
-        while passes.made <= len(errors):
-            await asyncio.sleep(0)
+    await eventually(lambda: passes.made > len(errors), "it succeeds at last")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return passes, queue
