@@ -46,6 +46,7 @@ from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import KubeError
 from tidegate.kube.kubelet import Kubelets
 from tidegate.kube.reflector import Reflector
+from tidegate.kube.territory import territory
 from tidegate.resources.deployment import WorkerImages
 from tidegate.resources.names import (
     GATEWAY_ADMIN_PORT,
@@ -66,7 +67,8 @@ class OperatorSettings:
 
     ``namespace``: the installation's own. ``webhook_config``: the name of the webhook configurations whose
     webhooks are served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
-    verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
+    verified. ``watch_namespace``: the one namespace that is served, None: all that are not handed to another
+    installation. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
     once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
@@ -78,6 +80,7 @@ class OperatorSettings:
     default_max_depth: int = DEFAULT_MAX_DEPTH
     webhook_config: str | None = "tidegate"
     kubelet_insecure: bool = False
+    watch_namespace: str | None = None
     gateway_host: str = ""
     gateway_port: int = GATEWAY_SERVICE_PORT
     resync_seconds: float = 180.0
@@ -120,7 +123,8 @@ class _Operator:
         self._settings = settings
         self._client = client
         self._metrics = OperatorMetrics()
-        self._world = World(settings.default_max_depth, settings.gateway_port)
+        served = territory(client, settings.watch_namespace, settings.namespace)
+        self._world = World(settings.default_max_depth, settings.gateway_port, territory=served)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
@@ -175,13 +179,18 @@ class _Operator:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
         settings = self._settings
         ports = settings.metrics_port, settings.health_port
-        async with served(self._metrics, lambda: self._listed, settings.host, *ports):
+        async with served(self._metrics, self._ready, settings.host, *ports):
             self._listed = await _finished(self._first_listing(), stop)
             if not self._listed:
                 return
-            async with kopf_running(self._registry(), stop), self._subscriptions.running():
+            events = kopf_running(self._registry(), stop, settings.watch_namespace)
+            async with events, self._subscriptions.running():
                 await _until(stop, self._parts())
         self._queue.close()
+
+    def _ready(self) -> bool:
+        watched = self._settings.watch_namespace
+        return self._listed and (watched is None or self._world.territory.owns(watched))
 
     async def _first_listing(self) -> None:
         try:
@@ -192,8 +201,9 @@ class _Operator:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = new_registry()
         register(registry, self._world.cache, self._queue.add, self._resync.soon)
-        register_nodes(registry, self._world.nodes, self._look_at_awake)
-        register_node_labels(registry, self._node_labels)
+        if self._world.sees_nodes:
+            register_nodes(registry, self._world.nodes, self._look_at_awake)
+            register_node_labels(registry, self._node_labels)
         return registry
 
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
@@ -202,11 +212,13 @@ class _Operator:
         parts = [
             self._runner.run(settings.workers),
             self._resync.run(),
-            self._node_labels.run(),
             self._events.run(),
             self._slo_watch.run(),
+            self._world.territory.run(self._look_at_all),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
+        if self._world.sees_nodes:
+            parts.append(self._node_labels.run())
         if settings.webhook_config is not None:
             parts.append(
                 run_webhook(
@@ -232,6 +244,10 @@ class _Operator:
 
     def _look_at_awake(self) -> None:
         for key in self._awake():
+            self._queue.add(key)
+
+    def _look_at_all(self) -> None:
+        for key in self._world.cache.service_keys():
             self._queue.add(key)
 
     def _awake(self) -> list[ServiceKey]:

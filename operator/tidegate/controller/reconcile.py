@@ -48,7 +48,9 @@ class ReconcileSettings:
 
 @dataclass(frozen=True)
 class PassResult:
-    """``result``: ok | conflict | invalid | gone. ``recheck_after``: seconds, None: at the next event."""
+    """``result``: ok | conflict | invalid | gone | foreign, another installation's.
+
+    ``recheck_after``: seconds, None: at the next event."""
 
     result: str
     recheck_after: float | None = None
@@ -82,6 +84,9 @@ class Reconciler:
 
     async def reconcile(self, key: ServiceKey) -> PassResult:
         """One pass. KubeError where the API server refuses or is away."""
+        if not self._world.territory.owns(key.namespace):
+            self._forget(key)
+            return PassResult("foreign")
         raw = self._world.cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name)
         if raw is None or "deletionTimestamp" in raw["metadata"]:
             if raw is not None:

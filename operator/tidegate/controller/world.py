@@ -21,6 +21,7 @@ from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
+from tidegate.kube.territory import Everywhere, Territory
 from tidegate.resources.names import CPU_POLICY_LABEL, GATEWAY_SERVICE_PORT
 
 Json = dict[str, Any]
@@ -75,6 +76,12 @@ class World:
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
     slos: SloBoard = field(default_factory=SloBoard)
+    territory: Territory = field(default_factory=Everywhere)
+
+    @property
+    def sees_nodes(self) -> bool:
+        """Whether nodes are known at all; an installation for one namespace has no right to them."""
+        return self.territory.namespace is None
 
     def workers(self, service: InferenceService) -> tuple[WorkerFacts, ...]:
         """The pods of a service."""
@@ -93,7 +100,8 @@ class World:
         cause: Cause | None,
     ) -> Observation:
         """What the status is made of; ``cause``: why a worker is not ready."""
-        required, any_static = service.spec.cpu_isolation == "Required", self.nodes.any_static()
+        required = service.spec.cpu_isolation == "Required"
+        any_static = self.nodes.any_static() or not self.sees_nodes  # then nobody here can say that none is
         advise = partial(no_static_node, required=required, any_static=any_static)
         facts = phase_facts(service, workers, decision.replicas, cause, advise)
         limit = effective_limit(service, self.default_max_depth)

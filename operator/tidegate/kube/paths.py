@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidegate.resources.names import GROUP, PLURAL, VERSION
 
 NODES = "/api/v1/nodes"
+NAMESPACES = "/api/v1/namespaces"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
 _COORDINATION = "/apis/coordination.k8s.io/v1"
@@ -82,6 +83,11 @@ def pod(namespace: str, name: str) -> str:
 def node(name: str) -> str:
     """One Node."""
     return f"{NODES}/{name}"
+
+
+def namespace(name: str) -> str:
+    """One Namespace."""
+    return f"{NAMESPACES}/{name}"
 
 
 def secrets(namespace: str) -> str:

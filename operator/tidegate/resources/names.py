@@ -20,6 +20,7 @@ COMPONENT_LABEL = "app.kubernetes.io/component"  # worker | gateway | operator
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "tidegate"
 CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
+INSTALLATION_LABEL = f"{GROUP}/installation"  # on a namespace: the installation that it was handed to
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
