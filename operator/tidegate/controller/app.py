@@ -20,6 +20,7 @@ import kopf
 
 from tidegate.controller.admission import Admission
 from tidegate.controller.autoscale import Autoscaler
+from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.events import EventRecorder, EventSettings
@@ -188,7 +189,7 @@ class _Operator:
         return SloWatch(self._world.slos, http, settings)
 
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
-        writer = ObjectWriter(self._client, self._world.cache, self._metrics)
+        writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
         autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
         return Reconciler(self._world, writer, autoscaler, settings, self._events)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -48,6 +48,8 @@ class ApiProxy:
     _lines: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
     _hanging: set[asyncio.Task[bool]] = field(default_factory=set)
     _flows: asyncio.Event = field(default_factory=asyncio.Event)
+    rewrite: Callable[[bytes], bytes] = bytes  # what becomes of each body on its way
+    garbage: bool = False  # watches get a line that no API server would send
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _expired: set[str] = field(default_factory=set)
     _watches: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set)
@@ -168,7 +170,7 @@ class ApiProxy:
         async with self.session.request(
             request.method,
             f"{self.server.url}{request.rel_url}",
-            data=await request.read() or None,
+            data=self.rewrite(await request.read()) or None,
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
