@@ -162,6 +162,9 @@ class _Operator:
         self._metrics.registry.register(CostCollector(self._services))
 
     def _services(self) -> list[dict[str, Any]]:
+        """Those that this replica speaks for, so that no two add up to twice the cost."""
+        if not self._leadership.leads:
+            return []
         cache = self._world.cache
         keys = cache.service_keys()
         found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
