@@ -17,12 +17,14 @@ from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
 from tidegate.domain.conditions import INVALID_SPEC, settled_since
 from tidegate.domain.events import Announcement, announcements
+from tidegate.domain.scaling import ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
-from tidegate.kube.errors import ForbiddenError, InvalidError
+from tidegate.kube.errors import ForbiddenError, InvalidError, NamespaceTerminatingError
 from tidegate.resources.budget import build_budget
 from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
+from tidegate.resources.labels import is_ours
 from tidegate.resources.names import client_service, disruption_budget, worker_deployment
 from tidegate.resources.plan import Desired, Observed, plan
 from tidegate.resources.service import build_service
@@ -30,6 +32,8 @@ from tidegate.resources.service import build_service
 Json = dict[str, Any]
 
 CONFLICT_RECHECK = 60.0  # seconds; a foreign object has no label of ours, so its end makes no event
+LEFT_OVER_RECHECK = 2.0  # seconds; what is left of a predecessor goes by itself, with or without our label
+TERMINATING_RECHECK = 30.0  # seconds; the end of a namespace is told by the end of what is in it
 QUEUE_INTERVAL = 5.0  # seconds between two writes of nothing but the queue's depth
 
 
@@ -85,6 +89,8 @@ class Reconciler:
             return PassResult("foreign")
         raw = self._world.cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name)
         if raw is None or "deletionTimestamp" in raw["metadata"]:
+            if raw is not None:
+                await self._wind_down(raw)
             self._forget(key)
             return PassResult("gone")  # what it owned goes with it
         try:
@@ -96,16 +102,19 @@ class Reconciler:
             return PassResult("invalid")
         try:
             conflict = await self._write_objects(service, desired)
+        except NamespaceTerminatingError:
+            return PassResult("gone", TERMINATING_RECHECK)  # so will be the service
         except (ForbiddenError, InvalidError) as error:
             await self._block(raw, refused(error))
             raise  # tried again, later each time
         if conflict:
             await self._block(raw, conflict)
-            return PassResult("conflict", CONFLICT_RECHECK)
+            return PassResult("conflict", CONFLICT_RECHECK if conflict.failure else LEFT_OVER_RECHECK)
         return PassResult("ok", await self._scale_and_tell(raw, service))
 
     def _desired(self, service: InferenceService) -> Desired:
         return Desired(
+            name=service.metadata.name,
             uid=service.metadata.uid,
             seed=build_seed(service, self._settings.images),
             deployment=build_deployment(service, self._settings.images),
@@ -138,10 +147,26 @@ class Reconciler:
         settled = settled_since((raw.get("status") or {}).get("conditions") or ())
         cause = first_cause(scene.workers, settled) or scene.refused
         seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
-        seen = replace(seen, others=self._world.other_conditions(service, scene.now))
-        wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
-        held = await self._tell(raw, service_key(service), wanted, decision.message)
-        return _earliest(decision.recheck_after, held)
+        key, contests = service_key(service), self._writer.contests
+        others = (*self._world.other_conditions(service, scene.now), *contests.conditions(key))
+        wanted = status_of(service, replace(seen, others=others), raw.get("status") or {}, scene.now)
+        held = await self._tell(raw, key, wanted, decision.message)
+        return _earliest(decision.recheck_after, contests.recheck_after(key), held)
+
+    async def _wind_down(self, raw: Json) -> None:
+        """A finalizer of others holds it: gateways know it no more, so its workers have nothing left to do.
+
+        Not so where its dependents shall outlive it (``kubectl delete --cascade=orphan``).
+        """
+        metadata = raw["metadata"]
+        name = worker_deployment(metadata["name"])
+        deployment = self._world.cache.get(Kind.DEPLOYMENT, metadata["namespace"], name)
+        if deployment is None or not is_ours(deployment, metadata["uid"]):
+            return
+        kept = "orphan" in (metadata.get("finalizers") or []) or "deletionTimestamp" in deployment["metadata"]
+        if deployment["spec"].get("replicas") and not kept:
+            decision = ScaleDecision(0, "Deleted", "the InferenceService is being deleted")
+            await self._writer.scale(deployment, decision)
 
     def _look(self, service: InferenceService) -> Scene | None:
         key = service_key(service)
@@ -188,6 +213,7 @@ class Reconciler:
         self._world.board.forget(key)
         self._world.slos.forget(key)
         self._autoscaler.forget(key)
+        self._writer.contests.forget(key)
 
 
 def _earliest(*delays: float | None) -> float | None:

@@ -29,6 +29,8 @@ from tidegate.resources.service import url
 
 Json = dict[str, Any]
 
+_KEPT = ("Loading", "Recent", "Asking", "Steady", "Busy", "Unheard")  # reasons to leave the number as it is
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -82,7 +84,7 @@ def blocked_status(raw: Json, cause: Cause, facts: PhaseFacts, now: float) -> Js
     kinds = {condition["type"] for condition in told}
     return {
         "observedGeneration": generation,
-        "phase": str(Phase.FAILED),
+        "phase": str(Phase.FAILED if cause.failure else Phase.STARTING),
         "replicas": facts.remaining,
         "readyReplicas": facts.ready,
         "ready": f"{facts.ready}/{facts.wanted}",
@@ -100,9 +102,19 @@ def _scaling(decision: ScaleDecision | None, previous: Mapping[str, Any], now: f
         return None
     if previous.get("desired") == decision.replicas and previous.get("since"):
         return dict(previous)
-    woken = previous.get("desired") == 0 and decision.reason in ("Loading", "Recent", "Asking", "Steady")
-    reason = "Woken" if woken else decision.reason
+    reason = _reason(decision, previous)
     return {"desired": decision.replicas, "reason": reason, "since": to_timestamp(now)}
+
+
+def _reason(decision: ScaleDecision, previous: Mapping[str, Any]) -> str:
+    """Why there are so many, also where the decision to keep them is not the one that set them.
+
+    Who set them may have died before it could tell: a gateway raises to one, more are demand's.
+    """
+    raised = decision.replicas > previous.get("desired", 0)
+    if not raised or decision.reason not in _KEPT:
+        return decision.reason
+    return "Woken" if decision.replicas == 1 else "Demand"
 
 
 def _cold_starts(phase: Phase, workers: tuple[WorkerFacts, ...], previous: Mapping[str, Any]) -> Json | None:

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -112,15 +112,15 @@ def api_server(folder: Path | None = None, progress: Progress | None = None) -> 
             ProcessTable(state).kill_everything()
 
 
-def find_programs(progress: Progress) -> dict[str, Path]:
-    """etcd and kube-apiserver, for this user."""
+def find_programs(progress: Progress, names: Sequence[str] = CONTROL_PLANE) -> dict[str, Path]:
+    """These programs, for this user: etcd and kube-apiserver where none are named."""
     with httpx.Client() as client:
         runner = SystemRunner()
         builder = GoBuilder(runner, os.environ, progress)
         finder = Finder(
             cache_of(os.environ), os.environ, runner, progress, Downloader(client, progress), builder
         )
-        return finder.find(CONTROL_PLANE)
+        return finder.find(names)
 
 
 def launch(state: State, programs: dict[str, Path], *, bound: bool) -> ApiServer:

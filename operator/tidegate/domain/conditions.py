@@ -21,9 +21,10 @@ SLO_MET = "SLOMet"
 
 INVALID_SPEC = Reason.INVALID_SPEC  # the operator cannot obey the spec
 NAME_CONFLICT = Reason.NAME_CONFLICT  # a foreign object has the name of one of ours
+LEFT_OVER = Reason.LEFT_OVER  # an object of a deleted InferenceService of this name is still there
 REFUSED = Reason.REFUSED  # the API server refuses one of our objects: a policy, a webhook, a quota
 # Causes that end as soon as they are looked at again.
-BLOCKS = frozenset({INVALID_SPEC, NAME_CONFLICT, REFUSED})
+BLOCKS = frozenset({INVALID_SPEC, NAME_CONFLICT, LEFT_OVER, REFUSED})
 # Reasons of Ready that describe a state; every other one is a cause.
 STATES = frozenset({Reason.IDLE, Reason.STARTING, Reason.STOPPING, Reason.SUSPENDED, Reason.READY})
 # Causes that say nothing about the next start: the worker ran, and its place was taken away.

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     # Ready, where the operator can do nothing
     INVALID_SPEC = "InvalidSpec"
     NAME_CONFLICT = "NameConflict"
+    LEFT_OVER = "PredecessorNotGone"
     REFUSED = "Refused"
     # Scheduled, ModelLoaded
     NO_WORKERS = "NoWorkers"
@@ -40,6 +41,8 @@ class Reason(StrEnum):
     MISSED = "TargetsMissed"
     TOO_FEW_REQUESTS = "TooFewRequests"
     NO_GATEWAY_HEARD = "NoGatewayHeard"
+    # Contested
+    FIELDS_OVERWRITTEN = "FieldsOverwritten"
     # From the scheduler
     UNSCHEDULABLE = "Unschedulable"
     NO_MATCHING_NODE = "NoMatchingNode"

@@ -176,7 +176,7 @@ def _in_use(facts: _Facts) -> ScaleDecision | None:
 
 def _at_minimum(facts: _Facts) -> ScaleDecision | None:
     at_minimum = facts.pool.replicas <= facts.bounds.least
-    return facts.stay("Steady", facts.bounds.why_least[1]) if at_minimum else None
+    return facts.stay(*facts.bounds.why_least) if at_minimum else None
 
 
 def _loading(facts: _Facts) -> ScaleDecision | None:

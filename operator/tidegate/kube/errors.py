@@ -4,6 +4,7 @@ KubeError                 anything below; carries status, reason and message
 ├── UnreachableError      no answer: connection refused, reset, cut, or over its time budget (status 0)
 ├── UnauthorizedError     401: the credentials are not accepted
 ├── ForbiddenError        403: not allowed by RBAC or by an admission policy
+│   └── NamespaceTerminatingError: nothing can be created in it any more
 ├── NotFoundError         404
 ├── ConflictError         409: a stale resourceVersion, or a field that another manager owns
 │   └── AlreadyExistsError
@@ -11,7 +12,8 @@ KubeError                 anything below; carries status, reason and message
 ├── InvalidError          400 or 422: the object is refused by the schema or by a rule
 │   └── PatchTestError    a JSON patch's ``test`` did not hold; nothing was changed
 ├── ThrottledError        429: come back later
-└── ServerError           5xx
+├── ServerError           5xx
+└── NotLeaderError        a write that was not sent: another replica acts (status 0)
 
 KubeConfigError           there is no usable way to reach a cluster (not a KubeError: nothing was asked)
 """
@@ -60,6 +62,10 @@ class ForbiddenError(KubeError):
     """403."""
 
 
+class NamespaceTerminatingError(ForbiddenError):
+    """403 on a create: the namespace is being deleted."""
+
+
 class NotFoundError(KubeError):
     """404."""
 
@@ -94,6 +100,13 @@ class ServerError(KubeError):
     """5xx."""
 
 
+class NotLeaderError(KubeError):
+    """The write was not sent, because this replica does not lead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, "NotLeader", message)
+
+
 def error_from_status(status: int, body: dict[str, Any], retry_after: str | None = None) -> KubeError:
     """The error for an HTTP status and the Status object that came with it (or an empty dict)."""
     reason = str(body.get("reason") or "")
@@ -107,6 +120,8 @@ def error_from_status(status: int, body: dict[str, Any], retry_after: str | None
 def _class_of(status: int, body: dict[str, Any]) -> type[KubeError]:
     if status == 409 and body.get("reason") == "AlreadyExists":
         return AlreadyExistsError
+    if status == 403 and _has_cause(body, "NamespaceTerminating"):
+        return NamespaceTerminatingError
     if status == 422 and not body.get("details") and str(body.get("message")).startswith(_PATCH_REFUSED):
         return PatchTestError
     if status >= 500:
@@ -122,3 +137,8 @@ def _class_of(status: int, body: dict[str, Any]) -> type[KubeError]:
         429: ThrottledError,
     }
     return by_status.get(status, KubeError)
+
+
+def _has_cause(body: dict[str, Any], reason: str) -> bool:
+    causes = (body.get("details") or {}).get("causes") or []
+    return any(cause.get("reason") == reason for cause in causes)

@@ -92,6 +92,9 @@ class ServiceBoard:
         self._put_service(_key(item), item)
 
     def _put_service(self, key: ServiceKey, item: Json) -> None:
+        if "deletionTimestamp" in item["metadata"]:  # however long a finalizer holds it
+            self.remove_service(key)
+            return
         version = item["metadata"]["resourceVersion"]
         if self._versions.get(key) == version:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.resources.labels import metadata, selector
+from tidegate.resources.labels import hashed, metadata, selector
 from tidegate.resources.names import disruption_budget
 
 
@@ -18,7 +18,7 @@ def build_budget(service: InferenceService) -> dict[str, Any] | None:
     scaling = service.spec.scaling
     if scaling.mode == "Managed" and scaling.max_replicas <= 1:
         return None
-    return {
+    manifest = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata(service, disruption_budget(service.metadata.name)),
@@ -28,3 +28,4 @@ def build_budget(service: InferenceService) -> dict[str, Any] | None:
             "selector": {"matchLabels": selector(service.metadata.name)},
         },
     }
+    return hashed(manifest)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +9,11 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources import pod
 from tidegate.resources.engine import engine_container, volumes
-from tidegate.resources.labels import labels, metadata, selector
+from tidegate.resources.labels import hashed, labels, metadata, selector
 from tidegate.resources.model import model_parts
-from tidegate.resources.names import SPEC_HASH_ANNOTATION, WORKER_CONTAINER, worker_deployment
+from tidegate.resources.names import WORKER_CONTAINER, worker_deployment
 from tidegate.resources.placement import placement
+from tidegate.resources.seeds import least_metadata
 from tidegate.resources.spread import spread
 
 _DRAIN_MARGIN = 30  # seconds beyond executionTimeoutSeconds, so that the last stream ends by itself
@@ -25,6 +24,8 @@ _NO_INJECTION = {
     "labels": {"sidecar.istio.io/inject": "false"},
     "annotations": {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"},
 }
+
+_HEAD = {"apiVersion": "apps/v1", "kind": "Deployment"}
 
 _STRATEGIES: dict[str, dict[str, Any]] = {
     "Replace": {"type": "Recreate"},
@@ -65,7 +66,7 @@ def build_deployment(service: InferenceService, images: WorkerImages) -> dict[st
         "progressDeadlineSeconds": service.spec.engine.startup_deadline_seconds + _START_MARGIN,
         "template": _template(service, images),
     }
-    return _hashed({**_head(service), "spec": spec})
+    return hashed({**_HEAD, "metadata": _metadata(service), "spec": spec})
 
 
 def build_seed(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
@@ -82,14 +83,13 @@ def build_seed(service: InferenceService, images: WorkerImages) -> dict[str, Any
         "paused": True,
         "strategy": _STRATEGIES["Replace"],
         "selector": {"matchLabels": selector(service.metadata.name)},
-        "template": {"metadata": {"labels": labels(service.metadata.name)}, "spec": pod},
+        "template": {"metadata": {"labels": selector(service.metadata.name)}, "spec": pod},
     }
-    return {**_head(service), "spec": spec}
+    return {**_HEAD, "metadata": least_metadata(_metadata(service)), "spec": spec}
 
 
-def _head(service: InferenceService) -> dict[str, Any]:
-    name = worker_deployment(service.metadata.name)
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(service, name)}
+def _metadata(service: InferenceService) -> dict[str, Any]:
+    return metadata(service, worker_deployment(service.metadata.name))
 
 
 def _template(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
@@ -116,9 +116,3 @@ def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
         "topologySpreadConstraints": spread(service.metadata.name),
         **placement(service.spec),
     }
-
-
-def _hashed(manifest: dict[str, Any]) -> dict[str, Any]:
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    annotated = {**manifest["metadata"], "annotations": {SPEC_HASH_ANNOTATION: digest}}
-    return {**manifest, "metadata": annotated}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from tidegate.api.v1alpha1 import InferenceService
@@ -12,6 +14,7 @@ from tidegate.resources.names import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
     SERVICE_LABEL,
+    SPEC_HASH_ANNOTATION,
 )
 
 WORKER = "worker"
@@ -53,7 +56,25 @@ def metadata(service: InferenceService, name: str, component: str = WORKER) -> d
     }
 
 
+def hashed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with its own hash as an annotation: a field that is said no more is a difference, too."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    annotated = {**manifest["metadata"], "annotations": {SPEC_HASH_ANNOTATION: digest}}
+    return {**manifest, "metadata": annotated}
+
+
 def is_ours(observed: dict[str, Any], uid: str) -> bool:
     """Whether an object that exists belongs to the InferenceService with this uid."""
     references = observed["metadata"].get("ownerReferences") or []
     return any(reference.get("uid") == uid for reference in references)
+
+
+def is_left_over(observed: dict[str, Any], service: str, uid: str) -> bool:
+    """Whether it belongs to an InferenceService that had this name before: the garbage collector takes it."""
+    references = observed["metadata"].get("ownerReferences") or []
+    return any(
+        (reference.get("apiVersion"), reference.get("kind"), reference.get("name"))
+        == (API_VERSION, KIND, service)
+        and reference.get("uid") != uid
+        for reference in references
+    )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import NAME_CONFLICT
+from tidegate.domain.conditions import LEFT_OVER, NAME_CONFLICT
 from tidegate.resources.differs import differences
-from tidegate.resources.labels import is_ours
+from tidegate.resources.labels import is_left_over, is_ours
+from tidegate.resources.seeds import seed_of
 
 Json = dict[str, Any]
 
@@ -17,7 +18,8 @@ Json = dict[str, Any]
 class Desired:
     """The manifests of one service; ``seed`` is what a worker Deployment is created from."""
 
-    uid: str  # of the InferenceService
+    name: str  # of the InferenceService
+    uid: str
     seed: Json
     deployment: Json
     service: Json
@@ -59,7 +61,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     wanted = (observed.deployment, observed.service, observed.budget if desired.budget else None)
     for existing in wanted:
         if existing is not None and not is_ours(existing, desired.uid):
-            return Plan(conflict=conflict(existing))
+            return Plan(conflict=conflict(existing, desired))
     creation = (Action("create", desired.seed), Action("apply", desired.deployment, ("created",)))
     deployment = _corrected(desired.deployment, observed.deployment) if observed.deployment else creation
     service = _corrected(desired.service, observed.service) if observed.service else _created(desired.service)
@@ -76,7 +78,7 @@ def _budget(desired: Desired, existing: Json | None) -> tuple[Action, ...]:
 
 
 def _created(manifest: Json) -> tuple[Action, ...]:
-    return (Action("create", manifest),)
+    return (Action("create", seed_of(manifest)), Action("apply", manifest, ("created",)))
 
 
 def _corrected(manifest: Json, existing: Json) -> tuple[Action, ...]:
@@ -87,9 +89,15 @@ def _corrected(manifest: Json, existing: Json) -> tuple[Action, ...]:
     return (Action("apply", manifest, tuple(why)),) if why else ()
 
 
-def conflict(existing: Json) -> Cause:
-    """What a foreign object of one of our names is called in the conditions."""
+def conflict(existing: Json, desired: Desired) -> Cause:
+    """What an object of one of our names that is not this service's is called in the conditions."""
     kind, name = existing.get("kind", "object"), existing["metadata"]["name"]
+    if is_left_over(existing, desired.name, desired.uid):
+        return Cause(
+            LEFT_OVER,
+            f"the {kind} {name} of a deleted InferenceService of the same name is still being collected",
+            failure=False,
+        )
     return Cause(
         NAME_CONFLICT,
         f"a {kind} named {name} exists and does not belong to this InferenceService; it is left alone. "

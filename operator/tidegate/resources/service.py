@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.resources.labels import metadata
+from tidegate.resources.labels import hashed, metadata
 from tidegate.resources.names import client_service
 
 
 def build_service(service: InferenceService, gateway_host: str) -> dict[str, Any]:
     """An ExternalName Service: the Host header that clients send tells the gateway which service is meant."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata(service, client_service(service.metadata.name), component="client"),
-        "spec": {"type": "ExternalName", "externalName": gateway_host},
-    }
+    return hashed(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(service, client_service(service.metadata.name), component="client"),
+            "spec": {"type": "ExternalName", "externalName": gateway_host},
+        }
+    )
 
 
 def url(service: InferenceService, gateway_port: int) -> str:

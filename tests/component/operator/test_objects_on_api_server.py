@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.component.operator.harness import World
 from tests.unit.resources import services
 from tidegate.api.v1alpha1 import parse
+from tidegate.controller.contests import Contests
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.objects import ObjectWriter
 from tidegate.kube import paths
@@ -20,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def writer_for(world: World, name: str) -> tuple[ObjectWriter, ObjectCache, Desired]:
     desired = services.desired(parse(await world.create(name)))
     cache = ObjectCache()
-    writer = ObjectWriter(world.kube, cache, OperatorMetrics())
+    writer = ObjectWriter(world.kube, cache, OperatorMetrics(), Contests(time.time))
     assert await writer.carry_out(Action("create", desired.seed), desired) is None
     return writer, cache, desired
 
@@ -53,17 +56,17 @@ async def test_a_seed_that_is_woken_before_its_apply_keeps_its_worker(
 async def test_one_of_ours_that_lost_its_label_is_found_by_its_owner(world: World) -> None:
     _, _, desired = await writer_for(world, "bare")
     fresh = ObjectCache()
-    writer = ObjectWriter(world.kube, fresh, OperatorMetrics())
+    writer = ObjectWriter(world.kube, fresh, OperatorMetrics(), Contests(time.time))
     assert await writer.carry_out(Action("create", desired.seed), desired) is None
     assert fresh.get(Kind.DEPLOYMENT, world.namespace, "bare-worker")
 
 
-async def test_a_foreign_one_that_came_first_is_a_conflict(world: World) -> None:
+async def test_one_of_a_predecessor_is_waited_for_and_is_no_conflict(world: World) -> None:
     _, cache, desired = await writer_for(world, "first")
     await world.kube.delete(paths.inference_service(world.namespace, "first"))
     second = services.desired(parse(await world.create("first")))
     assert second.uid != desired.uid
-    writer = ObjectWriter(world.kube, cache, OperatorMetrics())
+    writer = ObjectWriter(world.kube, cache, OperatorMetrics(), Contests(time.time))
     conflict = await writer.carry_out(Action("create", second.seed), second)
     assert conflict
-    assert conflict.reason == "NameConflict"
+    assert (conflict.reason, conflict.failure) == ("PredecessorNotGone", False)

@@ -12,6 +12,7 @@ import pytest
 from tests.component.operator.harness import World as Cluster
 from tests.component.operator.harness import ready_status
 from tidegate.controller.autoscale import Autoscaler
+from tidegate.controller.contests import Contests
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.objects import ObjectWriter
@@ -36,7 +37,9 @@ class Clockwork:
         self.world.board.expect(())
         self.key = ServiceKey(cluster.namespace, name)
         self._resync = Resync(cluster.kube, self.world, lambda _: None, ResyncSettings(60.0, lambda a, _: a))
-        self._writer = ObjectWriter(cluster.kube, self.world.cache, OperatorMetrics())
+        self._writer = ObjectWriter(
+            cluster.kube, self.world.cache, OperatorMetrics(), Contests(lambda: self.now)
+        )
         self._settings = ReconcileSettings(IMAGES, "gateway", lambda: self.now)
         self._http = http
         self.restart()

@@ -45,6 +45,8 @@ class FakeGateway:
         try:
             while (line_or_end := await listener.get()) is not None:
                 await response.write(json.dumps(line_or_end).encode() + b"\n")
+        except ConnectionError:
+            return response  # the operator is gone
         finally:
             self._listeners.discard(listener)
         return response

@@ -33,4 +33,6 @@ def service(**spec: Any) -> InferenceService:
 def desired(of: InferenceService) -> Desired:
     """All manifests of a service."""
     seed, deployment = build_seed(of, IMAGES), build_deployment(of, IMAGES)
-    return Desired(of.metadata.uid, seed, deployment, build_service(of, "gw"), build_budget(of))
+    return Desired(
+        of.metadata.name, of.metadata.uid, seed, deployment, build_service(of, "gw"), build_budget(of)
+    )

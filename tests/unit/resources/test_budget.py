@@ -51,8 +51,9 @@ def test_one_worker_may_be_evicted_at_a_time_and_one_that_is_not_ready_always() 
 
 
 def test_it_is_created_once_and_then_costs_no_write() -> None:
-    (action,) = actions(SEVERAL, None)
-    assert (action.verb, action.manifest) == ("create", SEVERAL.budget)
+    seed, whole = actions(SEVERAL, None)
+    assert SEVERAL.budget
+    assert (seed.verb, whole) == ("create", Action("apply", SEVERAL.budget, ("created",)))
     assert actions(SEVERAL, stored_budget()) == ()
 
 

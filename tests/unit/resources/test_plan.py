@@ -38,7 +38,8 @@ def verbs(observed: Observed) -> list[tuple[str, str]]:
 
 def test_nothing_there_means_create_asleep_then_apply() -> None:
     found = verbs(Observed())
-    assert found == [("create", "Deployment"), ("apply", "Deployment"), ("create", "Service")]
+    kinds = ("Deployment", "Service")
+    assert found == [(verb, kind) for kind in kinds for verb in ("create", "apply")]
     assert plan(DESIRED, Observed()).actions[0].manifest["spec"]["replicas"] == 0
 
 
