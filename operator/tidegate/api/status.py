@@ -36,6 +36,15 @@ class ScalingStatus(Model):
         description="When this number was decided.",
         json_schema_extra={"format": "date-time"},
     )
+    backoff_until: str | None = Field(
+        default=None,
+        max_length=32,
+        description=(
+            "Kubelets have rejected the last workers: before this time no worker is started, not even for a "
+            "request that waits. A change of the spec ends it."
+        ),
+        json_schema_extra={"format": "date-time"},
+    )
 
 
 class ColdStartStatus(Model):
@@ -99,8 +108,9 @@ class InferenceServiceStatus(Model):
         default=None,
         max_length=32,
         description=(
-            "What the workers' cores are: Exclusive, Shared or Unknown. Derived from the pods' QoS class and "
-            "the CPU manager policy of their nodes."
+            "What the workers' cores are: Exclusive, Shared, Throttled or Unknown. It rests on the workers' own "
+            "evidence where they give any (condition CPUIsolated), else on their pods' QoS class and the CPU "
+            "manager policy of their nodes."
         ),
     )
     queue: QueueStatus | None = Field(default=None, description="The gateway's queue of this service.")
@@ -114,8 +124,8 @@ class InferenceServiceStatus(Model):
         default=(),
         max_length=16,
         description=(
-            "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded "
-            "and QueueLimited, each with its cause."
+            "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded, "
+            "CPUIsolated (absent where cpuIsolation is None) and QueueLimited, each with its cause."
         ),
         json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
     )

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+REJECTED = "Rejected"
 COUNTERS_INTERVAL = 5.0  # seconds between two looks at the workers' counters while they decide
 
 
@@ -58,6 +59,8 @@ class Pool:
     loading: bool = False  # one is on its way, with nothing wrong
     ready_since: float | None = None  # of the worker that became ready last
     trying_since: float = 0.0  # creation of the newest worker that is not ready
+    running: int = 0  # whose engine runs, ready or not
+    rejected_until: float = 0.0  # kubelets have refused the last ones: nobody is started before this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,15 @@ def decide_scale(
 
 def _suspended(facts: _Facts) -> ScaleDecision | None:
     return ScaleDecision(0, "Suspended", "suspend is true") if facts.bounds.suspended else None
+
+
+def _rejected(facts: _Facts) -> ScaleDecision | None:
+    """No more are made than run, so that the ReplicaSet has none to replace."""
+    rest = facts.pool.rejected_until - facts.now
+    if rest <= 0:
+        return None
+    count = min(facts.pool.replicas, facts.pool.running)
+    return ScaleDecision(count, REJECTED, "a kubelet rejects the workers", rest)
 
 
 def _external(facts: _Facts) -> ScaleDecision | None:
@@ -170,6 +182,7 @@ def _idle_since(facts: _Facts) -> float:
 
 _POLICIES: tuple[Callable[[_Facts], ScaleDecision | None], ...] = (
     _suspended,
+    _rejected,
     _external,
     _within_bounds,
     _asleep,

@@ -12,7 +12,12 @@ from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources.engine import engine_container, volumes
 from tidegate.resources.labels import labels, metadata, selector
 from tidegate.resources.model import model_parts
-from tidegate.resources.names import SPEC_HASH_ANNOTATION, WORKER_CONTAINER, worker_deployment
+from tidegate.resources.names import (
+    SPEC_HASH_ANNOTATION,
+    TEMPLATE_ANNOTATION,
+    WORKER_CONTAINER,
+    worker_deployment,
+)
 from tidegate.resources.placement import placement
 
 _DRAIN_MARGIN = 30  # seconds beyond executionTimeoutSeconds, so that the last stream ends by itself
@@ -61,9 +66,9 @@ def build_deployment(service: InferenceService, images: WorkerImages) -> dict[st
         "revisionHistoryLimit": 1,
         "paused": False,
         "progressDeadlineSeconds": service.spec.engine.startup_deadline_seconds + _START_MARGIN,
-        "template": _template(service, images),
+        "template": _hashed(_template(service, images), TEMPLATE_ANNOTATION),
     }
-    return _hashed({**_head(service), "spec": spec})
+    return _hashed({**_head(service), "spec": spec}, SPEC_HASH_ANNOTATION)
 
 
 def build_seed(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
@@ -121,7 +126,8 @@ def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
     }
 
 
-def _hashed(manifest: dict[str, Any]) -> dict[str, Any]:
+def _hashed(manifest: dict[str, Any], annotation: str) -> dict[str, Any]:
+    """The manifest with its own hash in an annotation."""
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    annotated = {**manifest["metadata"], "annotations": {SPEC_HASH_ANNOTATION: digest}}
-    return {**manifest, "metadata": annotated}
+    annotations = {**manifest["metadata"].get("annotations", {}), annotation: digest}
+    return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}

@@ -10,7 +10,7 @@ from tidegate.api.engine import EnvVar
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources.model import ModelParts
-from tidegate.resources.names import WORKER_CONTAINER, WORKER_PORT
+from tidegate.resources.names import WORKER_CONTAINER, WORKER_ISOLATION_PORT, WORKER_PORT
 
 _PROBE_PERIOD = 2  # seconds; the gateway probes by itself, so this only has to be decent
 _PROBE_TIMEOUT = 2
@@ -29,7 +29,10 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
         "imagePullPolicy": "IfNotPresent",
         "args": arguments(service, model.path),
         "env": _environment(spec, model),
-        "ports": [{"name": "http", "containerPort": WORKER_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": WORKER_PORT, "protocol": "TCP"},
+            {"name": "isolation", "containerPort": WORKER_ISOLATION_PORT, "protocol": "TCP"},
+        ],
         "resources": container_resources(spec.resources, limit_cpu=spec.cpu_isolation != "None"),
         "volumeMounts": [*_mounts(spec.resources), *model.mounts],
         "startupProbe": _startup_probe(spec),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.api import identity
+from tidegate.domain import workers
 
 GROUP = identity.GROUP
 VERSION = identity.VERSION
@@ -22,10 +23,12 @@ CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
+TEMPLATE_ANNOTATION = workers.TEMPLATE_ANNOTATION
 SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied last
 
 WORKER_PORT = 8000
-WORKER_CONTAINER = "engine"
+WORKER_ISOLATION_PORT = 8001  # what the worker tells of its cores
+WORKER_CONTAINER = workers.ENGINE
 GATEWAY_PORT = 8080  # clients
 GATEWAY_SERVICE_PORT = 80  # clients, by the gateway's Service
 GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand
