@@ -19,6 +19,7 @@ RESOURCES: dict[Kind, tuple[str, str, str]] = {
     Kind.DEPLOYMENT: ("apps", "v1", "deployments"),
     Kind.SERVICE: ("", "v1", "services"),
     Kind.POD: ("", "v1", "pods"),
+    Kind.POD_DISRUPTION_BUDGET: ("policy", "v1", "poddisruptionbudgets"),
 }
 
 

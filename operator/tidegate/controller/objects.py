@@ -34,7 +34,7 @@ class ObjectWriter:
         """Do one action; a cause where a foreign object is in its way. KubeError."""
         if action.verb == "create":
             return await self._create(action.manifest, desired.uid)
-        await self._apply(action)
+        await (self._delete(action) if action.verb == "delete" else self._apply(action))
         return None
 
     async def scale(self, deployment: Json, decision: ScaleDecision) -> None:
@@ -83,11 +83,32 @@ class ObjectWriter:
         _logger.info("%s %s/%s applied: %s", kind, namespace, name, ", ".join(action.why[:5]))
         self._cache.put(kind, applied)
 
+    async def _delete(self, action: Action) -> None:
+        """With the uid of what was seen, so that a successor of the same name is left alone."""
+        metadata = action.manifest["metadata"]
+        kind, namespace, name = Kind(action.manifest["kind"]), metadata["namespace"], metadata["name"]
+        try:
+            rest = await self._client.delete(_path(kind, namespace, name), uid=metadata["uid"])
+        except NotFoundError:
+            rest = None
+        else:
+            self._metrics.writes.labels(kind, "delete").inc()
+            _logger.info("%s %s/%s deleted: %s", kind, namespace, name, ", ".join(action.why))
+        if rest is None:
+            self._cache.remove(kind, action.manifest)
+        else:
+            self._cache.put(kind, rest)  # somebody's finalizer holds it; its end is an event
+
 
 def _collection(kind: Kind, namespace: str) -> str:
-    return paths.deployments(namespace) if kind is Kind.DEPLOYMENT else paths.services(namespace)
+    match kind:
+        case Kind.DEPLOYMENT:
+            return paths.deployments(namespace)
+        case Kind.POD_DISRUPTION_BUDGET:
+            return paths.pod_disruption_budgets(namespace)
+        case _:
+            return paths.services(namespace)
 
 
 def _path(kind: Kind, namespace: str, name: str) -> str:
-    build = paths.deployment if kind is Kind.DEPLOYMENT else paths.service
-    return build(namespace, name)
+    return f"{_collection(kind, namespace)}/{name}"

@@ -18,8 +18,9 @@ from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
 from tidegate.kube.errors import ForbiddenError, InvalidError
+from tidegate.resources.budget import build_budget
 from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
-from tidegate.resources.names import client_service, worker_deployment
+from tidegate.resources.names import client_service, disruption_budget, worker_deployment
 from tidegate.resources.plan import Desired, Observed, plan
 from tidegate.resources.service import build_service
 
@@ -86,6 +87,7 @@ class Reconciler:
             seed=build_seed(service, self._settings.images),
             deployment=build_deployment(service, self._settings.images),
             service=build_service(service, self._settings.gateway_host),
+            budget=build_budget(service),
         )
 
     async def _write_objects(self, service: InferenceService, desired: Desired) -> Cause | None:
@@ -94,6 +96,7 @@ class Reconciler:
         observed = Observed(
             deployment=self._world.cache.get(Kind.DEPLOYMENT, namespace, worker_deployment(name)),
             service=self._world.cache.get(Kind.SERVICE, namespace, client_service(name)),
+            budget=self._world.cache.get(Kind.POD_DISRUPTION_BUDGET, namespace, disruption_budget(name)),
         )
         planned = plan(desired, observed)
         for action in planned.actions:

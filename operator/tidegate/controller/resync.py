@@ -22,6 +22,7 @@ _LISTINGS: tuple[tuple[Kind, str, str | None], ...] = (
     (Kind.POD, paths.pods(), SERVICE_LABEL),
     (Kind.DEPLOYMENT, paths.deployments(), SERVICE_LABEL),
     (Kind.SERVICE, paths.services(), SERVICE_LABEL),
+    (Kind.POD_DISRUPTION_BUDGET, paths.pod_disruption_budgets(), SERVICE_LABEL),
     (Kind.INFERENCE_SERVICE, paths.inference_services(), None),
 )
 

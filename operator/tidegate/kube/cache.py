@@ -26,6 +26,7 @@ class Kind(StrEnum):
     DEPLOYMENT = "Deployment"
     SERVICE = "Service"
     POD = "Pod"
+    POD_DISRUPTION_BUDGET = "PodDisruptionBudget"
 
 
 def key_of(kind: Kind, raw: Json) -> ServiceKey | None:

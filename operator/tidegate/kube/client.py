@@ -141,12 +141,16 @@ class KubeClient:
         """PUT; ConflictError where the body's resourceVersion is not the latest."""
         return await self._call(_Request("PUT", path, {"fieldManager": field_manager}, body))
 
-    async def delete(self, path: str, *, uid: str | None = None) -> None:
-        """Delete in the background; with ``uid`` only that very object, else ConflictError."""
+    async def delete(self, path: str, *, uid: str | None = None) -> Json | None:
+        """Delete in the background; with ``uid`` only that very object, else ConflictError.
+
+        None where the object is gone, else what is left of it until its finalizers are.
+        """
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
-        await self._call(_Request("DELETE", path, None, options))
+        answer = await self._call(_Request("DELETE", path, None, options))
+        return None if answer.get("kind") == "Status" else answer
 
     async def watch(
         self,

@@ -7,6 +7,7 @@ from tidegate.resources.names import GROUP, PLURAL, VERSION
 NODES = "/api/v1/nodes"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
+_POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
 
@@ -54,6 +55,16 @@ def services(namespace: str | None = None) -> str:
 def service(namespace: str, name: str) -> str:
     """One Service."""
     return f"{services(namespace)}/{name}"
+
+
+def pod_disruption_budgets(namespace: str | None = None) -> str:
+    """The collection of PodDisruptionBudgets."""
+    return _collection(_POLICY, "poddisruptionbudgets", namespace)
+
+
+def pod_disruption_budget(namespace: str, name: str) -> str:
+    """One PodDisruptionBudget."""
+    return f"{pod_disruption_budgets(namespace)}/{name}"
 
 
 def pods(namespace: str | None = None) -> str:

@@ -19,6 +19,7 @@ from tidegate.resources.names import (
     worker_deployment,
 )
 from tidegate.resources.placement import placement
+from tidegate.resources.spread import spread
 
 _DRAIN_MARGIN = 30  # seconds beyond executionTimeoutSeconds, so that the last stream ends by itself
 _START_MARGIN = 60  # seconds beyond the startup deadline before a rollout is called stuck
@@ -122,6 +123,7 @@ def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
         },
         "containers": [engine_container(service, model, images.image_for(service.spec))],
         "volumes": [*volumes(service.spec.resources), *model.volumes],
+        "topologySpreadConstraints": spread(service.metadata.name),
         **placement(service.spec),
     }
 

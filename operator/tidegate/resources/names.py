@@ -43,6 +43,11 @@ def worker_deployment(service: str) -> str:
     return f"{service}-worker"
 
 
+def disruption_budget(service: str) -> str:
+    """The name of the PodDisruptionBudget of a service's workers."""
+    return worker_deployment(service)
+
+
 def client_service(service: str) -> str:
     """The name of the Service by which clients in the cluster reach a service's gateway."""
     return service

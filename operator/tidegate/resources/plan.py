@@ -21,6 +21,7 @@ class Desired:
     seed: Json
     deployment: Json
     service: Json
+    budget: Json | None  # None: none is due
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,18 @@ class Observed:
 
     deployment: Json | None = None
     service: Json | None = None
+    budget: Json | None = None
 
 
 @dataclass(frozen=True)
 class Action:
     """``create``: POST, refused where the name is taken. ``apply``: server-side apply on what exists.
+    ``delete``: of exactly the object in ``manifest``, known by its uid.
 
     ``why``: the paths that differ, for the log.
     """
 
-    verb: Literal["create", "apply"]
+    verb: Literal["create", "apply", "delete"]
     manifest: Json
     why: tuple[str, ...] = ()
 
@@ -53,13 +56,23 @@ class Plan:
 
 def plan(desired: Desired, observed: Observed) -> Plan:
     """The writes that are needed; an unchanged service needs none."""
-    for existing in (observed.deployment, observed.service):
+    wanted = (observed.deployment, observed.service, observed.budget if desired.budget else None)
+    for existing in wanted:
         if existing is not None and not is_ours(existing, desired.uid):
             return Plan(conflict=conflict(existing))
     creation = (Action("create", desired.seed), Action("apply", desired.deployment, ("created",)))
     deployment = _corrected(desired.deployment, observed.deployment) if observed.deployment else creation
     service = _corrected(desired.service, observed.service) if observed.service else _created(desired.service)
-    return Plan((*deployment, *service))
+    return Plan((*deployment, *service, *_budget(desired, observed.budget)))
+
+
+def _budget(desired: Desired, existing: Json | None) -> tuple[Action, ...]:
+    """The only object that comes and goes while its service stays."""
+    if desired.budget is not None:
+        return _corrected(desired.budget, existing) if existing else _created(desired.budget)
+    if existing is None or "deletionTimestamp" in existing["metadata"] or not is_ours(existing, desired.uid):
+        return ()
+    return (Action("delete", {**existing, "kind": "PodDisruptionBudget"}, ("no longer due",)),)
 
 
 def _created(manifest: Json) -> tuple[Action, ...]:

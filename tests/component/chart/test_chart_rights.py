@@ -191,6 +191,7 @@ MAY = [
     ("operator", "patch", "apps/deployments", ""),
     ("operator", "update", "apps/deployments/scale", ""),
     ("operator", "patch", "/services", ""),
+    ("operator", "delete", "policy/poddisruptionbudgets", ""),
     ("operator", "list", "/pods", ""),
     ("operator", "get", "/nodes/configz", ""),
 ]
@@ -206,6 +207,7 @@ MAY_NOT = [
     ("operator", "list", "/secrets", ""),
     ("operator", "get", "/secrets", "some-other"),
     ("operator", "delete", "apps/deployments", ""),
+    ("operator", "delete", "/services", ""),
     ("operator", "create", "/pods", ""),
     ("operator", "create", "/pods/exec", ""),
     ("operator", "patch", "tidegate.io/inferenceservices", ""),

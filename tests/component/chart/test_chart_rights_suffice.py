@@ -102,8 +102,12 @@ async def test_the_rights_suffice_and_each_is_used(
     assert granted - used == NOT_SEEN_HERE
 
 
-# Only a kubelet can see the first; the second waits for a name that is taken by somebody else.
-NOT_SEEN_HERE = {("tidegate-operator", "get", "/nodes/configz"), ("tidegate-operator", "get", "/services")}
+# Only a kubelet can see the first; the others wait for a name that is taken by somebody else.
+NOT_SEEN_HERE = {
+    ("tidegate-operator", "get", "/nodes/configz"),
+    ("tidegate-operator", "get", "/services"),
+    ("tidegate-operator", "get", "policy/poddisruptionbudgets"),
+}
 
 
 async def the_life_of_a_service(admin: KubeClient, gateway: KubeClient) -> None:
@@ -125,12 +129,35 @@ async def the_life_of_a_service(admin: KubeClient, gateway: KubeClient) -> None:
         service = paths.service(*_names(key))
         drift = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}}
         await admin.merge_patch(service, drift, field_manager=MANAGER)
+        await a_budget_comes_and_goes(admin, key)
         suspended = {"spec": {"suspend": True}}
         await admin.merge_patch(path, suspended, field_manager=MANAGER)
         await eventually(lambda: _asleep(admin, key), "it is put to sleep")
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+
+
+async def a_budget_comes_and_goes(admin: KubeClient, key: ServiceKey) -> None:
+    """A second worker is allowed, somebody spoils the budget, and it is allowed no more."""
+    path = paths.pod_disruption_budget(key.namespace, f"{key.name}-worker")
+    service = paths.inference_service(*_names(key))
+
+    async def one_at_a_time() -> bool:
+        try:
+            return bool((await admin.get(path))["spec"]["maxUnavailable"] == 1)
+        except NotFoundError:
+            return False
+
+    async def gone() -> bool:
+        return not await one_at_a_time()
+
+    await admin.merge_patch(service, {"spec": {"scaling": {"maxReplicas": 2}}}, field_manager=MANAGER)
+    await eventually(one_at_a_time, "the budget is made")
+    await admin.merge_patch(path, {"spec": {"maxUnavailable": 0}}, field_manager=MANAGER)
+    await eventually(one_at_a_time, "it is corrected")
+    await admin.merge_patch(service, {"spec": {"scaling": {"maxReplicas": 1}}}, field_manager=MANAGER)
+    await eventually(gone, "it is taken away")
 
 
 async def broken_secret(admin: KubeClient) -> None:

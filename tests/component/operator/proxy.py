@@ -54,7 +54,7 @@ class ApiProxy:
     def mend_watches(self) -> None:
         """Watches go on, but the first one of each kind is told that it is too old: what was deleted
         meanwhile is reported by nobody."""
-        self._expired = {"deployments", "pods", "services", "inferenceservices"}
+        self._expired = {"deployments", "poddisruptionbudgets", "pods", "services", "inferenceservices"}
         self.resume_watches()
 
     def resume_watches(self) -> None:

@@ -5,27 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.component.operator.harness import World
-from tests.unit.resources.services import IMAGES
-from tidegate.api.v1alpha1 import InferenceService, parse
+from tests.unit.resources import services
+from tidegate.api.v1alpha1 import parse
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.objects import ObjectWriter
 from tidegate.kube import paths
 from tidegate.kube.cache import Kind, ObjectCache
 from tidegate.kube.errors import ConflictError, NotFoundError
-from tidegate.resources.deployment import build_deployment, build_seed
 from tidegate.resources.plan import Action, Desired
-from tidegate.resources.service import build_service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def desired_of(service: InferenceService) -> Desired:
-    seed, deployment = build_seed(service, IMAGES), build_deployment(service, IMAGES)
-    return Desired(service.metadata.uid, seed, deployment, build_service(service, "gw"))
-
-
 async def writer_for(world: World, name: str) -> tuple[ObjectWriter, ObjectCache, Desired]:
-    desired = desired_of(parse(await world.create(name)))
+    desired = services.desired(parse(await world.create(name)))
     cache = ObjectCache()
     writer = ObjectWriter(world.kube, cache, OperatorMetrics())
     assert await writer.carry_out(Action("create", desired.seed), desired) is None
@@ -68,7 +61,7 @@ async def test_one_of_ours_that_lost_its_label_is_found_by_its_owner(world: Worl
 async def test_a_foreign_one_that_came_first_is_a_conflict(world: World) -> None:
     _, cache, desired = await writer_for(world, "first")
     await world.kube.delete(paths.inference_service(world.namespace, "first"))
-    second = desired_of(parse(await world.create("first")))
+    second = services.desired(parse(await world.create("first")))
     assert second.uid != desired.uid
     writer = ObjectWriter(world.kube, cache, OperatorMetrics())
     conflict = await writer.carry_out(Action("create", second.seed), second)

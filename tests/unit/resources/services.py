@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.api.v1alpha1 import InferenceService, parse
+from tidegate.resources.budget import build_budget
 from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
 from tidegate.resources.plan import Desired
 from tidegate.resources.service import build_service
@@ -32,4 +33,4 @@ def service(**spec: Any) -> InferenceService:
 def desired(of: InferenceService) -> Desired:
     """All manifests of a service."""
     seed, deployment = build_seed(of, IMAGES), build_deployment(of, IMAGES)
-    return Desired(of.metadata.uid, seed, deployment, build_service(of, "gw"))
+    return Desired(of.metadata.uid, seed, deployment, build_service(of, "gw"), build_budget(of))

@@ -176,6 +176,14 @@ def test_placement_reaches_the_pod() -> None:
     assert found["tolerations"] == placement["tolerations"]
 
 
+def test_workers_prefer_nodes_and_zones_without_another_of_their_service() -> None:
+    found = {each["topologyKey"]: each for each in pod()["topologySpreadConstraints"]}
+    assert set(found) == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    for each in found.values():
+        assert each["whenUnsatisfiable"] == "ScheduleAnyway"
+        assert each["labelSelector"] == {"matchLabels": {"tidegate.io/inferenceservice": "qwen"}}
+
+
 def test_meshes_are_told_to_stay_out_of_the_pod() -> None:
     template = build_deployment(service(), IMAGES)["spec"]["template"]["metadata"]
     assert template["labels"]["sidecar.istio.io/inject"] == "false"

@@ -9,7 +9,9 @@ from tidegate.resources.plan import Observed, plan
 
 Json = dict[str, Any]
 
-DESIRED = desired(service(resources={"cpu": 1, "memory": "1024Mi", "sharedMemory": "64Mi"}))
+RESOURCES = {"cpu": 1, "memory": "1024Mi", "sharedMemory": "64Mi"}
+DESIRED = desired(service(resources=RESOURCES))
+SEVERAL = desired(service(resources=RESOURCES, scaling={"maxReplicas": 2}))
 
 
 def as_stored(manifest: Json) -> Json:
