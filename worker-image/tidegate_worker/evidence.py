@@ -1,4 +1,4 @@
-"""What the kernel says of the worker's cores: its cpuset, its quota, how often it was throttled, how long it waited.
+"""What the kernel says of the worker's cores: cpuset, quota, how often it was throttled, how long it waited.
 
 Numbers as the kernel has them; who may be called isolated is decided by who asks.
 """
@@ -60,7 +60,7 @@ def _allowed(root: Path, process: str) -> str | None:
 
 
 def _narrowest(allowed: str | None, cpusets: list[Path]) -> str | None:
-    """The container's cores. This process has all of them, and its cgroup tells them too where it is mounted."""
+    """The container's cores: this process has all of them, and a cgroup that is mounted tells them too."""
     names = ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
     told = next((text for folder in cpusets for name in names if (text := _text(folder / name))), "")
     if not told or (allowed and parse_cpus(allowed) <= parse_cpus(told)):

@@ -33,8 +33,9 @@ def serve_isolation(evidence: Evidence, environment: Mapping[str, str]) -> int |
         say("unprepared", what="the evidence of isolation", error=str(error))
         return None
     threading.Thread(target=_answer_all, args=(listener, evidence), name="isolation", daemon=True).start()
-    port: int = listener.getsockname()[1]
-    return port
+    bound: int = listener.getsockname()[1]
+    say("isolation", port=bound)
+    return bound
 
 
 def _listen(port: int) -> socket.socket:

@@ -108,9 +108,9 @@ class InferenceServiceStatus(Model):
         default=None,
         max_length=32,
         description=(
-            "What the workers' cores are: Exclusive, Shared, Throttled or Unknown. It rests on the workers' own "
-            "evidence where they give any (condition CPUIsolated), else on their pods' QoS class and the CPU "
-            "manager policy of their nodes."
+            "What the workers' cores are: Exclusive, Shared, Throttled or Unknown. It rests on the workers' "
+            "own evidence where they give any (condition CPUIsolated), else on their pods' QoS class and "
+            "the CPU manager policy of their nodes."
         ),
     )
     queue: QueueStatus | None = Field(default=None, description="The gateway's queue of this service.")

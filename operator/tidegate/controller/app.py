@@ -16,6 +16,7 @@ import kopf
 
 from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
@@ -46,6 +47,7 @@ from tidegate.resources.names import (
     OPERATOR_HEALTH_PORT,
     OPERATOR_METRICS_PORT,
     OPERATOR_WEBHOOK_PORT,
+    WORKER_ISOLATION_PORT,
     WORKER_PORT,
     worker_deployment,
 )
@@ -80,6 +82,7 @@ class OperatorSettings:
     webhook_port: int = OPERATOR_WEBHOOK_PORT
     gateway_admin_port: int = GATEWAY_ADMIN_PORT
     worker_port: int = WORKER_PORT
+    isolation_port: int = WORKER_ISOLATION_PORT
 
     @property
     def clients_host(self) -> str:
@@ -120,6 +123,11 @@ class _Operator:
         reconciler = self._build_reconciler(http)
         self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
         self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
+        self._evidence = EvidenceWatch(
+            self._world.evidence,
+            http,
+            EvidenceSettings(self._queue.add, self._node_labels.worker_told, settings.isolation_port),
+        )
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
         self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
@@ -171,6 +179,7 @@ class _Operator:
             self._runner.run(settings.workers),
             self._resync.run(),
             self._node_labels.run(),
+            self._evidence.run(),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if settings.webhook_config is not None:

@@ -1,4 +1,4 @@
-"""Asks each ready worker what cores it has, and remembers it: once when it becomes ready, then every minute."""
+"""Asks each ready worker what cores it has, when it becomes ready and every minute, and remembers it."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class EvidenceBoard:
     def __init__(self) -> None:
         self._targets: dict[ServiceKey, dict[str, Target]] = {}
         self._looks: dict[str, Looks] = {}
+        self._told: dict[str, tuple[object, ...]] = {}  # what verdicts depend on, at the last look
         self.news = asyncio.Event()  # a worker is to be looked at for the first time
 
     def follow(self, key: ServiceKey, workers: Iterable[WorkerFacts]) -> None:
@@ -49,6 +50,7 @@ class EvidenceBoard:
         before = self._targets.pop(key, {})
         for uid in before.keys() - wanted.keys():
             self._looks.pop(uid, None)
+            self._told.pop(uid, None)
         if wanted:
             self._targets[key] = wanted
         if wanted.items() - before.items():
@@ -68,9 +70,10 @@ class EvidenceBoard:
 
     def take(self, target: Target, evidence: WorkerEvidence | None, now: float) -> bool:
         """One look more; whether it may change a verdict."""
-        before = self._looks.get(target.uid, Looks())
-        after = self._looks[target.uid] = before.after(evidence, now)
-        return _told(before, now) != _told(after, now) or before == Looks()
+        looks = self._looks.get(target.uid, Looks()).after(evidence, now)
+        before, told = self._told.get(target.uid), _told(looks, now)
+        self._looks[target.uid], self._told[target.uid] = looks, told
+        return before != told
 
 
 def _target(key: ServiceKey, worker: WorkerFacts) -> Target:
@@ -85,8 +88,8 @@ def _told(looks: Looks, now: float) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSettings:
-    """``changed``: a service's verdict may be another. ``node_told``: a Guaranteed worker on a node has cores of
-    its own, or has not. Seconds: ``first`` until the second look, ``every`` after it, 20 % more or less."""
+    """``changed``: a service's verdict may be another. ``node_told``: a Guaranteed worker on a node has cores
+    of its own, or has not. Seconds: ``first`` until the second look, then ``every``, 20 % more or less."""
 
     changed: Callable[[ServiceKey], None]
     node_told: Callable[[str, bool], Awaitable[None]]
@@ -115,18 +118,20 @@ class EvidenceWatch:
                 self._board.news.clear()
                 for target in set(self._board.targets()) - looked_at:
                     looked_at.add(target)
-                    task = group.create_task(self._look_after(target))
-                    task.add_done_callback(lambda _, done=target: looked_at.discard(done))
+                    group.create_task(self._look_after(target, looked_at))
                 await self._board.news.wait()
 
-    async def _look_after(self, target: Target) -> None:
-        """One worker, until it is not followed any more. Whatever is odd about it, the others are looked at."""
+    async def _look_after(self, target: Target, looked_at: set[Target]) -> None:
+        """One worker, until it is not followed any more; whatever is odd about it, others are looked at."""
         while self._board.follows(target):
             try:
                 await self._look(target)
             except Exception:
-                _logger.exception("%s: looking at a worker failed for a reason that is not foreseen", target.key)
+                _logger.exception(
+                    "%s: looking at a worker failed for a reason that is not foreseen", target.key
+                )
             await asyncio.sleep(self._pause(target) * self._settings.jitter(0.8, 1.2))
+        looked_at.discard(target)
 
     def _pause(self, target: Target) -> float:
         """Throttled periods are judged by two looks, so the second one follows soon."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.api.config import service_key
@@ -14,13 +14,20 @@ from tidegate.controller.status import blocked_status, only_queue, status_of, st
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
 from tidegate.domain.conditions import INVALID_SPEC, REFUSED
+from tidegate.domain.rejections import back_off
+from tidegate.domain.scaling import REJECTED, ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
 from tidegate.kube.errors import ForbiddenError, InvalidError
 from tidegate.resources.budget import build_budget
 from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
-from tidegate.resources.names import client_service, disruption_budget, worker_deployment
+from tidegate.resources.names import (
+    TEMPLATE_ANNOTATION,
+    client_service,
+    disruption_budget,
+    worker_deployment,
+)
 from tidegate.resources.plan import Desired, Observed, plan
 from tidegate.resources.service import build_service
 
@@ -110,24 +117,45 @@ class Reconciler:
         if decided is None:
             return None  # the Deployment is on its way out; its end is an event
         scene, decision = decided
+        self._world.look_at_cores(service, scene.workers)
+        if decision.reason == REJECTED:  # a gateway must know of the pause before it sees no worker
+            held = await self._tell_scene(raw, service, scene, decision)
+            await self._scale(scene, decision)
+        else:
+            await self._scale(scene, decision)
+            held = await self._tell_scene(raw, service, scene, decision)
+        return _earliest(decision.recheck_after, held)
+
+    async def _scale(self, scene: Scene, decision: ScaleDecision) -> None:
         if decision.replicas != scene.pool.replicas:
             await self._writer.scale(scene.deployment, decision)
-        cause = first_cause(scene.workers) or scene.refused
-        seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
+
+    async def _tell_scene(
+        self, raw: Json, service: InferenceService, scene: Scene, decision: ScaleDecision
+    ) -> float | None:
+        pause = scene.backs_off
+        cause = pause.cause if pause else first_cause(scene.workers) or scene.refused
+        seen = replace(
+            self._world.observation(service, scene.workers, scene.load, decision, cause),
+            verdict=self._world.verdict(service, scene.workers, scene.now),
+            back_off=pause,
+        )
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
-        return _earliest(decision.recheck_after, await self._tell(raw, service_key(service), wanted))
+        return await self._tell(raw, service_key(service), wanted)
 
     def _look(self, service: InferenceService) -> Scene | None:
         key = service_key(service)
         deployment = self._world.cache.get(Kind.DEPLOYMENT, key.namespace, worker_deployment(key.name))
         if deployment is None or "deletionTimestamp" in deployment["metadata"]:
             return None
+        workers = self._world.workers(service)
         return Scene(
             deployment=deployment,
-            workers=self._world.workers(service),
+            workers=workers,
             load=self._world.board.load(key),
             refused=replica_failure(deployment),
             now=self._settings.now(),
+            back_off=back_off(workers, _template(deployment)),
         )
 
     async def _tell(self, raw: Json, key: ServiceKey, wanted: Json) -> float | None:
@@ -151,7 +179,13 @@ class Reconciler:
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
         self._world.board.forget(key)
+        self._world.evidence.follow(key, ())
         self._autoscaler.forget(key)
+
+
+def _template(deployment: Json) -> str:
+    annotations = deployment["spec"]["template"].get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(TEMPLATE_ANNOTATION, ""))
 
 
 def _earliest(*delays: float | None) -> float | None:

@@ -9,10 +9,11 @@ from typing import Any
 from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import blocked_condition, conditions_of, written
-from tidegate.domain.isolation import Isolation
+from tidegate.domain.conditions import Condition, blocked_condition, conditions_of, written
+from tidegate.domain.isolation import CPU_ISOLATED, Isolation, Verdict
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
+from tidegate.domain.rejections import BackOff
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.timestamps import to_timestamp
 from tidegate.domain.workers import WorkerFacts
@@ -34,6 +35,8 @@ class Observation:
     decision: ScaleDecision | None
     isolation: Isolation | None
     gateway_port: int = GATEWAY_SERVICE_PORT
+    verdict: Verdict | None = None  # on the workers' cores; None: isolation is not asked for
+    back_off: BackOff | None = None  # nobody is started for a while
 
 
 def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
@@ -41,7 +44,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
     phase = phase_of(seen.facts)
     present = [worker for worker in seen.workers if not worker.ended]
     unscheduled = sum(1 for worker in present if worker.alive and not worker.node)
-    conditions = conditions_of(phase, seen.facts, unscheduled, seen.limit)
+    conditions = (*conditions_of(phase, seen.facts, unscheduled, seen.limit), *_cpu_isolated(seen.verdict))
     generation = service.metadata.generation
     return {
         "observedGeneration": generation,
@@ -52,9 +55,9 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
         "ready": f"{seen.facts.ready}/{seen.facts.wanted}",
         "selector": selector_text(service.metadata.name),
         "model": served_names(service)[0],
-        "isolation": None if seen.isolation is None else str(seen.isolation),
+        "isolation": _isolation(seen),
         "queue": _queue(seen.limit, seen.load),
-        "scaling": _scaling(seen.decision, previous.get("scaling") or {}, now),
+        "scaling": _with_back_off(_scaling(seen.decision, previous.get("scaling") or {}, now), seen.back_off),
         "coldStarts": _cold_starts(phase, seen.workers, previous),
         "conditions": written(conditions, previous.get("conditions") or (), generation, now),
     }
@@ -65,6 +68,24 @@ def blocked_status(raw: Json, cause: Cause, now: float) -> Json:
     generation, previous = raw["metadata"].get("generation", 0), raw.get("status") or {}
     conditions = written([blocked_condition(cause)], previous.get("conditions") or (), generation, now)
     return {"observedGeneration": generation, "phase": str(Phase.FAILED), "conditions": conditions}
+
+
+def _cpu_isolated(verdict: Verdict | None) -> list[Condition]:
+    return [Condition(CPU_ISOLATED, verdict.status, verdict.reason, verdict.message)] if verdict else []
+
+
+def _isolation(seen: Observation) -> str | None:
+    """By evidence where there is any."""
+    found = seen.verdict.isolation if seen.verdict else None
+    word = found or seen.isolation
+    return None if word is None else str(word)
+
+
+def _with_back_off(scaling: Json | None, back_off: BackOff | None) -> Json | None:
+    if scaling is None:
+        return None
+    rest = {name: value for name, value in scaling.items() if name != "backoffUntil"}
+    return rest | {"backoffUntil": to_timestamp(back_off.until)} if back_off else rest
 
 
 def _queue(limit: QueueLimit, load: Load) -> Json:

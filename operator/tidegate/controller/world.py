@@ -1,60 +1,25 @@
-"""What a pass observes: the cache, the gateways' demand, and the nodes."""
+"""What a pass observes: the cache, the gateways' demand, the nodes, and what workers tell of their cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from tidegate.api.config import effective_limit, service_key
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.demand import DemandBoard
+from tidegate.controller.evidence import EvidenceBoard
+from tidegate.controller.isolation import cpu_isolated, needs_of
+from tidegate.controller.node_policies import NodePolicies
 from tidegate.controller.status import Observation
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import remembered_cause
-from tidegate.domain.isolation import isolation_of, no_static_node
+from tidegate.domain.isolation import Verdict, isolation_of
 from tidegate.domain.phases import PhaseFacts
 from tidegate.domain.scaling import Load, ScaleDecision
+from tidegate.domain.static_nodes import no_static_node
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
-from tidegate.resources.names import CPU_POLICY_LABEL, GATEWAY_SERVICE_PORT
-
-Json = dict[str, Any]
-
-
-class NodePolicies:
-    """The CPU manager policy of every node, as its label says."""
-
-    def __init__(self) -> None:
-        self._policies: dict[str, str] = {}
-
-    def put(self, node: Json) -> bool:
-        """A node is new or has changed; whether its policy has."""
-        name, label = node["metadata"]["name"], _policy(node)
-        if self._policies.get(name) == label:
-            return False
-        self.remove(name)
-        if label:
-            self._policies[name] = label
-        return True
-
-    def remove(self, name: str) -> bool:
-        """A node is gone; whether it had a policy."""
-        return self._policies.pop(name, None) is not None
-
-    def replace_all(self, nodes: Iterable[Json]) -> bool:
-        """These are all the nodes; whether any policy is another."""
-        before = self._policies
-        self._policies = {node["metadata"]["name"]: label for node in nodes if (label := _policy(node))}
-        return self._policies != before
-
-    def policy(self, node: str) -> str | None:
-        """The label of a node; None where it has none."""
-        return self._policies.get(node)
-
-    def any_static(self) -> bool:
-        """Whether any node gives exclusive cores."""
-        return "static" in self._policies.values()
+from tidegate.resources.names import GATEWAY_SERVICE_PORT
 
 
 @dataclass(frozen=True)
@@ -66,6 +31,7 @@ class World:
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
+    evidence: EvidenceBoard = field(default_factory=EvidenceBoard)
 
     def workers(self, service: InferenceService) -> tuple[WorkerFacts, ...]:
         """The pods of a service."""
@@ -82,8 +48,8 @@ class World:
         cause: Cause | None,
     ) -> Observation:
         """What the status is made of; ``cause``: why a worker is not ready."""
-        required, any_static = service.spec.cpu_isolation == "Required", self.nodes.any_static()
-        cause = no_static_node(cause, required=required, any_static=any_static)
+        if service.spec.cpu_isolation == "Required":
+            cause = no_static_node(cause, needs_of(service.spec), self.nodes.facts())
         ready = sum(1 for worker in workers if worker.ready)
         facts = PhaseFacts(
             suspended=service.spec.suspend,
@@ -97,10 +63,16 @@ class World:
         isolation = isolation_of(workers, self.nodes.policy)
         return Observation(facts, workers, limit, load, decision, isolation, self.gateway_port)
 
+    def verdict(
+        self, service: InferenceService, workers: tuple[WorkerFacts, ...], now: float
+    ) -> Verdict | None:
+        """What the workers' evidence says of their cores; None where isolation is not asked for."""
+        return cpu_isolated(service, workers, self.nodes, self.evidence, now)
 
-def _policy(node: Json) -> str | None:
-    label = (node["metadata"].get("labels") or {}).get(CPU_POLICY_LABEL)
-    return str(label) if label else None
+    def look_at_cores(self, service: InferenceService, workers: tuple[WorkerFacts, ...]) -> None:
+        """Have the ready workers of a service asked what cores they have, if it cares."""
+        asked = () if service.spec.cpu_isolation == "None" else workers
+        self.evidence.follow(service_key(service), asked)
 
 
 def _remembered(service: InferenceService) -> Cause | None:

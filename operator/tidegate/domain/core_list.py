@@ -10,13 +10,14 @@ Cores = frozenset[int]
 
 
 def parse_cores(text: str) -> Cores:
-    """The numbers in a list; ValueError for anything that is none, or that names more than any machine has."""
+    """The numbers in a list; ValueError for what is none, or names more than any machine has."""
     cores: set[int] = set()
     for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal()) or int(last or first) >= MOST_CORES:
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal()) or int(last) >= MOST_CORES:
             raise ValueError(f"{text[:80]!r} is not a list of cores such as 2-3,8")
-        cores |= set(range(int(first), int(last or first) + 1))
+        cores |= set(range(int(first), int(last) + 1))
     return frozenset(cores)
 
 

@@ -1,4 +1,4 @@
-"""What the workers' cores are: the column from what the cluster's objects say, the condition from evidence alone."""
+"""What the workers' cores are: the column by what the cluster's objects say, the condition by evidence."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def _of_evidence(seen: Seen, evidence: WorkerEvidence, cores: int) -> Verdict | 
     has = f"{name} may run on cores {format_cores(evidence.container)} of {node} and asked for {cores}"
     if evidence.shared(cores):
         if seen.node.policy == STATIC and seen.node.administrators:
-            return Verdict("False", "LabelContradicted", f"{has}, but an administrator labelled {node} static")
+            return Verdict(
+                "False", "LabelContradicted", f"{has}, but an administrator labelled {node} static"
+            )
         return Verdict("False", "SharedCores", f"{has}, so it shares them with others")
     if not evidence.exclusive(cores):
         return Verdict("False", "FewerCores", has)
@@ -124,7 +126,9 @@ def _of_time(seen: Seen, looks: Looks, evidence: WorkerEvidence, now: float) -> 
 
 def _why_not_guaranteed(worker: WorkerFacts) -> str:
     if not worker.strangers:
-        return f"{worker.name} is not in the QoS class Guaranteed: something has changed its requests or limits"
+        return (
+            f"{worker.name} is not in the QoS class Guaranteed: something has changed its requests or limits"
+        )
     names = ", ".join(worker.strangers)
     return (
         f"{worker.name} is not in the QoS class Guaranteed, because of what was injected beside its engine: "
@@ -133,8 +137,10 @@ def _why_not_guaranteed(worker: WorkerFacts) -> str:
 
 
 def isolation_of(workers: Iterable[WorkerFacts], policy_of: Callable[[str], str | None]) -> Isolation | None:
-    """The weakest of all placed workers, as far as objects tell, None where there is none; ``policy_of``: node ->
-    its label."""
+    """The weakest of all placed workers, as far as objects tell, None where there is none.
+
+    ``policy_of``: node -> its label.
+    """
     found = {_isolation(worker, policy_of(worker.node)) for worker in workers if worker.node and worker.alive}
     order = (Isolation.SHARED, Isolation.UNKNOWN, Isolation.EXCLUSIVE)
     return next((each for each in order if each in found), None)

@@ -1,4 +1,4 @@
-"""What a node's label should say of its CPU manager: the kubelet's word, an administrator's, or a worker's evidence."""
+"""What a node's label should say of its CPU manager: its kubelet's word, an administrator's, or evidence."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Label:
 def wanted_label(label: Label, answer: str | None, exclusive: bool | None) -> str:
     """The value that the label should have.
 
-    ``answer``: what the kubelet says, None where it cannot be asked. ``exclusive``: whether a Guaranteed worker
-    on the node has cores of its own, None where none has told. A kubelet always wins. Else an administrator's
-    label stands, whatever a worker tells, and one of our own follows the workers.
+    ``answer``: what the kubelet says, None where it cannot be asked. ``exclusive``: whether a Guaranteed
+    worker on the node has cores of its own, None where none has told. A kubelet always wins. Else an
+    administrator's label stands, whatever a worker tells, and one of our own follows the workers.
     """
     if answer is not None:
         return answer

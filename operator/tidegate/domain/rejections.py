@@ -20,7 +20,7 @@ FORGOTTEN_SECONDS = 3600.0  # an attempt so long after the last one is a first o
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Nobody should be started before ``until`` (Unix seconds), and why. ``attempts`` have failed in a row."""
+    """Nobody should be started before ``until`` (Unix seconds), and why; ``attempts`` failed in a row."""
 
     until: float
     attempts: int

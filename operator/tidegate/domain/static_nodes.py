@@ -32,7 +32,9 @@ class Needs:
     def fit(self, node: NodeFacts) -> bool:
         """Whether an empty node of this kind could take the worker."""
         placed = all(node.labels.get(name) in values for name, values in self.labels.items())
-        return placed and all(_at_least(node.allocatable.get(name), most) for name, most in self.amounts.items())
+        return placed and all(
+            _at_least(node.allocatable.get(name), most) for name, most in self.amounts.items()
+        )
 
 
 def _at_least(offered: str | None, needed: str) -> bool:
@@ -43,14 +45,16 @@ def _at_least(offered: str | None, needed: str) -> bool:
 
 
 def no_static_node(cause: Cause | None, needs: Needs, nodes: Iterable[NodeFacts]) -> Cause | None:
-    """The cause of a worker that requires exclusive cores, or, where no node that would fit it offers any, how
-    to get them. A node that is static and merely full leaves the scheduler's own words."""
+    """The cause of a worker that requires exclusive cores, or, where no node that fits it offers any, how to
+    get them. A node that is static and merely full leaves the scheduler's own words."""
     if cause is None or cause.reason != "Unschedulable":
         return cause
     known = sorted(nodes, key=lambda node: node.name)
     if not known or any(node.policy == STATIC and needs.fit(node) for node in known):
         return cause
-    return Cause("NoStaticNode", f"{_advice([node for node in known if needs.fit(node)])}. {cause.message}", False)
+    return Cause(
+        "NoStaticNode", f"{_advice([node for node in known if needs.fit(node)])}. {cause.message}", False
+    )
 
 
 def _advice(near: list[NodeFacts]) -> str:

@@ -102,7 +102,7 @@ def _cores(pod: Json) -> int | None:
 
 
 def _strangers(pod: Json) -> tuple[str, ...]:
-    """A pod is Guaranteed where every container has limits of cpu and memory, and requests that equal them."""
+    """A pod is Guaranteed where every container has limits of cpu and memory, and requests as high."""
     others = (container for container in _containers(pod) if container.get("name") != ENGINE)
     return tuple(str(container.get("name")) for container in others if not _is_guaranteed(container))
 
@@ -125,7 +125,8 @@ def first_cause(workers: Iterable[WorkerFacts]) -> Cause | None:
     troubled = [
         worker
         for worker in workers
-        if worker.cause and not (worker.terminating or worker.ready or worker.rejected)  # see domain/rejections
+        if worker.cause
+        and not (worker.terminating or worker.ready or worker.rejected)  # see domain/rejections
     ]
     troubled.sort(
         key=lambda worker: (not (worker.cause and worker.cause.failure), worker.created, worker.name)
