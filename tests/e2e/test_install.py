@@ -22,7 +22,7 @@ def test_an_uninstalled_release_leaves_nothing_but_the_crd_and_installs_again(ku
     try:
         kinds = "deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings"
         cluster = (
-            "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,"
+            "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,"
             "validatingadmissionpolicies,validatingadmissionpolicybindings"
         )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
-from tidegate.domain.quantity import parse_bytes
+from tidegate.domain.quantity import parse_quantity
 
 Rule = Mapping[str, str]  # one entry of x-kubernetes-validations
+
+# 1Ei; the API server itself cuts off at 8Ei, and an object would never be what was asked.
+_MOST_BYTES = 1 << 60
 
 
 def _camel(name: str) -> str:
@@ -50,8 +53,8 @@ def _whole_cores(value: int | str) -> int:
 
 
 def _size(value: int | str) -> int | str:
-    if parse_bytes(value) < 1:
-        raise ValueError("must be more than zero bytes")
+    if not 1 <= parse_quantity(value) <= _MOST_BYTES:
+        raise ValueError("must be a size from one byte to 1Ei, such as 512Mi or 16Gi")
     return value
 
 
@@ -83,15 +86,15 @@ Size = Annotated[
     AfterValidator(_size),
     WithJsonSchema(
         _quantity_schema(
-            "type(self) == int ? self >= 1 : isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))",
-            "must be a size of more than zero bytes, such as 512Mi or 16Gi",
+            (
+                f"type(self) == int ? self >= 1 && self <= {_MOST_BYTES} : isQuantity(self) && "
+                "quantity(self).compareTo(quantity('1')) >= 0 && "
+                "quantity(self).compareTo(quantity('1Ei')) <= 0"
+            ),
+            "must be a size from one byte to 1Ei, such as 512Mi or 16Gi",
         )
     ),
 ]
-
-LABEL_KEY_PATTERN = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
-LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY_PATTERN)]
-LabelValue = Annotated[str, Field(max_length=63, pattern="^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
 
 
 def error_sentences(errors: Sequence[Mapping[str, Any]], prefix: str = "") -> str:

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import LabelValue, Model, Size, WholeCores, require, with_rules
+from tidegate.api.base import Model, Size, WholeCores, require, with_rules
+from tidegate.api.texts import SUBDOMAIN, LabelValue
 from tidegate.domain.quantity import parse_bytes
 
 
 class Accelerator(Model):
     """The devices of one worker."""
 
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.ACCELERATOR_TYPES))
+    model_config = ConfigDict(json_schema_extra=with_rules(rules.ACCELERATOR_TYPES, rules.ONE_MIG_DEVICE))
 
     resource: str = Field(
         min_length=3,
         max_length=128,
-        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        pattern=rf"^{SUBDOMAIN}/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$",
         description="The extended resource that the device plugin offers: nvidia.com/gpu, amd.com/gpu, "
         "nvidia.com/mig-1g.10gb.",
+        json_schema_extra=with_rules(rules.ACCELERATOR_NAME),
     )
     count: int = Field(
         ge=1,
         le=64,
         description="Devices of one worker. With more than one the model is spread over them "
-        "(--tensor-parallel-size).",
+        "(--tensor-parallel-size, the count divided by what --pipeline-parallel-size and "
+        "--data-parallel-size in engine.args take). Of a MIG profile it must be 1.",
     )
     types: tuple[LabelValue, ...] = Field(
         default=(),
@@ -39,10 +42,18 @@ class Accelerator(Model):
         json_schema_extra=with_rules(list_type="set"),
     )
 
+    @field_validator("resource")
+    @classmethod
+    def _a_plugins(cls, resource: str) -> str:
+        native = "kubernetes.io/" in resource or resource.startswith("requests.")
+        require(not native, rules.ACCELERATOR_NAME)
+        return resource
+
     @model_validator(mode="after")
     def _known_products(self) -> Self:
         known = self.resource.startswith(("nvidia.com/", "amd.com/"))
         require(not self.types or known, rules.ACCELERATOR_TYPES)
+        require("/mig-" not in self.resource or self.count == 1, rules.ONE_MIG_DEVICE)
         return self
 
 

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tidegate.api.identity import QUEUE_DEFAULT_ANNOTATION
+from tidegate.api.identity import (
+    CALIBRATED_ANNOTATION,
+    DEGRADATION_DEFAULT_ANNOTATION,
+    QUEUE_DEFAULT_ANNOTATION,
+)
 from tidegate.api.v1alpha1 import InferenceService, parse
-from tidegate.domain.degradation import Degradation, Step, default_steps
-from tidegate.domain.limits import DEFAULT_MAX_DEPTH, QueueLimit, queue_limit
+from tidegate.domain.degradation import Degradation, Step, are_defaulted, default_steps
+from tidegate.domain.limits import DEFAULT_MAX_DEPTH, QueueLimit, calibrated_depth, queue_limit
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceConfig, ServiceKey
 from tidegate.domain.timestamps import from_timestamp
@@ -22,8 +26,10 @@ def service_key(resource: InferenceService) -> ServiceKey:
 
 def effective_limit(resource: InferenceService, default_max_depth: int = DEFAULT_MAX_DEPTH) -> QueueLimit:
     """The queue's limit that holds, and its source; ``default_max_depth`` is the installation's."""
-    note = resource.metadata.annotations.get(QUEUE_DEFAULT_ANNOTATION)
-    return queue_limit(resource.spec.queue.max_depth, note, default_max_depth)
+    annotations = resource.metadata.annotations
+    note, calibrated = annotations.get(QUEUE_DEFAULT_ANNOTATION), annotations.get(CALIBRATED_ANNOTATION)
+    depth = resource.spec.queue.max_depth
+    return queue_limit(depth, note, default_max_depth, calibrated_depth(calibrated))
 
 
 def served_names(resource: InferenceService) -> tuple[str, ...]:
@@ -64,9 +70,11 @@ def _degradation(resource: InferenceService, max_depth: int) -> Degradation | No
     given = resource.spec.degradation
     if given is None:
         return None
-    if given.steps is None:
-        return Degradation(given.max_tokens, default_steps(max_depth, given.max_tokens))
-    return Degradation(given.max_tokens, tuple(Step(step.above, step.max_tokens) for step in given.steps))
+    steps = None if given.steps is None else tuple(Step(each.above, each.max_tokens) for each in given.steps)
+    note = resource.metadata.annotations.get(DEGRADATION_DEFAULT_ANNOTATION)
+    if steps is None or are_defaulted(steps, note):
+        steps = default_steps(max_depth, given.max_tokens)
+    return Degradation(given.max_tokens, steps)
 
 
 def parse_service_config(

@@ -22,6 +22,7 @@ COLUMNS: tuple[tuple[str, str, str, int, str], ...] = (
     ("Age", "date", ".metadata.creationTimestamp", 0, "Time since the object was made."),
     ("URL", "string", ".status.url", 1, "Where clients in the cluster reach the service."),
     ("Isolation", "string", ".status.isolation", 1, "What the workers' cores are."),
+    ("Cost/H", "string", ".status.cost.perHour", 1, "What the workers that exist cost an hour."),
     ("Cold", "string", ".status.coldStarts.lastSeconds", 1, "Seconds of the last start from zero."),
 )
 

@@ -43,7 +43,9 @@ class Degradation(Model):
         max_length=8,
         description=(
             "From the shallowest to the deepest. Absent: 128, 96 and 64 tokens above 25, 50 and 75 % of the "
-            "queue's limit (rounded up), or maxTokens where that is less. An empty list: maxTokens alone."
+            "queue's limit (rounded up), or maxTokens where that is less; they are filled in when the object "
+            "is written, and the annotation tidegate.io/degradation-default records that. An empty list: "
+            "maxTokens alone."
         ),
     )
 

@@ -8,14 +8,15 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
 from tidegate.api.base import Model, require, with_rules
+from tidegate.api.texts import DataKey, ObjectName
 from tidegate.domain.engine_args import refusal
 
 
 class SecretKey(Model):
     """One key of a Secret in this namespace."""
 
-    name: str = Field(min_length=1, max_length=253, description="The Secret's name.")
-    key: str = Field(min_length=1, max_length=253, description="The key within the Secret.")
+    name: ObjectName = Field(description="The Secret's name.")
+    key: DataKey = Field(description="The key within the Secret.")
 
 
 class EnvSource(Model):
@@ -51,6 +52,7 @@ class Engine(Model):
     image: str = Field(
         default="",
         max_length=512,
+        pattern="^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$",
         description=(
             "The worker's image: any whose entrypoint takes vLLM's arguments. Default: empty, the image that "
             "the operator was installed with."
@@ -61,7 +63,8 @@ class Engine(Model):
         default=(),
         max_length=64,
         description="Arguments for vLLM, appended to those that the operator sets. Those that it sets itself "
-        "(--model, --served-model-name, --max-num-seqs, --port, ...) are refused. Default: none.",
+        "(--model, --served-model-name, --max-num-seqs, --tensor-parallel-size, --port, ...) are refused, "
+        "abbreviated too. Default: none.",
         json_schema_extra=with_rules(*rules.OWNED_ARGS, list_type="atomic"),
     )
     env: tuple[EnvVar, ...] = Field(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.api.base import LABEL_KEY_PATTERN, Rule, rule
-from tidegate.domain.engine_args import OWNED_FLAGS, pattern_of, refusal_of
+from tidegate.api.base import Rule, rule
+from tidegate.api.texts import SUBDOMAIN
+from tidegate.domain.engine_args import OWNED_FLAGS, dividing_patterns, pattern_of, refusal_of
 
 NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME = rule(
@@ -12,18 +13,30 @@ NAME = rule(
     "because objects and host names are made of it",
 )
 
+_REPOSITORY = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
 URI_PATTERN = (
     r"^(hf://[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?"
-    r"|pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[A-Za-z0-9._-]+)*/?"
+    r"|s3://[a-z0-9][-a-z0-9.]{1,61}[a-z0-9](/[A-Za-z0-9._=+-]+)*/?"
+    rf"|pvc://{SUBDOMAIN}(/[A-Za-z0-9._-]+)*/?"
+    rf"|oci://{_REPOSITORY}(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(@sha256:[a-f0-9]{{64}})?"
     r"|file://(/[A-Za-z0-9._-]+)+/?)$"
 )
-URI_MESSAGE = "must be hf://OWNER/NAME, pvc://CLAIM/PATH or file:///PATH, without .. in it"
+URI_MESSAGE = (
+    "must be hf://OWNER/NAME, s3://BUCKET/PREFIX, pvc://CLAIM/PATH, oci://REGISTRY/REPOSITORY:TAG or "
+    "file:///PATH, without .. in it"
+)
 URI = rule(f"self.matches(r'{URI_PATTERN}') && !self.contains('/..')", URI_MESSAGE)
 
 REVISION_NEEDS_HF = rule(
-    "!has(self.revision) || self.uri.startsWith('hf://')",
+    "!has(self.revision) || self.revision == '' || self.uri.startsWith('hf://')",
     "revision belongs to hf:// models; remove it, or put the version into the path",
     ".revision",
+)
+
+SECRET_NEEDS_REMOTE = rule(
+    "!has(self.secretRef) || !(self.uri.startsWith('pvc://') || self.uri.startsWith('file://'))",
+    "secretRef does nothing for pvc:// and file:// models, which are read without credentials; remove it",
+    ".secretRef",
 )
 
 ENV_ONE_SOURCE = rule(
@@ -42,6 +55,36 @@ ACCELERATOR_TYPES = rule(
     ".types",
 )
 
+ACCELERATOR_NAME = rule(
+    "!self.contains('kubernetes.io/') && !self.startsWith('requests.')",
+    "must be a device plugin's resource, such as nvidia.com/gpu",
+)
+
+ONE_MIG_DEVICE = rule(
+    "!self.resource.contains('/mig-') || self.count == 1",
+    "a process sees only one MIG device, and nothing passes between two of them: count must be 1; take a "
+    "larger profile, or more replicas",
+    ".count",
+)
+
+
+def _last_value(pattern: str) -> str:
+    """CEL: the number in the last match of a pattern in ``text``, 1 without a match."""
+    found = f"text.findAll(r'{pattern}')"
+    last = f"{found}[{found}.size() - 1]"
+    return f"({found}.size() == 0 ? 1 : int({last}.find('[0-9]+\\n').trim()))"
+
+
+DEVICES_DIVIDE = rule(
+    "!has(self.engine) || !has(self.engine.args) || !has(self.resources.accelerator) || "
+    "['\\n' + self.engine.args.join('\\n\\n') + '\\n'].all(text, self.resources.accelerator.count % "
+    f"({' * '.join(_last_value(pattern) for pattern in dividing_patterns())}) == 0)",
+    "resources.accelerator.count must be a multiple of the product of --pipeline-parallel-size, "
+    "--data-parallel-size and --prefill-context-parallel-size in engine.args: over the rest the operator "
+    "spreads the tensors",
+    ".resources.accelerator.count",
+)
+
 SHARED_MEMORY = rule(
     (
         "!has(self.sharedMemory) || !isQuantity(string(self.sharedMemory)) || "
@@ -50,12 +93,6 @@ SHARED_MEMORY = rule(
     ),
     "sharedMemory is a part of memory and must be less than it",
     ".sharedMemory",
-)
-
-MIN_MAX = rule(
-    "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
-    "minReplicas must not be more than maxReplicas",
-    ".minReplicas",
 )
 
 STEPS_ASCEND = rule(
@@ -98,14 +135,4 @@ REPLICAS_EXTERNAL = rule(
     "self.spec.scaling.mode != 'External' || has(self.spec.replicas)",
     "replicas must be set while scaling.mode is External: it is the number of workers",
     ".spec.replicas",
-)
-
-TOLERATION = rule(
-    "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
-    "a toleration without key needs operator Exists",
-)
-
-LABEL_KEYS = rule(
-    f"self.all(key, key.size() <= 317 && key.matches('{LABEL_KEY_PATTERN}'))",
-    "every key must be a label's name, such as topology.kubernetes.io/zone",
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from tidegate.api import rules
-from tidegate.api.base import Model, Size, require
+from tidegate.api import rules, scaling_rules
+from tidegate.api.base import Model, Size, require, with_rules
 from tidegate.api.compute import Resources
 from tidegate.api.degradation import Degradation
 from tidegate.api.engine import Engine
 from tidegate.api.model_source import ModelSource
 from tidegate.api.placement import Placement
+from tidegate.api.pod import Pod
+from tidegate.api.pricing import Pricing
 from tidegate.api.routing import Routing
 from tidegate.api.scaling import Scaling
+from tidegate.domain.engine_args import device_groups
 
 
 class Queue(Model):
@@ -26,9 +29,9 @@ class Queue(Model):
         le=100000,
         description=(
             "Requests that wait or run at once, the arriving one included; one more is answered with 429. "
-            "Absent: the default of the installation (128 unless set otherwise) is filled in when the object "
-            "is written, and the annotation tidegate.io/queue-default records that; status.queue.limit is "
-            "what holds."
+            "Absent: what calibration found (annotation tidegate.io/calibrated-max-depth), else the default "
+            "of the installation (128 unless set otherwise) is filled in when the object is written, and the "
+            "annotation tidegate.io/queue-default records that; status.queue says what holds, and its source."
         ),
     )
     max_bytes: Size = Field(
@@ -69,6 +72,8 @@ class Queue(Model):
 class InferenceServiceSpec(Model):
     """What should run. Only model and resources must be given."""
 
+    model_config = ConfigDict(json_schema_extra=with_rules(rules.DEVICES_DIVIDE))
+
     model: ModelSource = Field(description="Which weights are served, and under which names.")
     engine: Engine = Field(default_factory=Engine, description="How the engine (vLLM) is run.")
     resources: Resources = Field(
@@ -83,6 +88,9 @@ class InferenceServiceSpec(Model):
         ),
     )
     placement: Placement = Field(default_factory=Placement, description="On which nodes workers may run.")
+    pod: Pod = Field(
+        default_factory=Pod, description="What a worker's pod has beside the engine's own needs."
+    )
     rollout: Literal["Replace", "Surge"] = Field(
         default="Replace",
         description=(
@@ -115,10 +123,27 @@ class InferenceServiceSpec(Model):
             "Absent: off."
         ),
     )
+    pricing: Pricing | None = Field(
+        default=None, description="What one worker costs, for status.cost. Absent: no cost is told."
+    )
+
+    @model_validator(mode="after")
+    def _devices_divide(self) -> Self:
+        accelerator = self.resources.accelerator
+        if accelerator is not None:
+            require(accelerator.count % device_groups(self.engine.args) == 0, rules.DEVICES_DIVIDE)
+        return self
 
     @model_validator(mode="after")
     def _replicas_fit_the_mode(self) -> Self:
         external = self.scaling.mode == "External"
         require(external or self.replicas is None, rules.REPLICAS_MANAGED)
         require(not external or self.replicas is not None, rules.REPLICAS_EXTERNAL)
+        return self
+
+    @model_validator(mode="after")
+    def _target_fits_the_engine(self) -> Self:
+        given = self.scaling.metric.concurrency if self.scaling.metric else None
+        fits = given is None or given.target_per_replica <= self.engine.max_concurrency
+        require(fits, scaling_rules.TARGET_FITS)
         return self

@@ -61,6 +61,18 @@ class ColdStartStatus(Model):
     )
 
 
+class CostStatus(Model):
+    """What the workers cost, by spec.pricing."""
+
+    per_hour: str | None = Field(
+        default=None,
+        max_length=24,
+        description="For one hour of the workers that exist now, those that start or finish included: they "
+        "hold their devices.",
+    )
+    currency: str | None = Field(default=None, max_length=3, description="spec.pricing.currency.")
+
+
 class Condition(Model):
     """One observation, as the Kubernetes API conventions define it."""
 
@@ -120,6 +132,7 @@ class InferenceServiceStatus(Model):
     cold_starts: ColdStartStatus | None = Field(
         default=None, description="Times that a worker became ready while none was."
     )
+    cost: CostStatus | None = Field(default=None, description="What the workers cost, by spec.pricing.")
     conditions: tuple[Condition, ...] = Field(
         default=(),
         max_length=16,

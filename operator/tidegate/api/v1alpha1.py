@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from tidegate.api import rules
+from tidegate.api import rules, scaling_rules
 from tidegate.api.base import Model, error_sentences, with_rules
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.status import InferenceServiceStatus
@@ -32,7 +32,9 @@ class InferenceService(Model):
     """A model served by vLLM: asleep at zero workers, awake for the first request."""
 
     model_config = ConfigDict(
-        json_schema_extra=with_rules(rules.NAME, rules.REPLICAS_MANAGED, rules.REPLICAS_EXTERNAL)
+        json_schema_extra=with_rules(
+            rules.NAME, rules.REPLICAS_MANAGED, rules.REPLICAS_EXTERNAL, scaling_rules.TARGET_FITS
+        )
     )
 
     api_version: Literal["tidegate.io/v1alpha1"] = "tidegate.io/v1alpha1"

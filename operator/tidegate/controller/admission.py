@@ -1,4 +1,4 @@
-"""What the mutating webhook answers to one AdmissionReview: a pure function from JSON to JSON."""
+"""What the webhooks answer to one AdmissionReview: from JSON to JSON, from what is known, asking nobody."""
 
 from __future__ import annotations
 
@@ -7,78 +7,81 @@ from typing import Any
 
 import msgspec
 
-from tidegate.domain.limits import queue_limit
-from tidegate.resources.names import KIND, QUEUE_DEFAULT_ANNOTATION
+from tidegate.controller.defaulting import calibration_warnings, default_operations
+from tidegate.controller.validation import judge
+from tidegate.controller.world import World
+from tidegate.resources.names import KIND
 
 Json = dict[str, Any]
+
+_FORBIDDEN = 403  # what a refusal is for clients; the message is the sentence
 
 
 class MalformedReviewError(ValueError):
     """It is not an AdmissionReview that can be answered; the message is for its sender."""
 
 
-def answer_review(review: object, default_max_depth: int) -> Json:
-    """The AdmissionReview with the response: always allowed, with a JSON patch where a default is due.
+class Admission:
+    """The answers of one operator; ``world`` is what it knows."""
 
-    Raises MalformedReviewError.
-    """
-    request = _request(review)
-    response: Json = {"uid": request["uid"], "allowed": True}
-    if operations := _operations(request, default_max_depth):
-        response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(msgspec.json.encode(operations)).decode()
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def mutate(self, review: object) -> Json:
+        """The AdmissionReview with the response: allowed, with a JSON patch where something is filled in.
+
+        Raises MalformedReviewError.
+        """
+        request = _request(review)
+        response: Json = {"uid": request["uid"], "allowed": True}
+        resource = _written(request)
+        if resource is None:
+            return _answer(response)
+        if operations := default_operations(resource, self._world.default_max_depth):
+            response["patchType"] = "JSONPatch"
+            response["patch"] = base64.b64encode(msgspec.json.encode(operations)).decode()
+        if warnings := calibration_warnings(resource, _old(request)):
+            response["warnings"] = warnings
+        return _answer(response)
+
+    def validate(self, review: object) -> Json:
+        """The AdmissionReview with the response: refused with a sentence, or allowed, perhaps with warnings.
+
+        Raises MalformedReviewError.
+        """
+        request = _request(review)
+        response: Json = {"uid": request["uid"], "allowed": True}
+        resource = _written(request)
+        if resource is None:
+            return _answer(response)
+        verdict = judge(self._world, resource, _old(request))
+        if verdict.refusal:
+            status = {"code": _FORBIDDEN, "reason": "Forbidden", "message": verdict.refusal}
+            response |= {"allowed": False, "status": status}
+        if verdict.warnings:
+            response["warnings"] = list(verdict.warnings)
+        return _answer(response)
+
+
+def _answer(response: Json) -> Json:
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
-def default_operations(resource: Json, default_max_depth: int) -> list[Json]:
-    """The JSON patch that gives ``resource`` the queue limit that holds; empty where it has it.
-
-    An explicit limit stays, and its stale annotation goes. What cannot be read is left to the schema.
-    """
-    spec, metadata = resource.get("spec"), resource.get("metadata")
-    if not isinstance(spec, dict) or not isinstance(metadata, dict):
-        return []
-    queue, annotations = spec.get("queue"), metadata.get("annotations")
-    if not isinstance(queue, dict | None) or not isinstance(annotations, dict | None):
-        return []
-    depth, note = (queue or {}).get("maxDepth"), (annotations or {}).get(QUEUE_DEFAULT_ANNOTATION)
-    if not isinstance(depth, int | None) or not isinstance(note, str | None):
-        return []
-    limit = queue_limit(depth, note, default_max_depth)
-    operations = _annotate(annotations, limit.note)
-    if depth != limit.limit:
-        operations += _add("/spec/queue", queue, "maxDepth", limit.limit)
-    return operations
-
-
-def _annotate(annotations: Json | None, note: str | None) -> list[Json]:
-    existing = (annotations or {}).get(QUEUE_DEFAULT_ANNOTATION)
-    if existing == note:
-        return []
-    if note is None:
-        return [{"op": "remove", "path": f"/metadata/annotations/{_escaped(QUEUE_DEFAULT_ANNOTATION)}"}]
-    return _add("/metadata/annotations", annotations, QUEUE_DEFAULT_ANNOTATION, note)
-
-
-def _add(path: str, parent: Json | None, name: str, value: object) -> list[Json]:
-    """Set ``name`` under ``path``, whose present content is ``parent``, also where that is missing."""
-    if parent is None:
-        return [{"op": "add", "path": path, "value": {name: value}}]
-    return [{"op": "add", "path": f"{path}/{_escaped(name)}", "value": value}]
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _operations(request: Json, default_max_depth: int) -> list[Json]:
-    resource = request.get("object")
-    kind = request.get("kind")
+def _written(request: Json) -> Json | None:
+    """The InferenceService that is created or updated; None for anything else, and for one on its way out."""
+    resource, kind = request.get("object"), request.get("kind")
     if not isinstance(resource, dict) or not isinstance(kind, dict) or kind.get("kind") != KIND:
-        return []
-    if "deletionTimestamp" in (resource.get("metadata") or {}):
-        return []
-    return default_operations(resource, default_max_depth)
+        return None
+    if not isinstance(resource.get("metadata"), dict) or not isinstance(resource.get("spec"), dict):
+        return None
+    if request.get("subResource") or "deletionTimestamp" in resource["metadata"]:
+        return None
+    return resource
+
+
+def _old(request: Json) -> Json | None:
+    old = request.get("oldObject")
+    return old if isinstance(old, dict) and isinstance(old.get("metadata"), dict) else None
 
 
 def _request(review: object) -> Json:

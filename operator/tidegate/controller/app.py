@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import kopf
 
+from tidegate.controller.admission import Admission
 from tidegate.controller.autoscale import Autoscaler
+from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
@@ -59,8 +61,8 @@ _logger = logging.getLogger(__name__)
 class OperatorSettings:
     """What the command line sets.
 
-    ``namespace``: the installation's own. ``webhook_config``: the MutatingWebhookConfiguration whose
-    webhook is served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
+    ``namespace``: the installation's own. ``webhook_config``: the name of the webhook configurations whose
+    webhooks are served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
     verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
@@ -131,6 +133,13 @@ class _Operator:
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
         self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
+        self._metrics.registry.register(CostCollector(self._services))
+
+    def _services(self) -> list[dict[str, Any]]:
+        cache = self._world.cache
+        keys = cache.service_keys()
+        found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
+        return [raw for raw in found if raw]
 
     def _build_subscriptions(self, http: httpx.AsyncClient) -> Subscriptions:
         settings = SubscriptionSettings(
@@ -183,14 +192,17 @@ class _Operator:
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if settings.webhook_config is not None:
-            parts.append(run_webhook(self._client, self._webhook_settings(settings.webhook_config)))
+            parts.append(
+                run_webhook(
+                    self._client, self._webhook_settings(settings.webhook_config), Admission(self._world)
+                )
+            )
         return parts
 
     def _webhook_settings(self, configuration: str) -> WebhookSettings:
         settings = self._settings
         return WebhookSettings(
             tls=TlsNames(settings.namespace, webhook_configuration=configuration),
-            default_max_depth=settings.default_max_depth,
             host=settings.host or None,
             port=settings.webhook_port,
         )

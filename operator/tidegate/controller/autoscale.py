@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.api.config import service_key
+from tidegate.api.scaling import windows_of
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
 from tidegate.domain.causes import Cause
 from tidegate.domain.rejections import BackOff
-from tidegate.domain.scaling import Bounds, Load, Pool, ScaleDecision, decide_scale
+from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
+from tidegate.domain.scaling_metrics import Metric, PerReplica, QueueDelay
+from tidegate.domain.schedule import minimum_at
 from tidegate.domain.service import ServiceKey
+from tidegate.domain.surplus import NeedHistory
 from tidegate.domain.workers import WorkerFacts
 
 
@@ -41,10 +46,14 @@ class Scene:
 
 
 class Autoscaler:
-    """Decides, and asks the workers' counters where the decision wants them."""
+    """Decides, asks the workers' counters where the decision wants them, and remembers what was needed.
+
+    What it remembers is lost with it: the next one takes all that run for needed until then.
+    """
 
     def __init__(self, counters: CounterWatch) -> None:
         self._counters = counters
+        self._needed: dict[ServiceKey, NeedHistory] = {}
 
     async def decide(
         self, service: InferenceService, look: Callable[[], Scene | None]
@@ -54,33 +63,65 @@ class Autoscaler:
         ``look`` returns the scene as it is at that moment, None: there is nothing to scale. It is called
         again after the counters were asked: a request that came meanwhile must not find its worker asleep.
         """
-        bounds, scene = bounds_of(service.spec), look()
-        if scene is None:
+        if (scene := look()) is None:
             return None
-        decision = decide_scale(bounds, scene.pool, scene.load, scene.now)
+        decision = self._decided(service, scene)
         if not decision.ask_counters:
             return scene, decision
         hosts = {worker.name: worker.host for worker in scene.workers if worker.ready and worker.host}
         counters = await self._counters.ask(service_key(service), hosts, scene.now)
         if (scene := look()) is None:
             return None
-        return scene, decide_scale(bounds, scene.pool, scene.load, scene.now, counters)
+        return scene, self._decided(service, scene, counters)
+
+    def _decided(
+        self, service: InferenceService, scene: Scene, counters: Counters | None = None
+    ) -> ScaleDecision:
+        bounds, pool = bounds_of(service.spec, scene.now), scene.pool
+        needed = self._remember(service_key(service), bounds, pool, scene)
+        return decide_scale(bounds, replace(pool, needed=needed), scene.load, scene.now, counters)
+
+    def _remember(self, key: ServiceKey, bounds: Bounds, pool: Pool, scene: Scene) -> NeedHistory | None:
+        """Only a pool of several workers can have surplus; a single one is asleep or awake."""
+        if pool.replicas <= 1:
+            self._needed.pop(key, None)
+            return None
+        before, need = self._needed.get(key, NeedHistory(pool.replicas)), kept_for(bounds, pool, scene.load)
+        history = self._needed[key] = before.then(need, scene.now, bounds.scale_down_delay)
+        return history
 
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""
         self._counters.forget(key)
+        self._needed.pop(key, None)
 
 
-def bounds_of(spec: InferenceServiceSpec) -> Bounds:
-    """What the spec says about the number of workers."""
+def bounds_of(spec: InferenceServiceSpec, now: float) -> Bounds:
+    """What the spec says about the number of workers at ``now``, Unix time. ValueError: a schedule cannot be
+    read."""
+    scaling, delay = spec.scaling, spec.scaling.scale_down_delay_seconds
     return Bounds(
-        minimum=spec.scaling.min_replicas,
-        maximum=spec.scaling.max_replicas,
-        idle_timeout=spec.scaling.idle_timeout_seconds,
-        target_concurrency=max(1, spec.engine.max_concurrency * 3 // 4),
+        minimum=scaling.min_replicas,
+        maximum=scaling.max_replicas,
+        idle_timeout=scaling.idle_timeout_seconds,
+        metric=metric_of(spec),
         suspended=spec.suspend,
-        external=spec.replicas if spec.scaling.mode == "External" else None,
+        external=spec.replicas if scaling.mode == "External" else None,
+        scale_down_delay=scaling.idle_timeout_seconds if delay is None else delay,
+        scheduled=minimum_at(windows_of(scaling.schedules), now),
     )
+
+
+def metric_of(spec: InferenceServiceSpec) -> Metric:
+    """What is counted; three quarters of what a worker runs at once where the spec does not say."""
+    metric, slots = spec.scaling.metric, spec.engine.max_concurrency
+    if metric and metric.queue_delay:
+        return QueueDelay(metric.queue_delay.target_milliseconds / 1000, slots)
+    if metric and metric.request_count:
+        return PerReplica(metric.request_count.per_replica)
+    if metric and metric.concurrency:
+        return PerReplica(metric.concurrency.target_per_replica)
+    return PerReplica(max(1, slots * 3 // 4))
 
 
 def pool_of(deployment: dict[str, Any], workers: Sequence[WorkerFacts], refused: Cause | None) -> Pool:

@@ -66,11 +66,17 @@ def make_certificate(
 
 def renewal_is_due(certificate: Certificate, names: Sequence[str], now: datetime) -> bool:
     """Whether it must be replaced: two thirds of its life are over, or it is unfit for ``names``."""
-    try:
-        leaf = x509.load_pem_x509_certificate(certificate.certificate)
-        return not _is_fit(certificate, leaf, names) or now >= renew_at(leaf)
-    except _UNREADABLE:
+    if not is_usable(certificate, names):
         return True
+    return now >= renew_at(x509.load_pem_x509_certificate(certificate.certificate))
+
+
+def is_usable(certificate: Certificate, names: Sequence[str]) -> bool:
+    """Whether its parts belong together and it is for ``names``, however old it is."""
+    try:
+        return _is_fit(certificate, x509.load_pem_x509_certificate(certificate.certificate), names)
+    except _UNREADABLE:
+        return False
 
 
 def _is_fit(certificate: Certificate, leaf: x509.Certificate, names: Sequence[str]) -> bool:

@@ -12,11 +12,13 @@ from tidegate.domain.service import ServiceKey
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One gateway's numbers for one service; ``last_activity`` in Unix time, None: never a request."""
+    """One gateway's numbers for one service; ``last_activity`` in Unix time, None: never a request.
+    ``execution_seconds``: how long requests have run lately, None: unknown, or another gateway's to tell."""
 
     waiting: int
     in_flight: int
     last_activity: float | None
+    execution_seconds: float | None = None
 
 
 @dataclass
@@ -84,11 +86,13 @@ class DemandBoard:
         reports = [gateway.reports[key] for gateway in self._gateways.values() if key in gateway.reports]
         activities = [each.last_activity for each in reports if each.last_activity is not None]
         activities += [self._past[key]] if key in self._past else []
+        seconds = [each.execution_seconds for each in reports if each.execution_seconds is not None]
         return Load(
             waiting=sum(each.waiting for each in reports),
             in_flight=sum(each.in_flight for each in reports),
             last_activity=max(activities, default=None),
             silent=self.silent,
+            execution_seconds=max(seconds, default=None),  # only while arbiters change is there more than one
         )
 
     def forget(self, key: ServiceKey) -> None:
@@ -98,10 +102,12 @@ class DemandBoard:
 
 def _report(line: Mapping[str, Any], now: float) -> Report:
     waiting, in_flight, idle = line.get("waiting"), line.get("inFlight"), line.get("idleSeconds")
+    seconds = line.get("executionSeconds")  # a gateway of an earlier release does not tell
     if (
         not isinstance(waiting, int)
         or not isinstance(in_flight, int)
         or not isinstance(idle, int | float | None)
+        or not isinstance(seconds, int | float | None)
     ):
         raise ValueError(f"not a line of demand: {dict(line)!r}")
-    return Report(waiting, in_flight, None if idle is None else now - idle)
+    return Report(waiting, in_flight, None if idle is None else now - idle, seconds)

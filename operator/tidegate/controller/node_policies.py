@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.controller.node_sizes import NodeSizes
 from tidegate.domain.isolation import STATIC, NodePolicy
 from tidegate.domain.static_nodes import NodeFacts
 from tidegate.kube.ownership import wrote_label
@@ -21,13 +22,18 @@ class _Node:
 
 
 class NodePolicies:
-    """The nodes, as they were last seen; a change is one of a CPU manager policy or of whose word it is."""
+    """The nodes, as they were last seen; a change is one of a CPU manager policy or of whose word it is.
+
+    ``sizes``: what each has to give.
+    """
 
     def __init__(self) -> None:
+        self.sizes = NodeSizes()
         self._nodes: dict[str, _Node] = {}
 
     def put(self, node: Json) -> bool:
         """A node is new or has changed; whether its policy has."""
+        self.sizes.put(node)
         read = _read(node)
         before = self._nodes.get(read.facts.name)
         self._nodes[read.facts.name] = read
@@ -35,12 +41,14 @@ class NodePolicies:
 
     def remove(self, name: str) -> bool:
         """A node is gone; whether it had a policy."""
+        self.sizes.remove(name)
         return _policy(self._nodes.pop(name, None)) != NodePolicy()
 
     def replace_all(self, nodes: Iterable[Json]) -> bool:
         """These are all the nodes; whether any policy is another."""
-        before = self._policies()
-        self._nodes = {read.facts.name: read for read in map(_read, nodes)}
+        before, listed = self._policies(), list(nodes)
+        self.sizes.replace_all(listed)
+        self._nodes = {read.facts.name: read for read in map(_read, listed)}
         return self._policies() != before
 
     def policy(self, node: str) -> str | None:

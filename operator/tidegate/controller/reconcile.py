@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.api.config import service_key
+from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.autoscale import Autoscaler, Scene
 from tidegate.controller.objects import ObjectWriter
@@ -74,6 +75,7 @@ class Reconciler:
             return PassResult("gone")  # what it owned goes with it
         try:
             service = parse(raw)
+            windows_of(service.spec.scaling.schedules)  # what no schema can tell
             desired = self._desired(service)
         except ValueError as error:
             await self._block(raw, Cause(INVALID_SPEC, str(error)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
+from tidegate.controller.costs import cost_status
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import Condition, blocked_condition, conditions_of, written
 from tidegate.domain.isolation import CPU_ISOLATED, Isolation, Verdict
@@ -59,6 +60,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
         "queue": _queue(seen.limit, seen.load),
         "scaling": _with_back_off(_scaling(seen.decision, previous.get("scaling") or {}, now), seen.back_off),
         "coldStarts": _cold_starts(phase, seen.workers, previous),
+        "cost": cost_status(service.spec.pricing, len(present)),
         "conditions": written(conditions, previous.get("conditions") or (), generation, now),
     }
 

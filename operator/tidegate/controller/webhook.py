@@ -1,4 +1,4 @@
-"""The admission webhook's server: TLS, one path, and nothing that could hold up the API server."""
+"""The admission webhooks' server: TLS, two paths, and nothing that could hold up the API server."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import web
 
-from tidegate.controller.admission import MalformedReviewError, answer_review
-from tidegate.controller.webhook_tls import TlsNames, WebhookTls
+from tidegate.controller.admission import Admission, Json, MalformedReviewError
+from tidegate.controller.webhook_tls import TlsNames, WebhookTls, always
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import KubeError
 from tidegate.resources.names import OPERATOR_WEBHOOK_PORT
@@ -33,11 +33,11 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """``default_max_depth`` is the chart's queue.defaultMaxDepth. ``host`` None listens on all addresses.
-    The certificate is looked after every ``check_seconds``, with jitter."""
+    """``host`` None listens on all addresses. The certificate is looked after every ``check_seconds``, with
+    jitter; ``acts``: whether this replica may write it now, and the API server's trust in it."""
 
     tls: TlsNames
-    default_max_depth: int = 128
+    acts: Callable[[], bool] = always
     host: str | None = None
     port: int = OPERATOR_WEBHOOK_PORT
     check_seconds: float = 60.0
@@ -45,44 +45,50 @@ class WebhookSettings:
     jitter: Callable[[float, float], float] = random.uniform
 
 
-def webhook_app(default_max_depth: int) -> web.Application:
-    """``POST /mutate`` answers AdmissionReviews, 400 with a sentence for anything else; ``GET /healthz``."""
+def webhook_app(admission: Admission) -> web.Application:
+    """``POST /mutate`` and ``/validate`` answer AdmissionReviews, 400 with a sentence for anything else;
+    ``GET /healthz``."""
 
-    async def mutate(request: web.Request) -> web.Response:
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    app = web.Application(client_max_size=_MAX_REVIEW_BYTES)
+    app.router.add_post("/mutate", _reviewed(admission.mutate))
+    app.router.add_post("/validate", _reviewed(admission.validate))
+    app.router.add_get("/healthz", healthz)
+    return app
+
+
+def _reviewed(answer: Callable[[object], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(_READ_BUDGET_SECONDS):
                 body = await request.read()
-            answer = answer_review(msgspec.json.decode(body), default_max_depth)
+            answered = answer(msgspec.json.decode(body))
         except MalformedReviewError as error:
             return web.Response(status=400, text=f"{error}\n")
         except msgspec.DecodeError as error:
             return web.Response(status=400, text=f"the body is not JSON: {error}\n")
         except TimeoutError:
             return web.Response(status=408, text="the body did not arrive in time\n")
-        return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+        return web.Response(body=msgspec.json.encode(answered), content_type="application/json")
 
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    app = web.Application(client_max_size=_MAX_REVIEW_BYTES)
-    app.router.add_post("/mutate", mutate)
-    app.router.add_get("/healthz", healthz)
-    return app
+    return handle
 
 
-async def run_webhook(client: KubeClient, settings: WebhookSettings) -> None:
-    """Serve the webhook, and keep its certificate and the API server's trust in it, until cancelled.
+async def run_webhook(client: KubeClient, settings: WebhookSettings, admission: Admission) -> None:
+    """Serve the webhooks, and keep their certificate and the API server's trust in it, until cancelled.
 
     While the API server is away the certificate at hand is served on; before the first one, nothing is.
     OSError where the port is taken.
     """
-    tls = WebhookTls(client, settings.tls)
+    tls = WebhookTls(client, settings.tls, settings.acts)
     await _until_ready(tls, settings)
-    runner = web.AppRunner(webhook_app(settings.default_max_depth), access_log=None)
+    runner = web.AppRunner(webhook_app(admission), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls.context).start()
-        _logger.info("the admission webhook listens on port %d", settings.port)
+        _logger.info("the admission webhooks listen on port %d", settings.port)
         await _look_after(tls, settings)
     finally:
         await runner.cleanup()
@@ -102,9 +108,9 @@ async def _look_after(tls: WebhookTls, settings: WebhookSettings) -> None:
 
 
 async def _ensure(tls: WebhookTls, settings: WebhookSettings) -> bool:
+    """Whether a certificate is served, or about to be, that the API server trusts."""
     try:
-        await tls.ensure(settings.now())
+        return await tls.ensure(settings.now())
     except (KubeError, ssl.SSLError) as error:
-        _logger.warning("the webhook's certificate cannot be looked after: %s", error)
+        _logger.warning("the webhooks' certificate cannot be looked after: %s", error)
         return False
-    return True

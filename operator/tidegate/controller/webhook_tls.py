@@ -1,4 +1,8 @@
-"""Keeps the webhook's certificate in a Secret, in the server, and in the API server's trust."""
+"""Keeps the webhooks' certificate in a Secret, in the server, and in the API server's trust.
+
+Replicas share it through the Secret. The one that acts makes and renews it; every one serves what it finds
+there, once the API server has had time to take notice of its CA.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ import binascii
 import logging
 import ssl
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tidegate.controller.certificates import (
     Certificate,
+    is_usable,
     make_certificate,
     renewal_is_due,
     service_names,
@@ -27,8 +33,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TlsNames:
-    """Where things are: the webhook's Service and Secret in ``namespace``, the cluster's webhook
-    configuration, and the Deployment that owns the Secret, so that it goes when the chart goes."""
+    """Where things are: the webhooks' Service and Secret in ``namespace``, the cluster's webhook
+    configurations, mutating and validating under one name, and the Deployment that owns the Secret, so that
+    it goes when the chart goes."""
 
     namespace: str
     service: str = "tidegate-webhook"
@@ -37,45 +44,63 @@ class TlsNames:
     owner_deployment: str = "tidegate-operator"
 
 
-class WebhookTls:
-    """``context`` is the server's; it takes a renewed certificate without a restart."""
+def always() -> bool:
+    """The only replica acts."""
+    return True
 
-    def __init__(self, client: KubeClient, names: TlsNames) -> None:
+
+class WebhookTls:
+    """``context`` is the server's; it takes a renewed certificate without a restart. ``acts``: whether this
+    replica may write now."""
+
+    def __init__(self, client: KubeClient, names: TlsNames, acts: Callable[[], bool] = always) -> None:
         self._client = client
         self._names = names
+        self._acts = acts
         self._hosts = service_names(names.service, names.namespace)
         self._loaded: Certificate | None = None
+        self._trusted: Certificate | None = None  # by the API server, when it was looked at before
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    async def ensure(self, now: datetime) -> None:
-        """Make, renew, publish and load what is missing or due; an unchanged state costs no write.
+    async def ensure(self, now: datetime) -> bool:
+        """Load what the Secret has; where this replica acts, make, renew and publish what is missing or due.
 
-        The API server learns of a new CA before a certificate of it is served, and gets until the next
-        call to take notice of it. KubeError where the API server refuses or is away.
+        An unchanged state costs no write. The API server learns of a new CA before a certificate of it is
+        served, the first one too, and gets until the next call to take notice of it. Whether there is one to
+        serve. KubeError where the API server refuses or is away.
         """
         certificate = await self._stored(now)
-        was_known = await self._publish(certificate.authorities)
-        if certificate != self._loaded and (was_known or self._loaded is None):
+        trusted = certificate is not None and await self._is_trusted(certificate.authorities)
+        if certificate and trusted and certificate == self._trusted and certificate != self._loaded:
             load(self.context, certificate)
             self._loaded = certificate
+        self._trusted = certificate if trusted else None
+        return self._loaded is not None
 
-    async def _stored(self, now: datetime) -> Certificate:
-        """The Secret's certificate, made or renewed; where another replica was faster, its one."""
+    async def _stored(self, now: datetime) -> Certificate | None:
+        """The Secret's certificate, made or renewed where that is due; None: another replica has to."""
         path = paths.secret(self._names.namespace, self._names.secret)
         try:
             secret = await self._client.get(path)
         except NotFoundError:
-            return await self._create(now)
+            return await self._create(now) if self._acts() else None
         found = _from_secret(secret)
         if not renewal_is_due(found, self._hosts, now):
             return found
+        if self._acts():
+            return await self._renew(found, secret, now)
+        return found if is_usable(found, self._hosts) else None
+
+    async def _renew(self, found: Certificate, secret: Json, now: datetime) -> Certificate:
+        """A new certificate in the Secret; where another replica was faster, its one."""
+        path = paths.secret(self._names.namespace, self._names.secret)
         renewed = make_certificate(self._hosts, now, previous=found)
         try:
             await self._client.replace(path, secret | {"data": _data(renewed)}, field_manager=FIELD_MANAGER)
         except ConflictError:
             return _from_secret(await self._client.get(path))
-        _logger.info("the webhook's certificate was renewed")
+        _logger.info("the webhooks' certificate was renewed")
         return renewed
 
     async def _create(self, now: datetime) -> Certificate:
@@ -85,7 +110,7 @@ class WebhookTls:
             await self._client.create(collection, await self._secret(made), field_manager=FIELD_MANAGER)
         except ConflictError:
             return _from_secret(await self._client.get(f"{collection}/{self._names.secret}"))
-        _logger.info("the webhook's certificate was made")
+        _logger.info("the webhooks' certificate was made")
         return made
 
     async def _secret(self, certificate: Certificate) -> Json:
@@ -113,18 +138,31 @@ class WebhookTls:
             "uid": deployment["metadata"]["uid"],
         }
 
-    async def _publish(self, authorities: bytes) -> bool:
-        """Write the CA into each webhook of the configuration that does not have it; whether all had it."""
-        path = paths.mutating_webhook_configuration(self._names.webhook_configuration)
+    async def _is_trusted(self, authorities: bytes) -> bool:
+        """Whether both configurations have the CA, once this replica has written it where it acts."""
+        name = self._names.webhook_configuration
+        found = [
+            await self._publish(path, authorities)
+            for path in (
+                paths.mutating_webhook_configuration(name),
+                paths.validating_webhook_configuration(name),
+            )
+        ]
+        return all(found)
+
+    async def _publish(self, path: str, authorities: bytes) -> bool:
+        """The CA in each webhook of a configuration, written where it is missing; whether it is there now."""
         try:
             configuration = await self._client.get(path)
         except NotFoundError:
-            _logger.warning("there is no MutatingWebhookConfiguration %s", self._names.webhook_configuration)
+            _logger.warning("there is no %s", path)
             return True
         operations = ca_operations(configuration, authorities)
+        if operations and not self._acts():
+            return False
         if operations:
             await self._client.json_patch(path, operations, field_manager=FIELD_MANAGER)
-        return not operations
+        return True
 
 
 def ca_operations(configuration: Json, authorities: bytes) -> list[Json]:

@@ -41,12 +41,35 @@ def default_steps(max_depth: int, cap: int | None) -> tuple[Step, ...]:
     """The steps of a service that names none; no step allows more than ``cap``.
 
     The share is rounded up: with a limit of 3 the steps are above 1, 2 and 3, and a lone request is never
-    degraded.
+    degraded. Steps that would coincide are one: the deepest of those at one depth, the first of those with
+    one number of tokens. So they are steps that a user could have written, whatever the limit and the cap.
+
+    >>> default_steps(2, 96)
+    (Step(above=1, max_tokens=96), Step(above=2, max_tokens=64))
     """
-    return tuple(
-        Step(-(-max_depth * quarter // 4), tokens if cap is None else min(tokens, cap))
-        for quarter, tokens in enumerate(DEFAULT_MAX_TOKENS, 1)
-    )
+    steps: list[Step] = []
+    for quarter, tokens in enumerate(DEFAULT_MAX_TOKENS, 1):
+        step = Step(-(-max_depth * quarter // 4), tokens if cap is None else min(tokens, cap))
+        if steps and step.max_tokens == steps[-1].max_tokens:
+            continue
+        if steps and step.above == steps[-1].above:
+            steps.pop()
+        steps.append(step)
+    return tuple(steps)
+
+
+def steps_note(steps: tuple[Step, ...]) -> str:
+    """The annotation that belongs beside steps which nobody wrote.
+
+    >>> steps_note((Step(32, 128), Step(64, 96)))
+    '128 above 32, 96 above 64'
+    """
+    return ", ".join(f"{step.max_tokens} above {step.above}" for step in steps)
+
+
+def are_defaulted(steps: tuple[Step, ...] | None, note: str | None) -> bool:
+    """Whether nobody wrote these steps: they are absent, or just those that the annotation records."""
+    return steps is None or (bool(steps) and note == steps_note(steps))
 
 
 def lowered(own: object, limit: int) -> bool:

@@ -16,7 +16,7 @@ from tidegate.domain.api_errors import ApiError
 from tidegate.domain.flow_clock import BudgetClock
 from tidegate.domain.flow_endpoints import Endpoints
 from tidegate.domain.flow_line import Line
-from tidegate.domain.flow_rate import DrainRate, clamp, retry_after
+from tidegate.domain.flow_rate import DrainRate, ExecutionTime, clamp, retry_after
 from tidegate.domain.flow_ticket import WAIT, Endpoint, EndpointKey, Stage, Ticket, Verdict
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceConfig
@@ -36,6 +36,7 @@ class Flow:
         self.config = config
         self.clock = BudgetClock(now)
         self.rate = DrainRate()
+        self.execution = ExecutionTime()
         self.depth = 0  # waiting and in flight, those whose body is still on its way included
         self.reading = self.waiting = self.in_flight = self.bytes_held = 0
         self.frozen = False  # True: nothing runs that does not run yet; see SharedFlow
@@ -167,6 +168,7 @@ class Flow:
         if stage is _RUNNING:
             endpoint = self._leave_endpoint(ticket)
             self.rate.ended(now)
+            self.execution.ended(now - ticket.started)
             return self._hand_on(endpoint, now) if self.waiting else []
         if stage is _WAITING:
             self.waiting -= 1

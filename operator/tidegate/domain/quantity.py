@@ -36,11 +36,16 @@ def parse_bytes(value: Quantity) -> int:
     return int(number.to_integral_value(rounding=ROUND_CEILING))
 
 
+def _stored(value: Quantity) -> Decimal:
+    """In billionths, rounded up to whole ones: the API server keeps no smaller parts."""
+    return parse_quantity(value).scaleb(9).to_integral_value(rounding=ROUND_CEILING)
+
+
 def same_quantity(left: object, right: object) -> bool:
     """Whether two values are quantities of one size: ``1024Mi`` and ``1Gi`` are, ``a`` and ``a`` are not."""
     if not (isinstance(left, int | str) and isinstance(right, int | str)):
         return False
     try:
-        return parse_quantity(left) == parse_quantity(right)
+        return _stored(left) == _stored(right)
     except ValueError:
         return False

@@ -5,24 +5,16 @@ Waking 0→1 is the gateway's; everything else is decided here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scaling_metrics import HEADROOM
+from tidegate.domain.surplus import NeedHistory
 
 REJECTED = "Rejected"
 COUNTERS_INTERVAL = 5.0  # seconds between two looks at the workers' counters while they decide
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What the spec says about the number of workers; seconds, and requests per worker."""
-
-    minimum: int = 0
-    maximum: int = 1
-    idle_timeout: float = 180.0
-    target_concurrency: int = 24  # in flight + waiting that one worker should carry
-    suspended: bool = False
-    external: int | None = None  # the number that others set; None in mode Managed
+CLOCK_INTERVAL = 3600.0  # seconds; the machine's clock may be set, and schedules go by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +25,7 @@ class Load:
     in_flight: int = 0
     last_activity: float | None = None  # Unix time of the latest arrival or end; None: none is known
     silent: bool = False
+    execution_seconds: float | None = None  # how long requests have run lately; None: none has ended
 
     @property
     def depth(self) -> int:
@@ -61,6 +54,7 @@ class Pool:
     trying_since: float = 0.0  # creation of the newest worker that is not ready
     running: int = 0  # whose engine runs, ready or not
     rejected_until: float = 0.0  # kubelets have refused the last ones: nobody is started before this time
+    needed: NeedHistory | None = None  # what the load needed lately; None: surplus is not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +80,35 @@ class _Facts:
         return ScaleDecision(self.pool.replicas, reason, message, recheck_after)
 
 
+def kept_for(bounds: Bounds, pool: Pool, load: Load) -> int:
+    """The workers for which a load is reason enough to keep them: what NeedHistory is made of.
+
+    That is a tenth more than the load needs, and all that there are while a gateway is not heard.
+    """
+    return pool.replicas if load.silent else min(bounds.maximum, bounds.metric.workers(load, HEADROOM))
+
+
 def decide_scale(
     bounds: Bounds, pool: Pool, load: Load, now: float, counters: Counters | None = None
 ) -> ScaleDecision:
     """The number of workers for these facts; ``counters`` None where they have not been asked."""
     facts = _Facts(bounds, pool, load, counters, now)
     decisions = (policy(facts) for policy in _POLICIES)
-    return next((each for each in decisions if each), None) or facts.stay("Steady", "as many as are needed")
+    found = next((each for each in decisions if each), None) or facts.stay("Steady", "as many as are needed")
+    return replace(found, recheck_after=_earliest(found.recheck_after, *_edges(facts)))
+
+
+def _edges(facts: _Facts) -> tuple[float | None, ...]:
+    """When the same facts may come to another decision: a schedule's next edge, the end of surplus."""
+    bounds = facts.bounds
+    if bounds.suspended or bounds.external is not None:
+        return ()
+    edge = None if bounds.scheduled.until is None else bounds.scheduled.until - facts.now
+    return (None if edge is None else min(edge, CLOCK_INTERVAL), _surplus_after(facts))
+
+
+def _earliest(*delays: float | None) -> float | None:
+    return min((delay for delay in delays if delay is not None and delay > 0), default=None)
 
 
 def _suspended(facts: _Facts) -> ScaleDecision | None:
@@ -115,8 +131,8 @@ def _external(facts: _Facts) -> ScaleDecision | None:
 
 def _within_bounds(facts: _Facts) -> ScaleDecision | None:
     bounds = facts.bounds
-    if facts.pool.replicas < bounds.minimum:
-        return ScaleDecision(max(bounds.minimum, _needed(facts)), "MinReplicas", "scaling.minReplicas")
+    if facts.pool.replicas < bounds.least:
+        return ScaleDecision(max(bounds.least, _needed(facts)), *bounds.why_least)
     if facts.pool.replicas > bounds.maximum:
         return ScaleDecision(bounds.maximum, "MaxReplicas", "scaling.maxReplicas")
     return None
@@ -127,21 +143,52 @@ def _asleep(facts: _Facts) -> ScaleDecision | None:
 
 
 def _demand(facts: _Facts) -> ScaleDecision | None:
-    """Raises at once; 100 waiting and in flight at 24 a worker need 5 workers (4.2 rounded up)."""
-    depth = facts.load.depth
-    if depth == 0:
+    """Raises at once."""
+    needed, pool = _needed(facts), facts.pool
+    if needed <= pool.replicas:
         return None
-    replicas = max(facts.pool.replicas, _needed(facts))
-    return ScaleDecision(replicas, "Demand", f"{depth} requests wait or run")
+    return ScaleDecision(needed, "Demand", facts.bounds.metric.says(facts.load))
 
 
 def _needed(facts: _Facts) -> int:
-    return min(facts.bounds.maximum, math.ceil(facts.load.depth / facts.bounds.target_concurrency))
+    return min(facts.bounds.maximum, facts.bounds.metric.workers(facts.load))
+
+
+def _surplus(facts: _Facts) -> ScaleDecision | None:
+    """Down to what was enough for the whole delay, in one step. One worker stays in any case: sleep is the
+    idle timeout's business, and the workers' counters have the last word on it."""
+    history, delay = facts.pool.needed, facts.bounds.scale_down_delay
+    idle = facts.load.depth == 0 and _awake_for(facts) <= 0
+    if history is None or facts.pool.loading or idle or _unsettled(facts) > 0:
+        return None
+    enough = max(facts.bounds.least, history.highest, _needed(facts), 1)
+    if enough >= facts.pool.replicas:
+        return None
+    text = f"{enough} were enough for {delay:g} s (scaling.scaleDownDelaySeconds)"
+    return ScaleDecision(enough, "Surplus", text)
+
+
+def _unsettled(facts: _Facts) -> float:
+    """Seconds that the newest ready worker still has before anything is surplus; at most 0: none."""
+    return (facts.pool.ready_since or 0.0) + facts.bounds.scale_down_delay - facts.now
+
+
+def _surplus_after(facts: _Facts) -> float | None:
+    """Seconds until there may be surplus; None: none while the load stays as it is, or there is already."""
+    history, replicas = facts.pool.needed, facts.pool.replicas
+    if history is None or max(facts.bounds.least, history.current, 1) >= replicas:
+        return None
+    return _earliest(history.falls_after(facts.now, facts.bounds.scale_down_delay), _unsettled(facts))
+
+
+def _in_use(facts: _Facts) -> ScaleDecision | None:
+    depth = facts.load.depth
+    return facts.stay("Demand", f"{depth} requests wait or run") if depth else None
 
 
 def _at_minimum(facts: _Facts) -> ScaleDecision | None:
-    at_minimum = facts.pool.replicas <= facts.bounds.minimum
-    return facts.stay("Steady", "scaling.minReplicas") if at_minimum else None
+    at_minimum = facts.pool.replicas <= facts.bounds.least
+    return facts.stay("Steady", facts.bounds.why_least[1]) if at_minimum else None
 
 
 def _loading(facts: _Facts) -> ScaleDecision | None:
@@ -149,7 +196,7 @@ def _loading(facts: _Facts) -> ScaleDecision | None:
 
 
 def _not_idle_long_enough(facts: _Facts) -> ScaleDecision | None:
-    remaining = _idle_since(facts) + facts.bounds.idle_timeout - facts.now
+    remaining = _awake_for(facts)
     return facts.stay("Recent", "idle, but not for long enough", remaining) if remaining > 0 else None
 
 
@@ -172,12 +219,14 @@ def _counters(facts: _Facts) -> ScaleDecision | None:
 def _sleep(facts: _Facts) -> ScaleDecision | None:
     reason, why = ("Idle", "idle for") if facts.pool.ready else ("NotStarting", "nobody waits, no start for")
     text = f"{why} {facts.bounds.idle_timeout:g} s (scaling.idleTimeoutSeconds)"
-    return ScaleDecision(facts.bounds.minimum, reason, text)
+    return ScaleDecision(facts.bounds.least, reason, text)
 
 
-def _idle_since(facts: _Facts) -> float:
+def _awake_for(facts: _Facts) -> float:
+    """Seconds until it has been idle for the idle timeout if nothing comes; at most 0: it has."""
     begun = facts.pool.ready_since if facts.pool.ready else facts.pool.trying_since
-    return max(begun or 0.0, facts.load.last_activity or 0.0)
+    idle_since = max(begun or 0.0, facts.load.last_activity or 0.0)
+    return idle_since + facts.bounds.idle_timeout - facts.now
 
 
 _POLICIES: tuple[Callable[[_Facts], ScaleDecision | None], ...] = (
@@ -187,6 +236,8 @@ _POLICIES: tuple[Callable[[_Facts], ScaleDecision | None], ...] = (
     _within_bounds,
     _asleep,
     _demand,
+    _surplus,
+    _in_use,
     _at_minimum,
     _loading,
     _not_idle_long_enough,

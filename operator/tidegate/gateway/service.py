@@ -361,5 +361,6 @@ class Service:
             "waiting": flow.reading + flow.waiting if arbitrates else 0,
             "inFlight": flow.in_flight if arbitrates else 0,
             "idleSeconds": self.idle_seconds(),
+            "executionSeconds": round(flow.execution.seconds, 6) or None if arbitrates else None,
             "arrivals": self.arrivals,
         }

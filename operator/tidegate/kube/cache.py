@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from tidegate.domain.service import ServiceKey
+from tidegate.kube.served_names import ServedNames
 from tidegate.resources.names import SERVICE_LABEL
 
 Json = dict[str, Any]
@@ -45,6 +46,7 @@ class ObjectCache:
         self._objects: dict[Kind, dict[tuple[str, str], Json]] = {kind: {} for kind in Kind}
         self._members: dict[Kind, dict[ServiceKey, set[tuple[str, str]]]] = {kind: {} for kind in Kind}
         self._deleted: OrderedDict[str, None] = OrderedDict()
+        self.names = ServedNames()
 
     def put(self, kind: Kind, raw: Json) -> bool:
         """Take an object, unless it is older than what is here or known as deleted; whether it was taken."""
@@ -53,6 +55,8 @@ class ObjectCache:
             return False
         self._forget(kind, name)
         self._objects[kind][name] = _slim(raw)
+        if kind is Kind.INFERENCE_SERVICE:
+            self.names.add(raw)
         if key := key_of(kind, raw):
             self._members[kind].setdefault(key, set()).add(name)
         return True
@@ -106,6 +110,8 @@ class ObjectCache:
 
     def _forget(self, kind: Kind, name: tuple[str, str]) -> None:
         old = self._objects[kind].pop(name, None)
+        if old is not None and kind is Kind.INFERENCE_SERVICE:
+            self.names.remove(old)
         if old is None or (key := key_of(kind, old)) is None:
             return
         names = self._members[kind][key]

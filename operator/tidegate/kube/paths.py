@@ -7,6 +7,7 @@ from tidegate.resources.names import GROUP, PLURAL, VERSION
 NODES = "/api/v1/nodes"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
+_COORDINATION = "/apis/coordination.k8s.io/v1"
 _POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
@@ -92,9 +93,24 @@ def secret(namespace: str, name: str) -> str:
     return f"{secrets(namespace)}/{name}"
 
 
+def leases(namespace: str) -> str:
+    """The collection of Leases of one namespace."""
+    return _collection(_COORDINATION, "leases", namespace)
+
+
+def lease(namespace: str, name: str) -> str:
+    """One Lease."""
+    return f"{leases(namespace)}/{name}"
+
+
 def mutating_webhook_configuration(name: str) -> str:
     """One MutatingWebhookConfiguration; they have no namespace."""
     return f"{_ADMISSION}/mutatingwebhookconfigurations/{name}"
+
+
+def validating_webhook_configuration(name: str) -> str:
+    """One ValidatingWebhookConfiguration; they have no namespace."""
+    return f"{_ADMISSION}/validatingwebhookconfigurations/{name}"
 
 
 def _collection(prefix: str, plural: str, namespace: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
+from tidegate.resources import pod
 from tidegate.resources.engine import engine_container, volumes
 from tidegate.resources.labels import labels, metadata, selector
 from tidegate.resources.model import model_parts
@@ -97,32 +98,26 @@ def _head(service: InferenceService) -> dict[str, Any]:
 
 
 def _template(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
-    own = labels(service.metadata.name)
+    own, given = labels(service.metadata.name), service.spec.pod
     return {
         "metadata": {
-            "labels": {**own, **_NO_INJECTION["labels"]},
-            "annotations": dict(_NO_INJECTION["annotations"]),
+            "labels": {**given.labels, **own, **_NO_INJECTION["labels"]},
+            "annotations": {**given.annotations, **_NO_INJECTION["annotations"]},
         },
         "spec": _pod(service, images),
     }
 
 
 def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
-    model = model_parts(service.spec.model)
+    model = model_parts(service.spec.model, service.spec.engine.args)
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": service.spec.queue.execution_timeout_seconds + _DRAIN_MARGIN,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "runAsGroup": 1000,
-            "fsGroup": 1000,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod.security(service.spec.pod.security_context),
+        **pod.identity(service.spec, model.pull_secrets),
         "containers": [engine_container(service, model, images.image_for(service.spec))],
-        "volumes": [*volumes(service.spec.resources), *model.volumes],
+        "volumes": [*volumes(service.spec.resources), *model.volumes, *pod.volumes(service.spec)],
         "topologySpreadConstraints": spread(service.metadata.name),
         **placement(service.spec),
     }

@@ -9,6 +9,8 @@ from tidegate.api.config import served_names
 from tidegate.api.engine import EnvVar
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
+from tidegate.domain.engine_args import device_groups
+from tidegate.resources import pod
 from tidegate.resources.model import ModelParts
 from tidegate.resources.names import WORKER_CONTAINER, WORKER_ISOLATION_PORT, WORKER_PORT
 
@@ -27,14 +29,15 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
         "name": WORKER_CONTAINER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": arguments(service, model.path),
+        "args": arguments(service, model),
         "env": _environment(spec, model),
+        **_from_secrets(model),
         "ports": [
             {"name": "http", "containerPort": WORKER_PORT, "protocol": "TCP"},
             {"name": "isolation", "containerPort": WORKER_ISOLATION_PORT, "protocol": "TCP"},
         ],
         "resources": container_resources(spec.resources, limit_cpu=spec.cpu_isolation != "None"),
-        "volumeMounts": [*_mounts(spec.resources), *model.mounts],
+        "volumeMounts": [*_mounts(spec.resources), *model.mounts, *pod.mounts(spec)],
         "startupProbe": _startup_probe(spec),
         "readinessProbe": {**_probe(spec), "failureThreshold": 3},
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -46,16 +49,20 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
     }
 
 
-def arguments(service: InferenceService, model_path: str) -> list[str]:
+def arguments(service: InferenceService, model: ModelParts) -> list[str]:
     """vLLM's arguments: the operator's own, then the user's."""
     spec = service.spec
-    own = ["--model", model_path]
-    own += ["--revision", spec.model.revision] if spec.model.revision else []
+    own = ["--model", model.path, *model.args]
     own += ["--served-model-name", *served_names(service)]
     own += ["--port", str(WORKER_PORT), "--max-num-seqs", str(spec.engine.max_concurrency)]
+    return [*own, *_tensor_parallel(spec), *spec.engine.args]
+
+
+def _tensor_parallel(spec: InferenceServiceSpec) -> list[str]:
+    """All devices but what the user's arguments divide: 8 with --pipeline-parallel-size 2 are 2 times 4."""
     accelerator = spec.resources.accelerator
-    own += ["--tensor-parallel-size", str(accelerator.count)] if accelerator and accelerator.count > 1 else []
-    return [*own, *spec.engine.args]
+    size = accelerator.count // device_groups(spec.engine.args) if accelerator else 1
+    return ["--tensor-parallel-size", str(size)] if size > 1 else []
 
 
 def container_resources(resources: Resources, *, limit_cpu: bool) -> dict[str, dict[str, str]]:
@@ -93,6 +100,11 @@ def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str
     ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **drain, **model.env}.items()}
     theirs = {variable.name: _variable(variable) for variable in spec.engine.env}
     return list({**ours, **theirs}.values())
+
+
+def _from_secrets(model: ModelParts) -> dict[str, Any]:
+    """Every key is a variable; one that env names too has env's value."""
+    return {"envFrom": [{"secretRef": {"name": name}} for name in model.env_from]} if model.env_from else {}
 
 
 def _variable(variable: EnvVar) -> dict[str, Any]:

@@ -16,6 +16,7 @@ FIELD_MANAGER = "tidegate-operator"
 SERVICE_LABEL = f"{GROUP}/inferenceservice"  # on every object of a service; the value is its name
 NAME_LABEL = "app.kubernetes.io/name"  # of the installation's own pods: NAME
 NAME = "tidegate"
+OPERATOR = "tidegate-operator"  # the operator's Deployment, and the Lease that its replicas share
 COMPONENT_LABEL = "app.kubernetes.io/component"  # worker | gateway | operator
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "tidegate"
@@ -24,6 +25,8 @@ CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
 TEMPLATE_ANNOTATION = workers.TEMPLATE_ANNOTATION
+CALIBRATED_ANNOTATION = identity.CALIBRATED_ANNOTATION
+DEGRADATION_DEFAULT_ANNOTATION = identity.DEGRADATION_DEFAULT_ANNOTATION
 SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied last
 
 WORKER_PORT = 8000

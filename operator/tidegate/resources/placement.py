@@ -1,4 +1,4 @@
-"""Where a worker may run: node selector, tolerations, and affinity for devices and exclusive cores."""
+"""Where a worker may run: the user's placement joined with what devices and exclusive cores need."""
 
 from __future__ import annotations
 
@@ -9,34 +9,53 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.resources.names import CPU_POLICY_LABEL
 
 # The label on which each vendor's own node labeller writes the product.
-_PRODUCT_LABELS = {"nvidia.com": "nvidia.com/gpu.product", "amd.com": "amd.com/gpu.product-name"}
+PRODUCT_LABELS = {"nvidia.com": "nvidia.com/gpu.product", "amd.com": "amd.com/gpu.product-name"}
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def placement(spec: InferenceServiceSpec) -> dict[str, Any]:
-    """The pod's nodeSelector, tolerations and affinity, each only where there is one."""
+    """The pod's nodeSelector, tolerations, affinity and classes, each only where there is one."""
+    given = spec.placement
     parts = {
-        "nodeSelector": dict(spec.placement.node_selector),
-        ("tolerations"): [
-            each.model_dump(by_alias=True, exclude_none=True) for each in spec.placement.tolerations
-        ],
+        "nodeSelector": dict(given.node_selector),
+        "tolerations": [each.model_dump(by_alias=True, exclude_none=True) for each in given.tolerations],
         "affinity": _affinity(spec),
+        "runtimeClassName": given.runtime_class_name,
+        "priorityClassName": given.priority_class_name,
     }
     return {name: value for name, value in parts.items() if value}
 
 
 def _affinity(spec: InferenceServiceSpec) -> dict[str, Any]:
+    given = spec.placement.affinity.model_dump(mode="json", by_alias=True, exclude_none=True)
+    node = _node_affinity(spec, given.pop("nodeAffinity", {}))
+    return {**({"nodeAffinity": node} if node else {}), **given}
+
+
+def _node_affinity(spec: InferenceServiceSpec, given: dict[str, Any]) -> dict[str, Any]:
     required = _product(spec.resources.accelerator)
+    preferred = list(given.get(_PREFERRED, ()))
     static = _expression(CPU_POLICY_LABEL, ["static"])
-    node: dict[str, Any] = {}
     if spec.cpu_isolation == "Required":
         required = [*required, static]
     if spec.cpu_isolation == "Preferred":
-        preference = {"weight": 100, "preference": {"matchExpressions": [static]}}
-        node["preferredDuringSchedulingIgnoredDuringExecution"] = [preference]
-    if required:
-        terms = {"nodeSelectorTerms": [{"matchExpressions": required}]}
-        node["requiredDuringSchedulingIgnoredDuringExecution"] = terms
-    return {"nodeAffinity": node} if node else {}
+        preferred.append({"weight": 100, "preference": {"matchExpressions": [static]}})
+    terms = _joined(given.get(_REQUIRED, {}).get("nodeSelectorTerms", []), required)
+    return {
+        **({_REQUIRED: {"nodeSelectorTerms": terms}} if terms else {}),
+        **({_PREFERRED: preferred} if preferred else {}),
+    }
+
+
+def _joined(terms: list[dict[str, Any]], required: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One of the terms must hold, so what is required besides goes into each of them."""
+    if not terms:
+        return [{"matchExpressions": required}] if required else []
+    return [
+        {**term, "matchExpressions": [*term.get("matchExpressions", ()), *required]} if required else term
+        for term in terms
+    ]
 
 
 def required_labels(spec: InferenceServiceSpec) -> dict[str, tuple[str, ...]]:
@@ -50,9 +69,9 @@ def _product(accelerator: Accelerator | None) -> list[dict[str, Any]]:
     if accelerator is None or not accelerator.types:
         return []
     vendor = accelerator.resource.partition("/")[0]
-    if vendor not in _PRODUCT_LABELS:
+    if vendor not in PRODUCT_LABELS:
         raise ValueError(f"spec.resources.accelerator.types: no product label is known for {vendor}")
-    return [_expression(_PRODUCT_LABELS[vendor], list(accelerator.types))]
+    return [_expression(PRODUCT_LABELS[vendor], list(accelerator.types))]
 
 
 def _expression(key: str, values: list[str]) -> dict[str, Any]:

@@ -85,11 +85,18 @@ def test_the_administrators_choice_about_kubelets_reaches_the_operator(helm_offl
     assert flag in container(chosen, "tidegate-operator")["args"]
 
 
-def test_the_webhooks_configuration_has_no_ca_bundle_and_cannot_block_anybody(helm_offline: Helm) -> None:
-    webhook = rendered(helm_offline)["MutatingWebhookConfiguration", "tidegate"]["webhooks"][0]
+@pytest.mark.parametrize("kind", ["Mutating", "Validating"])
+def test_a_webhooks_configuration_has_no_ca_bundle_and_cannot_block_anybody(
+    helm_offline: Helm, kind: str
+) -> None:
+    (webhook,) = rendered(helm_offline)[f"{kind}WebhookConfiguration", "tidegate"]["webhooks"]
     assert "caBundle" not in webhook["clientConfig"]
     assert webhook["failurePolicy"] == "Ignore"
-    assert webhook["timeoutSeconds"] <= 5
+    assert webhook["sideEffects"] == "None"
+    assert webhook["timeoutSeconds"] <= 2
+    (rule,) = webhook["rules"]
+    assert (rule["apiGroups"], rule["resources"]) == (["tidegate.io"], ["inferenceservices"])
+    assert rule["operations"] == ["CREATE", "UPDATE"]
 
 
 def test_the_policies_name_the_accounts_of_the_releases_namespace(helm_offline: Helm) -> None:

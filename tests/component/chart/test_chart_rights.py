@@ -177,8 +177,9 @@ async def test_the_operator_looks_after_its_certificate_with_its_own_rights(
     await tls.ensure(datetime(2026, 10, 1, tzinfo=UTC))
     renewed = await as_admin.get(paths.secret(NAMESPACE, names.secret))
     assert renewed["data"]["tls.crt"] != made["data"]["tls.crt"]
-    configuration = await as_admin.get(paths.mutating_webhook_configuration("tidegate"))
-    assert configuration["webhooks"][0]["clientConfig"]["caBundle"] == renewed["data"]["ca.crt"]
+    for path in (paths.mutating_webhook_configuration, paths.validating_webhook_configuration):
+        configuration = await as_admin.get(path("tidegate"))
+        assert configuration["webhooks"][0]["clientConfig"]["caBundle"] == renewed["data"]["ca.crt"]
 
 
 MAY = [
@@ -212,6 +213,7 @@ MAY_NOT = [
     ("operator", "create", "/pods/exec", ""),
     ("operator", "patch", "tidegate.io/inferenceservices", ""),
     ("operator", "patch", "admissionregistration.k8s.io/mutatingwebhookconfigurations", "another"),
+    ("operator", "patch", "admissionregistration.k8s.io/validatingwebhookconfigurations", "another"),
     ("operator", "create", "rbac.authorization.k8s.io/clusterroles", ""),
 ]
 

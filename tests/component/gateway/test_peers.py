@@ -121,7 +121,10 @@ async def test_the_gateways_numbers_add_up_to_the_truth() -> None:
             lines = two.queue.demand(), two.there.demand()
             assert sum(int(str(line["waiting"])) + int(str(line["inFlight"])) for line in lines) == 3
             assert [line["idleSeconds"] for line in lines] == [0.0, 0.0]
+            assert [line["executionSeconds"] for line in lines] == [None, None], "none has ended"
         await until(lambda: two.queue.flow.depth == 0)
+        assert float(str(two.queue.demand()["executionSeconds"])) > 0
+        assert two.there.demand()["executionSeconds"] is None, "the arbiter tells"
         assert two.there.demand()["idleSeconds"] is not None
 
 

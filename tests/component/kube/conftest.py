@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.component.kube.webhooks import Installation
 from tests.component.kube.wire import CuttableProxy, eventually
 from tidegate.devcluster import ApiServer, api_server
 from tidegate.devcluster.apiclient import admin_client, apply
@@ -83,6 +84,17 @@ async def namespace(client: KubeClient) -> str:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await client.create("/api/v1/namespaces", body, field_manager="tests")
     return name
+
+
+@pytest.fixture
+async def installation(client: KubeClient, namespace: str) -> AsyncIterator[Installation]:
+    """The webhooks' configurations for that namespace; nothing serves them yet."""
+    made = Installation(client, namespace)
+    await made.install()
+    try:
+        yield made
+    finally:
+        await made.uninstall()
 
 
 async def _crd_is_served(client: KubeClient) -> None:

@@ -5,130 +5,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import pytest
 
 from tests.component.kube.objects import MANAGER, create_service, service_manifest
+from tests.component.kube.webhooks import Installation, answers, depth_and_note, running
 from tests.component.kube.wire import eventually
-from tidegate.controller.webhook import WebhookSettings, run_webhook
-from tidegate.controller.webhook_tls import TlsNames, WebhookTls
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.controller.webhook_tls import WebhookTls
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import NotFoundError
 
-NOTE = "tidegate.io/queue-default"
 NOW = datetime.now(UTC)
-CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
-
-
-class Installation:
-    """What the chart installs for the webhook, reached by a Service that points to this machine."""
-
-    def __init__(self, client: KubeClient, namespace: str) -> None:
-        self.client = client
-        self.port = free_ports(1)[0]
-        self.names = TlsNames(namespace, webhook_configuration=f"tidegate-{namespace}")
-
-    async def install(self) -> None:
-        spec = {"type": "ExternalName", "externalName": "localhost"}
-        service = {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": self.names.service},
-            "spec": spec,
-        }
-        await self.client.create(paths.services(self.names.namespace), service, field_manager=MANAGER)
-        await self.client.create(CONFIGURATIONS, self._configuration(), field_manager=MANAGER)
-
-    async def uninstall(self) -> None:
-        await self.client.delete(paths.mutating_webhook_configuration(self.names.webhook_configuration))
-
-    def settings(self, **changes: Any) -> WebhookSettings:
-        return WebhookSettings(self.names, host="127.0.0.1", port=self.port, check_seconds=0.1, **changes)
-
-    def _configuration(self) -> Json:
-        namespace = self.names.namespace
-        service = {
-            "name": self.names.service,
-            "namespace": namespace,
-            "path": "/mutate",
-            "port": self.port,
-        }
-        rule = {
-            "apiGroups": ["tidegate.io"],
-            "apiVersions": ["v1alpha1"],
-            "resources": ["inferenceservices"],
-            "operations": ["CREATE", "UPDATE"],
-        }
-        webhook = {
-            "name": "inferenceservices.tidegate.io",
-            "clientConfig": {"service": service},
-            "rules": [rule],
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-            "admissionReviewVersions": ["v1"],
-            "sideEffects": "None",
-            "failurePolicy": "Ignore",
-            "timeoutSeconds": 3,
-        }
-        return {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": self.names.webhook_configuration},
-            "webhooks": [webhook],
-        }
-
-    async def ca_bundle(self) -> bytes:
-        path = paths.mutating_webhook_configuration(self.names.webhook_configuration)
-        webhook = (await self.client.get(path))["webhooks"][0]
-        return base64.b64decode(webhook["clientConfig"].get("caBundle", ""))
-
-    async def secret(self) -> Json:
-        return await self.client.get(paths.secret(self.names.namespace, self.names.secret))
-
-
-@pytest.fixture
-async def installation(client: KubeClient, namespace: str) -> AsyncIterator[Installation]:
-    made = Installation(client, namespace)
-    await made.install()
-    try:
-        yield made
-    finally:
-        await made.uninstall()
-
-
-@asynccontextmanager
-async def running(installation: Installation, settings: WebhookSettings) -> AsyncIterator[None]:
-    """The webhook serves, and the API server has taken notice of it."""
-    task = asyncio.create_task(run_webhook(installation.client, settings))
-    try:
-        await eventually(lambda: _answers(installation), "the API server asks the webhook", seconds=20)
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _answers(installation: Installation) -> bool:
-    client, namespace = installation.client, installation.names.namespace
-    probe = await create_service(client, namespace, "probe")
-    await client.delete(paths.inference_service(namespace, "probe"))
-    return "maxDepth" in probe["spec"].get("queue", {})
-
-
-def depth_and_note(item: Json) -> tuple[Any, Any]:
-    annotations = item["metadata"].get("annotations") or {}
-    return item["spec"].get("queue", {}).get("maxDepth"), annotations.get(NOTE)
 
 
 async def test_the_api_server_trusts_it_and_the_default_is_written(
     client: KubeClient, namespace: str, installation: Installation
 ) -> None:
-    async with running(installation, installation.settings()):
+    async with running(installation):
         assert depth_and_note(await create_service(client, namespace, "plain")) == (128, "128 from Default")
         explicit = await create_service(client, namespace, "explicit", queue={"maxDepth": 7})
         assert depth_and_note(explicit) == (7, None)
@@ -146,7 +39,7 @@ async def test_server_side_apply_of_the_same_manifest_is_quiet(
     client: KubeClient, namespace: str, installation: Installation
 ) -> None:
     path, manifest = paths.inference_service(namespace, "ssa"), service_manifest(namespace, "ssa")
-    async with running(installation, installation.settings()):
+    async with running(installation):
         first = await client.apply(path, manifest, field_manager="gitops")
         assert depth_and_note(first) == (128, "128 from Default")
         again = await client.apply(path, manifest, field_manager="gitops")
@@ -156,9 +49,9 @@ async def test_server_side_apply_of_the_same_manifest_is_quiet(
 async def test_a_changed_default_reaches_what_was_defaulted_at_its_next_write(
     client: KubeClient, namespace: str, installation: Installation
 ) -> None:
-    async with running(installation, installation.settings()):
+    async with running(installation):
         await create_service(client, namespace, "plain")
-    async with running(installation, installation.settings(default_max_depth=256)):
+    async with running(installation, default=256):
         path = paths.inference_service(namespace, "plain")
         touched = {"metadata": {"labels": {"touched": "yes"}}}
         assert depth_and_note(await client.merge_patch(path, touched, field_manager="user")) == (
@@ -170,7 +63,7 @@ async def test_a_changed_default_reaches_what_was_defaulted_at_its_next_write(
 async def test_a_dead_webhook_blocks_nobody(
     client: KubeClient, namespace: str, installation: Installation
 ) -> None:
-    async with running(installation, installation.settings()):
+    async with running(installation):
         pass
     assert depth_and_note(await create_service(client, namespace, "plain")) == (None, None)
 
@@ -193,7 +86,7 @@ async def test_a_renewal_is_served_without_a_restart_and_without_a_gap(
     client: KubeClient, namespace: str, installation: Installation
 ) -> None:
     now = NOW - timedelta(days=250)  # more than two thirds of a year ago
-    async with running(installation, installation.settings(now=lambda: now)):
+    async with running(installation, now=lambda: now):
         before = await installation.secret()
         now = NOW
         created = [await create_service(client, namespace, f"during-{index}") for index in range(200)]
@@ -229,13 +122,13 @@ async def test_replicas_that_start_together_agree_on_one_certificate(
 async def test_a_deleted_secret_and_a_wiped_bundle_come_back(
     client: KubeClient, namespace: str, installation: Installation
 ) -> None:
-    async with running(installation, installation.settings()):
+    async with running(installation):
         await client.delete(paths.secret(namespace, installation.names.secret))
         path = paths.mutating_webhook_configuration(installation.names.webhook_configuration)
         wiped: list[Json] = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
         await client.json_patch(path, wiped, field_manager=MANAGER)
         await eventually(lambda: _is_whole(installation), "both are there again")
-        await eventually(lambda: _answers(installation), "it is asked again")
+        await eventually(lambda: answers(installation), "it is asked again")
 
 
 async def _is_whole(installation: Installation) -> bool:

@@ -17,13 +17,15 @@ from tidegate.kube.errors import InvalidError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+OFFICE = {"cron": "0 9 * * MON-FRI", "forSeconds": 28800, "minReplicas": 1}
+PRICE = {"perReplicaHour": "0.40", "currency": "USD"}
 GPU = {"resource": "nvidia.com/gpu", "count": 1}
 LEAST: Json = {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "1Gi"}}
 
 STEPS = [{"above": 32, "maxTokens": 128}, {"above": 64, "maxTokens": 96}]
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("model.uri", "s3://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
+    ("model.uri", "gs://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
     ("model.uri", "file:///a/../../etc", r"spec\.model\.uri.*without \.\."),
     ("model.uri", "hf://", r"spec\.model\.uri"),
     ("model.uri", "https://example.com/a", r"spec\.model\.uri"),
@@ -67,6 +69,36 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("scaling.maxReplicas", 0, r"spec\.scaling\.maxReplicas"),
     ("scaling.idleTimeoutSeconds", -1, r"spec\.scaling\.idleTimeoutSeconds"),
     ("scaling.coldStartTimeoutSeconds", 0, r"spec\.scaling\.coldStartTimeoutSeconds"),
+    ("scaling.scaleDownDelaySeconds", -1, r"spec\.scaling\.scaleDownDelaySeconds"),
+    ("scaling.metric", {"concurrency": {"targetPerReplica": 1}}, r"spec\.scaling\.metric\.type.*Required"),
+    ("scaling.metric", {"type": "QueueDelay"}, r"metric\.queueDelay.*must be set for type QueueDelay"),
+    ("scaling.metric", {"type": "RequestCount"}, r"metric\.requestCount.*must be set for type RequestCount"),
+    (
+        "scaling.metric",
+        {"type": "Concurrency", "queueDelay": {"targetMilliseconds": 9}},
+        r"metric\.queueDelay.*and for no other",
+    ),
+    (
+        "scaling.metric",
+        {"type": "RequestCount", "requestCount": {"perReplica": 9}, "concurrency": {"targetPerReplica": 9}},
+        r"metric\.concurrency.*belongs to type Concurrency",
+    ),
+    (
+        "scaling.metric",
+        {"type": "Concurrency", "concurrency": {"targetPerReplica": 33}},
+        r"spec\.scaling\.metric\.concurrency\.targetPerReplica.*not be more than engine\.maxConcurrency",
+    ),
+    ("scaling.schedules", [OFFICE | {"cron": "0 9 * *"}], r"schedules\[0\]\.cron.*must be five fields"),
+    ("scaling.schedules", [OFFICE | {"cron": "0 9 * * 8"}], r"schedules\[0\]\.cron.*must be five fields"),
+    ("scaling.schedules", [OFFICE | {"cron": "5/15 * * * *"}], r"schedules\[0\]\.cron.*must be five"),
+    ("scaling.schedules", [OFFICE, OFFICE | {"timeZone": "../UTC"}], r"schedules\[1\]\.timeZone"),
+    ("scaling.schedules", [OFFICE | {"forSeconds": 0}], r"schedules\[0\]\.forSeconds"),
+    ("scaling.schedules", [OFFICE | {"minReplicas": 2}], r"spec\.scaling\.schedules.*more than maxReplicas"),
+    ("scaling.schedules", [OFFICE] * 17, r"spec\.scaling\.schedules.*16 items"),
+    ("pricing", PRICE | {"perReplicaHour": "0,40"}, r"spec\.pricing\.perReplicaHour"),
+    ("pricing", PRICE | {"perReplicaHour": 0.4}, r"spec\.pricing\.perReplicaHour.*string"),
+    ("pricing", PRICE | {"currency": "Dollar"}, r"spec\.pricing\.currency"),
+    ("pricing", {"perReplicaHour": "1"}, r"spec\.pricing\.currency.*Required"),
     ("queue.maxDepth", 0, r"spec\.queue\.maxDepth"),
     ("queue.maxDepth", 100001, r"spec\.queue\.maxDepth"),
     ("queue.maxBytes", "lots", r"spec\.queue\.maxBytes"),
@@ -96,6 +128,16 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("degradation", {"maxTokens": 128, "steps": STEPS}),
     ("degradation", {"maxTokens": 200, "steps": []}),
     ("scaling", {"minReplicas": 2, "maxReplicas": 2, "idleTimeoutSeconds": 0}),
+    ("scaling.metric", {"type": "Concurrency"}),
+    ("scaling.metric", {"type": "Concurrency", "concurrency": {"targetPerReplica": 32}}),
+    ("scaling.metric", {"type": "QueueDelay", "queueDelay": {"targetMilliseconds": 500}}),
+    ("scaling.metric", {"type": "RequestCount", "requestCount": {"perReplica": 100}}),
+    (
+        "scaling.schedules",
+        [OFFICE, OFFICE | {"cron": "*/5 8-18/2 1,15 jan-DEC 5-7", "timeZone": "Etc/GMT+7"}],
+    ),
+    ("pricing", PRICE),
+    ("pricing", {"perReplicaHour": "0", "currency": "VND"}),
 ]
 
 
@@ -198,6 +240,7 @@ async def test_kubectl_get_shows_the_columns(server: ApiServer, world: World) ->
         "isolation": "Exclusive",
         "queue": {"limit": 128, "source": "Default", "summary": "12/128"},
         "coldStarts": {"count": 1, "lastSeconds": "38"},
+        "cost": {"perHour": "1.20", "currency": "USD"},
         "conditions": [
             {
                 "type": "Ready",
@@ -214,5 +257,5 @@ async def test_kubectl_get_shows_the_columns(server: ApiServer, world: World) ->
     assert table[0].split() == ["NAME", "PHASE", "READY", "QUEUE", "MODEL", "REASON", "AGE"]
     assert table[1].split()[:6] == ["one", "Running", "1/1", "12/128", "qwen", "Ready"]
     wide = kubectl(server, "get", "inference", "-o", "wide", "-n", world.namespace).splitlines()
-    assert wide[0].split()[7:] == ["URL", "ISOLATION", "COLD"]
-    assert wide[1].split()[7:] == ["http://here", "Exclusive", "38"]
+    assert wide[0].split()[7:] == ["URL", "ISOLATION", "COST/H", "COLD"]
+    assert wide[1].split()[7:] == ["http://here", "Exclusive", "1.20", "38"]

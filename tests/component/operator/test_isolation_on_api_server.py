@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ async def serve(world: World, name: str, node: str, **spec: Any) -> None:
     """A service with one ready worker on a node."""
     await world.idle(name, **spec)
     await world.scale(name, 1)
-    await world.pod(name, f"{name}-1", ready_status(0.0), node=node)
+    await world.pod(name, f"{name}-1", ready_status(time.time()), node=node)
 
 
 async def test_evidence_of_exclusive_cores_on_a_static_node_and_no_write_after_a_restart(

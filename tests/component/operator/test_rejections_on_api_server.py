@@ -102,6 +102,7 @@ async def test_a_pause_survives_the_operator_and_costs_a_new_one_no_write(
     await world.idle("kept")
     await rejected(world, "kept")
     await held(world, "kept")
+    await stage.operator.settled()
     before = await world.get("kept")
     async with (
         api_proxy(server) as proxy,

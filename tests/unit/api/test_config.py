@@ -75,7 +75,7 @@ def test_a_defaulted_limit_follows_the_installation_and_the_users_stands() -> No
     ("spec", "sentence"),
     [
         ({"model": {}}, "spec.model.uri: Field required"),
-        ({"model": {"uri": "s3://bucket/x"}}, "spec.model.uri: must be hf://OWNER/NAME"),
+        ({"model": {"uri": "gs://bucket/x"}}, "spec.model.uri: must be hf://OWNER/NAME"),
         ({"model": {"uri": "file:///a/../b"}}, "spec.model.uri: must be"),
         (
             {"resources": {"cpu": "500m", "memory": "1Gi"}},

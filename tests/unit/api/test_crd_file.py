@@ -78,6 +78,7 @@ def test_only_the_documented_defaults_are_defaulted() -> None:
         ".spec.scaling.minReplicas": 0,
         ".spec.scaling.maxReplicas": 1,
         ".spec.scaling.idleTimeoutSeconds": 180,
+        ".spec.scaling.schedules[].timeZone": "UTC",
         ".spec.scaling.coldStartTimeoutSeconds": 300,
         ".spec.queue.maxBytes": "64Mi",
         ".spec.queue.waitTimeoutSeconds": 120,

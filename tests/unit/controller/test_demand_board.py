@@ -91,3 +91,14 @@ def test_a_removed_service_is_forgotten_and_a_heartbeat_is_about_nobody(board: D
 def test_a_malformed_line_is_refused(board: DemandBoard, malformed: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"namespace/name|not a line of demand"):
         board.told("g1", malformed, now=0.0)
+
+
+def test_how_long_requests_run_is_what_the_arbiter_tells(board: DemandBoard) -> None:
+    assert board.load(KEY).execution_seconds is None
+    board.told("g1", line(3, 2) | {"executionSeconds": 4.5}, now=100.0)
+    board.told("g2", line(0, 0) | {"executionSeconds": None}, now=100.0)
+    assert board.load(KEY).execution_seconds == 4.5
+    board.told("g2", line(0, 0) | {"executionSeconds": 6}, now=101.0)
+    assert board.load(KEY).execution_seconds == 6, "while arbiters change, the slower"
+    with pytest.raises(ValueError, match="not a line of demand"):
+        board.told("g1", line() | {"executionSeconds": "4"}, now=102.0)

@@ -10,7 +10,8 @@ from typing import Any
 import jsonpatch
 import pytest
 
-from tidegate.controller.admission import MalformedReviewError, answer_review
+from tidegate.controller.admission import Admission, MalformedReviewError
+from tidegate.controller.world import World
 
 NOTE = "tidegate.io/queue-default"
 
@@ -32,7 +33,7 @@ def review(item: Any, kind: str = "InferenceService") -> dict[str, Any]:
 
 def mutated(item: dict[str, Any], default: int = 128) -> dict[str, Any]:
     """The object as the API server has it after our answer."""
-    response = answer_review(review(item), default)["response"]
+    response = Admission(World(default)).mutate(review(item))["response"]
     assert response["allowed"] is True
     assert response["uid"] == "42"
     if "patch" not in response:
@@ -104,8 +105,8 @@ def test_what_cannot_be_read_is_left_to_the_schema(item: dict[str, Any]) -> None
 
 
 def test_another_kind_passes_untouched() -> None:
-    assert "patch" not in answer_review(review(resource(), kind="Deployment"), 128)["response"]
-    assert "patch" not in answer_review(review(None), 128)["response"]
+    assert "patch" not in Admission(World(128)).mutate(review(resource(), kind="Deployment"))["response"]
+    assert "patch" not in Admission(World(128)).mutate(review(None))["response"]
 
 
 @pytest.mark.parametrize(
@@ -124,4 +125,4 @@ def test_another_kind_passes_untouched() -> None:
 )
 def test_a_malformed_review_is_refused_with_what_is_wrong(body: Any, sentence: str) -> None:
     with pytest.raises(MalformedReviewError, match=sentence):
-        answer_review(body, 128)
+        Admission(World(128)).mutate(body)

@@ -296,3 +296,23 @@ def test_affinity_is_obeyed_only_where_the_service_asks_for_it() -> None:
         chosen.add(verdict.key)
         queue.done(ticket, 0.0)
     assert chosen == {ONE, TWO}
+
+
+def test_how_long_requests_run_is_a_mean_of_those_that_have_ended() -> None:
+    queue = flow(ONE)
+    assert queue.execution.seconds == 0.0
+    for begin, seconds in ((0.0, 4.0), (10.0, 6.0)):
+        ticket, _ = ask(queue, begin)
+        waiting, _ = ask(queue, begin + 1)
+        queue.done(waiting, begin + 2)  # never ran, and says nothing
+        queue.done(ticket, begin + seconds)
+    assert queue.execution.seconds == 5.0
+
+
+def test_how_long_requests_run_follows_what_they_do_now() -> None:
+    queue, now = flow(ONE), 0.0
+    for seconds in [100.0] * 100 + [1.0] * 150:
+        ticket, _ = ask(queue, now)
+        now += seconds
+        queue.done(ticket, now)
+    assert 1.0 < queue.execution.seconds < 2.0

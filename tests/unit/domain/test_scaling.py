@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tidegate.domain.scaling import Bounds, Counters, Load, Pool, ScaleDecision, decide_scale
+from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
+from tidegate.domain.scaling_metrics import HEADROOM, PerReplica, QueueDelay
+from tidegate.domain.schedule import Minimum
+from tidegate.domain.surplus import NeedHistory
 
 NOW = 10_000.0
 IDLE = Bounds(idle_timeout=180)
@@ -114,12 +118,122 @@ def test_idle_means_down_to_the_minimum() -> None:
     assert decide(Bounds(minimum=1, maximum=3), pool, counters=QUIET).replicas == 1
 
 
+SCHEDULED = Bounds(maximum=4, scheduled=Minimum(2, NOW + 3600))
+
+
+def test_a_schedule_wakes_what_sleeps_at_its_start() -> None:
+    decision = decide(SCHEDULED, Pool(replicas=0))
+    assert (decision.replicas, decision.reason) == (2, "Schedule")
+
+
+def test_a_schedule_keeps_its_workers_awake_and_is_looked_at_again_at_its_end() -> None:
+    decision = decide(SCHEDULED, Pool(replicas=2, ready=2, ready_since=0.0), counters=QUIET)
+    assert (decision.replicas, decision.recheck_after) == (2, 3600)
+    idle = decide(SCHEDULED, Pool(replicas=3, ready=3, ready_since=0.0), counters=QUIET)
+    assert (idle.replicas, idle.reason) == (2, "Idle")
+
+
+def test_a_service_that_sleeps_is_looked_at_again_when_its_schedule_begins() -> None:
+    before = Bounds(scheduled=Minimum(0, NOW + 60))
+    assert decide(before, Pool(replicas=0)) == ScaleDecision(0, "Idle", "the next request wakes it", 60)
+    far = Bounds(scheduled=Minimum(0, NOW + 86400))
+    assert decide(far, Pool(replicas=0)).recheck_after == 3600, "the machine's clock may be set meanwhile"
+
+
+def test_the_larger_of_minimum_and_schedule_holds() -> None:
+    assert decide(replace(SCHEDULED, minimum=3), Pool(replicas=0)).replicas == 3
+    assert decide(replace(SCHEDULED, minimum=3), Pool(replicas=0)).reason == "MinReplicas"
+
+
+def test_suspend_and_external_are_above_every_schedule() -> None:
+    for bounds, replicas in ((replace(SCHEDULED, suspended=True), 0), (replace(SCHEDULED, external=1), 1)):
+        decision = decide(bounds, Pool(replicas=0))
+        assert (decision.replicas, decision.recheck_after) == (replicas, None)
+
+
+FOUR = Pool(replicas=4, ready=4, ready_since=NOW - 1000)
+EIGHT = Bounds(maximum=8, scale_down_delay=60)
+
+
+def needed(current: int, *past: tuple[float, int]) -> Pool:
+    return replace(FOUR, needed=NeedHistory(current, past))
+
+
+@pytest.mark.parametrize(
+    ("pool", "replicas", "recheck"),
+    [
+        (needed(1), 1, None),
+        (needed(2), 2, None),
+        (needed(0), 1, None),  # sleep is the idle timeout's business
+        (needed(1, (NOW - 50, 3)), 3, 10.0),  # three were needed within the delay
+        (needed(1, (NOW - 50, 4)), 4, 10.0),
+        (needed(1, (NOW - 50, 9)), 4, 10.0),
+        (needed(4), 4, None),
+        (needed(5), 4, None),  # with a tenth on top; five are not needed yet
+        (replace(needed(1), ready_since=NOW - 45), 4, 15.0),  # the newest has been ready for 45 s only
+        (replace(needed(1), loading=True), 4, None),
+        (FOUR, 4, None),
+    ],
+)
+def test_surplus_goes_to_what_was_enough_for_the_whole_delay(
+    pool: Pool, replicas: int, recheck: float | None
+) -> None:
+    decision = decide(EIGHT, pool, Load(in_flight=20))
+    assert (decision.replicas, decision.recheck_after) == (replicas, recheck)
+    assert decision.reason == ("Demand" if replicas == 4 else "Surplus")
+
+
+def test_surplus_stops_at_the_minimum_and_at_the_schedules() -> None:
+    load = Load(in_flight=20)
+    assert decide(replace(EIGHT, minimum=2), needed(1), load).replicas == 2
+    assert decide(replace(EIGHT, scheduled=Minimum(3, NOW + 60)), needed(1), load).replicas == 3
+
+
+def test_what_is_needed_now_is_never_surplus() -> None:
+    assert decide(EIGHT, needed(1), Load(in_flight=90)).replicas == 4
+
+
+def test_a_pool_that_is_idle_for_long_enough_sleeps_in_one_step() -> None:
+    decision = decide(EIGHT, needed(0), counters=QUIET)
+    assert (decision.replicas, decision.reason) == (0, "Idle")
+
+
+def test_surplus_goes_before_sleep_where_its_delay_is_shorter() -> None:
+    decision = decide(EIGHT, needed(0), Load(last_activity=NOW - 61))
+    assert (decision.replicas, decision.reason) == (1, "Surplus")
+
+
+def test_a_silent_gateway_keeps_every_worker() -> None:
+    assert kept_for(EIGHT, FOUR, Load(in_flight=1, silent=True)) == 4
+    assert kept_for(EIGHT, FOUR, Load(in_flight=1)) == 1
+    assert kept_for(EIGHT, FOUR, Load(in_flight=1000)) == 8
+
+
+METRICS = st.builds(PerReplica, st.integers(1, 50)) | st.builds(
+    QueueDelay, st.floats(0.001, 100), st.integers(1, 50)
+)
 BOUNDS = st.builds(
-    lambda minimum, extra, idle, target: Bounds(minimum, max(1, minimum + extra), idle, target),
+    lambda minimum, extra, idle, metric, delay, asked, until: Bounds(
+        minimum=minimum,
+        maximum=max(1, minimum + extra),
+        idle_timeout=idle,
+        metric=metric,
+        scale_down_delay=delay,
+        scheduled=Minimum(min(asked, max(1, minimum + extra)), until),
+    ),
     st.integers(0, 3),
     st.integers(0, 3),
     st.integers(0, 600),
-    st.integers(1, 50),
+    METRICS,
+    st.integers(0, 600),
+    st.integers(0, 6),
+    st.none() | st.floats(NOW + 0.001, NOW + 100_000),
+)
+HISTORIES = st.none() | st.builds(
+    lambda current, more, until: NeedHistory(current, ((until, current + more),) if more else ()),
+    st.integers(0, 8),
+    st.integers(0, 5),
+    st.floats(NOW - 600, NOW),
 )
 POOLS = st.builds(
     Pool,
@@ -128,9 +242,15 @@ POOLS = st.builds(
     loading=st.booleans(),
     ready_since=st.floats(0, NOW),
     trying_since=st.floats(0, NOW),
+    needed=HISTORIES,
 )
 LOADS = st.builds(
-    Load, st.integers(0, 200), st.integers(0, 200), st.none() | st.floats(0, NOW), st.booleans()
+    Load,
+    st.integers(0, 200),
+    st.integers(0, 200),
+    st.none() | st.floats(0, NOW),
+    st.booleans(),
+    st.none() | st.floats(0.001, 100),
 )
 COUNTERS = st.none() | st.builds(
     Counters, st.booleans(), st.floats(0, NOW), st.none() | st.floats(0, NOW), st.booleans()
@@ -143,8 +263,8 @@ def test_every_change_ends_within_the_bounds_and_is_stable(
 ) -> None:
     decision = decide_scale(bounds, pool, load, NOW, counters)
     if decision.replicas != pool.replicas:
-        assert bounds.minimum <= decision.replicas <= bounds.maximum
-    if pool.replicas == 0 and bounds.minimum == 0:
+        assert bounds.least <= decision.replicas <= bounds.maximum
+    if pool.replicas == 0 and bounds.least == 0:
         assert decision.replicas == 0
     assert decision.recheck_after is None or decision.recheck_after > 0
     after = decide_scale(bounds, replace(pool, replicas=decision.replicas), load, NOW, counters)
@@ -152,6 +272,60 @@ def test_every_change_ends_within_the_bounds_and_is_stable(
         decision = after
         after = decide_scale(bounds, replace(pool, replicas=decision.replicas), load, NOW, counters)
     assert after.replicas == decision.replicas
+
+
+class Tide(RuleBasedStateMachine):
+    """Load comes and goes, workers become ready, time passes, the operator may start again. The pool is
+    never less than what the load needs, nor than what it needed within the delay, and no more in the end."""
+
+    DELAY = 60.0
+    BOUNDS = Bounds(maximum=6, metric=PerReplica(10), scale_down_delay=DELAY, idle_timeout=1e9)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.load = Load(in_flight=1)
+        self.pool = Pool(replicas=1, ready=1, ready_since=self.now)
+        self.memory: NeedHistory | None = None
+        self.held: list[tuple[float, int]] = []  # each look, and what the load needed then
+
+    @rule(seconds=st.floats(0.1, 100))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(requests=st.integers(1, 80))
+    def the_load_changes(self, requests: int) -> None:
+        self.load = Load(waiting=requests // 2, in_flight=requests - requests // 2)
+
+    @rule()
+    def the_operator_starts_again(self) -> None:
+        self.memory = None
+
+    @invariant()
+    def the_pool_is_what_was_needed(self) -> None:
+        bounds, before = self.BOUNDS, self.pool.replicas
+        need = min(6, bounds.metric.workers(self.load))
+        self.memory = (self.memory or NeedHistory(before)).then(
+            kept_for(bounds, self.pool, self.load), self.now, self.DELAY
+        )
+        decision = decide_scale(bounds, replace(self.pool, needed=self.memory), self.load, self.now)
+        within = [each for at, each in self.held if at > self.now - self.DELAY]
+        assert decision.replicas >= max([need, *within])
+        if decision.replicas > before:
+            assert decision.replicas == need
+            self.pool = Pool(replicas=need, ready=need, ready_since=self.now)
+        elif decision.replicas < before:
+            self.pool = replace(self.pool, replicas=decision.replicas, ready=decision.replicas)
+        self.held.append((self.now, need))
+
+    def teardown(self) -> None:
+        for _ in range(2):  # one look that sees the load, one when the delay is over
+            self.now += self.DELAY + 1
+            self.the_pool_is_what_was_needed()
+        assert self.pool.replicas <= max(1, min(6, self.BOUNDS.metric.workers(self.load, HEADROOM)))
+
+
+TestTide = Tide.TestCase
 
 
 class IdleClock(RuleBasedStateMachine):

@@ -1,0 +1,118 @@
+"""What the validating webhook says: only what one object cannot tell, and only of what a write changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.api.compute import Accelerator, Resources
+from tidegate.api.config import effective_limit
+from tidegate.api.engine import Engine
+from tidegate.api.v1alpha1 import InferenceService, parse
+from tidegate.controller.name_claims import Claims
+from tidegate.controller.world import World
+from tidegate.domain.fitting import Need, misfits
+from tidegate.domain.quantity import parse_bytes
+from tidegate.domain.service import ServiceKey
+from tidegate.resources.placement import PRODUCT_LABELS
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``refusal``: why the write is refused, None: it is not. ``warnings`` are shown to who wrote."""
+
+    refusal: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def judge(world: World, new: Json, old: Json | None) -> Verdict:
+    """The verdict about a write of ``new`` over ``old`` (None: it is created).
+
+    A write that leaves the spec as it was is never refused and warns of nothing. The schema has let the
+    object pass before this is asked, so what cannot be read is what no rule in it can tell, such as a time
+    zone that does not exist; a fault that was there before is let through.
+    """
+    if old is not None and old.get("spec") == new.get("spec"):
+        return Verdict()
+    try:
+        service = _parsed(new)
+    except ValueError as error:
+        return Verdict() if old is not None and _fault(old) == str(error) else Verdict(str(error))
+    claims = Claims.of(ServiceKey(service.metadata.namespace, service.metadata.name), new, old)
+    if refusal := claims.refusal(world.cache):
+        return Verdict(refusal)
+    warnings = [*claims.warnings(world.cache), *_queue_warnings(service, world)]
+    warnings += _start_warnings(service, new.get("status"))
+    if _resources(new) != _resources(old):
+        warnings += _size_warnings(service.spec.resources, world)
+    return Verdict(None, tuple(warnings))
+
+
+def _parsed(resource: Json) -> InferenceService:
+    """The typed form, but for the status: that is not what is judged."""
+    return parse({name: value for name, value in resource.items() if name != "status"})
+
+
+def _fault(resource: Json) -> str | None:
+    try:
+        _parsed(resource)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _size_warnings(resources: Resources, world: World) -> list[str]:
+    sentences = misfits(_need(resources), world.nodes.sizes.sizes())
+    return [f"spec.resources.{each}: workers wait until such a node is added" for each in sentences]
+
+
+def _need(resources: Resources) -> Need:
+    cores, memory = int(resources.cpu), parse_bytes(resources.memory)
+    devices = resources.accelerator
+    if devices is None:
+        return Need(cores, memory)
+    return Need(cores, memory, devices.resource, devices.count, _product_label(devices), devices.types)
+
+
+def _product_label(devices: Accelerator) -> str:
+    return PRODUCT_LABELS.get(devices.resource.partition("/")[0], "")
+
+
+def _queue_warnings(service: InferenceService, world: World) -> list[str]:
+    """Of a concurrency that somebody asked for and that the queue never lets through."""
+    asked, limit = (
+        service.spec.engine.max_concurrency,
+        effective_limit(service, world.default_max_depth).limit,
+    )
+    if asked <= limit or asked == Engine.model_fields["max_concurrency"].default:
+        return []
+    return [
+        f"spec.queue.maxDepth: {limit} requests wait or run at most, so a worker never runs "
+        f"spec.engine.maxConcurrency ({asked}) at once"
+    ]
+
+
+def _start_warnings(service: InferenceService, status: object) -> list[str]:
+    """Of a wait that the last start from zero would have outlasted."""
+    seconds, wait = _last_start(status), service.spec.scaling.cold_start_timeout_seconds
+    if service.spec.scaling.min_replicas or seconds <= wait:
+        return []
+    return [
+        f"spec.scaling.coldStartTimeoutSeconds: the last start from zero took {seconds:.0f} s, so a request "
+        f"that wakes the service gets 503 after {wait} s"
+    ]
+
+
+def _last_start(status: object) -> float:
+    """Seconds; zero where none is known."""
+    starts = status.get("coldStarts") if isinstance(status, dict) else None
+    try:
+        return float(starts["lastSeconds"]) if isinstance(starts, dict) else 0.0
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+
+
+def _resources(resource: Json | None) -> object:
+    return (resource or {}).get("spec", {}).get("resources")

@@ -1,0 +1,34 @@
+"""What a spec asks of the number of workers at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tidegate.domain.scaling_metrics import Metric, PerReplica
+from tidegate.domain.schedule import Minimum
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the spec says about the number of workers at one moment; times in seconds."""
+
+    minimum: int = 0
+    maximum: int = 1
+    idle_timeout: float = 180.0
+    metric: Metric = field(default_factory=PerReplica)
+    suspended: bool = False
+    external: int | None = None  # the number that others set; None in mode Managed
+    scale_down_delay: float = 180.0
+    scheduled: Minimum = field(default_factory=lambda: Minimum(0, None))
+
+    @property
+    def least(self) -> int:
+        """Workers that are kept without any request, by the spec and its schedules."""
+        return min(self.maximum, max(self.minimum, self.scheduled.replicas))
+
+    @property
+    def why_least(self) -> tuple[str, str]:
+        """The reason and the message for that number."""
+        if self.scheduled.replicas > self.minimum:
+            return "Schedule", "scaling.schedules"
+        return "MinReplicas", "scaling.minReplicas"
