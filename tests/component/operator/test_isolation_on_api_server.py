@@ -80,7 +80,7 @@ async def test_a_node_whose_kubelet_cannot_be_asked_is_labelled_by_its_first_wor
     stage: Stage, world: World
 ) -> None:
     stage.worker.evidence = dict(GOOD)
-    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "silent-1"}}
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "silent-1", "labels": {"zone": "b"}}}
     await world.kube.create("/api/v1/nodes", body, field_manager="tests")
     await serve(world, "first", "silent-1")
     await is_judged(world, "first", "True Exclusive")
