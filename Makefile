@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e test-vllm check bench manifests lock corpus fuzz
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm test-vllm check bench manifests lock corpus fuzz
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -44,6 +44,9 @@ test-compiled: compiled ## the gateway's tests against the compiled data path
 
 test-e2e: setup ## a real cluster, a simulated engine
 	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
+
+campaign-helm: setup ## install, upgrade, rollback, uninstall under requests, five times: what each step takes and loses
+	TIDEGATE_HELM_ROUNDS=5 $(PY) -m pytest tests/e2e/test_helm_loop.py -s --timeout 3000
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800

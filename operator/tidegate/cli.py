@@ -75,7 +75,15 @@ def _add_operator(parser: argparse.ArgumentParser) -> None:
     port = GATEWAY_SERVICE_PORT
     text = f"the gateway's Service, for the url in the status ({port})"
     parser.add_argument("--gateway-port", type=_positive, default=port, metavar="PORT", help=text)
-    parser.add_argument("--webhook-config", default="tidegate", help="the configuration it serves")
+    parser.add_argument("--webhook-config", default="tidegate", help="the configuration it serves; '': none")
+    _add_watch_namespace(parser)
+    parser.add_argument(
+        "--resync-seconds",
+        type=_positive,
+        default=180,
+        metavar="SECONDS",
+        help="between two full listings, 20 %% more or less each time (180)",
+    )
     parser.add_argument(
         "--kubelet-insecure-skip-tls-verify",
         action="store_true",
@@ -93,7 +101,9 @@ def _operator(options: argparse.Namespace) -> int:
         images=WorkerImages(cpu=options.worker_image_cpu, cuda=options.worker_image_cuda),
         default_max_depth=options.default_max_depth,
         gateway_port=options.gateway_port,
-        webhook_config=options.webhook_config,
+        webhook_config=None if options.watch_namespace else options.webhook_config or None,
+        watch_namespace=options.watch_namespace,
+        resync_seconds=options.resync_seconds,
         kubelet_insecure=options.kubelet_insecure_skip_tls_verify,
     )
     asyncio.run(run(settings))
@@ -151,6 +161,9 @@ def _add_gateway(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peer-namespace", metavar="NAMESPACE", help="the others are the gateway pods of this namespace"
     )
+    text = "the installation's own namespace: what is handed to another installation is left to it"
+    parser.add_argument("--namespace", metavar="NAMESPACE", help=text)
+    _add_watch_namespace(parser)
     drain = int(GatewaySettings().drain_seconds)
     text = f"after SIGTERM, for the requests that still run ({drain})"
     parser.add_argument("--drain-seconds", type=_positive, default=drain, metavar="SECONDS", help=text)
@@ -232,13 +245,18 @@ async def _serve_cluster(settings: GatewaySettings, options: argparse.Namespace)
     from tidegate.kube.client import KubeClient  # noqa: PLC0415
     from tidegate.kube.gateway_peers import GatewayPeers  # noqa: PLC0415
     from tidegate.kube.gateway_substrate import GatewaySubstrate  # noqa: PLC0415
+    from tidegate.kube.territory import territory  # noqa: PLC0415
 
     try:
         connected = await KubeClient.connect()
     except KubeConfigError as error:
         raise KubeConfigError(f"{error}, or serve a file's services with --file") from None
     async with connected as client:
-        substrate = GatewaySubstrate(client, default_max_depth=options.default_max_depth)
+        substrate = GatewaySubstrate(
+            client,
+            default_max_depth=options.default_max_depth,
+            territory=territory(client, options.watch_namespace, options.namespace),
+        )
         namespace, peers = options.peer_namespace, _static_peers(options)
         await serve(settings, substrate, GatewayPeers(client, namespace) if namespace else peers)
 
@@ -266,6 +284,11 @@ def _manifests(options: argparse.Namespace) -> int:
 def _add_default_max_depth(parser: argparse.ArgumentParser) -> None:
     text = f"the queue limit of services that set none ({DEFAULT_MAX_DEPTH})"
     parser.add_argument("--default-max-depth", type=_positive, default=DEFAULT_MAX_DEPTH, help=text)
+
+
+def _add_watch_namespace(parser: argparse.ArgumentParser) -> None:
+    text = "serve this namespace alone, with no right beyond it (all that are not handed to another)"
+    parser.add_argument("--watch-namespace", metavar="NAMESPACE", help=text)
 
 
 def _positive(text: str) -> int:

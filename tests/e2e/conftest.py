@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
@@ -38,6 +39,17 @@ def tool_environment() -> dict[str, str]:
         name, _, value = line.removeprefix("export ").partition("=")
         environment[name] = "".join(shlex.split(value))
     return environment
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What judges the whole run comes last; the others stay in their order."""
+    items.sort(key=lambda item: item.path.name == "test_rights_used.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_began() -> str:
+    """When these tests began, as the API server's audit log writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @pytest.fixture(scope="session")
@@ -127,10 +139,10 @@ class Gateway:
         self.admin = admin
 
 
-def gateway_pods(kubectl: Kubectl) -> list[Object]:
-    """The gateway pods that are not on their way out."""
+def gateway_pods(kubectl: Kubectl, *, ending: bool = False) -> list[Object]:
+    """The gateway pods; those on their way out only where they are asked for."""
     pods = kubectl.get("pods", "-n", "tidegate-system", "-l", "app.kubernetes.io/component=gateway")["items"]
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    return [pod for pod in pods if ending or "deletionTimestamp" not in pod["metadata"]]
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def operator_down(kubectl: Kubectl) -> Iterator[None]:
         kubectl.run("wait", "pod", *selector, "--for=delete", "--timeout=60s", timeout=70)
         yield
     finally:
-        kubectl.run(*scale, "--replicas=1")
+        kubectl.run(*scale, "--replicas=2")
         kubectl.run("rollout", "status", "deployment/tidegate-operator", "-n", "tidegate-system", timeout=90)
 
 

@@ -122,6 +122,30 @@ CAP_ABOVE_STEPS = rule(
     ".maxTokens",
 )
 
+_SLO_FIELDS = (
+    "execP50Seconds",
+    "execP95Seconds",
+    "delayP50Seconds",
+    "totalP50Seconds",
+    "totalP95Seconds",
+    "ttftP95Seconds",
+    "tokensPerSecond",
+    "successRatio",
+)
+SLO_NOT_EMPTY = rule(
+    " || ".join(f"has(self.{name})" for name in _SLO_FIELDS),
+    f"slo must set at least one of {', '.join(_SLO_FIELDS)}; without targets leave it out",
+)
+
+
+def _in_order(median: str, high: str) -> Rule:
+    holds = f"!has(self.{median}) || !has(self.{high}) || double(self.{median}) <= double(self.{high})"
+    return rule(holds, f"{median} must not be more than {high}", f".{median}")
+
+
+SLO_EXEC = _in_order("execP50Seconds", "execP95Seconds")
+SLO_TOTAL = _in_order("totalP50Seconds", "totalP95Seconds")
+
 REPLICAS_MANAGED = rule(
     "self.spec.scaling.mode == 'External' || !has(self.spec.replicas)",
     (

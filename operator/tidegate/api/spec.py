@@ -17,6 +17,7 @@ from tidegate.api.pod import Pod
 from tidegate.api.pricing import Pricing
 from tidegate.api.routing import Routing
 from tidegate.api.scaling import Scaling
+from tidegate.api.slo import Slo
 from tidegate.domain.engine_args import device_groups
 
 
@@ -121,6 +122,13 @@ class InferenceServiceSpec(Model):
             "Shorter answers while the queue is deep; an empty object takes the default steps. A request's "
             "own smaller limit stands, and a client can refuse with the header x-tidegate-degrade: never. "
             "Absent: off."
+        ),
+    )
+    slo: Slo | None = Field(
+        default=None,
+        description=(
+            "Targets for the last ten minutes; the condition SLOMet says which are missed. They change "
+            "nothing of what the gateway or the operator does. Absent: no such condition."
         ),
     )
     pricing: Pricing | None = Field(

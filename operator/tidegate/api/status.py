@@ -138,7 +138,8 @@ class InferenceServiceStatus(Model):
         max_length=16,
         description=(
             "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded, "
-            "CPUIsolated (absent where cpuIsolation is None) and QueueLimited, each with its cause."
+            "CPUIsolated (absent where cpuIsolation is None), QueueLimited and, where spec.slo is set, "
+            "SLOMet; each with its cause."
         ),
         json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
     )

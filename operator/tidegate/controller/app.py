@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import random
 import time
 from collections.abc import Coroutine
@@ -18,6 +19,7 @@ from tidegate.controller.admission import Admission
 from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
@@ -31,10 +33,12 @@ from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner
+from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
 from tidegate.controller.world import World
+from tidegate.domain.event_log import REPEAT_SECONDS
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
@@ -42,6 +46,7 @@ from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import KubeError
 from tidegate.kube.kubelet import Kubelets
 from tidegate.kube.reflector import Reflector
+from tidegate.kube.territory import territory
 from tidegate.resources.deployment import WorkerImages
 from tidegate.resources.names import (
     GATEWAY_ADMIN_PORT,
@@ -63,10 +68,12 @@ class OperatorSettings:
 
     ``namespace``: the installation's own. ``webhook_config``: the name of the webhook configurations whose
     webhooks are served, None: none is. ``kubelet_insecure``: ask kubelets whose certificate cannot be
-    verified. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
+    verified. ``watch_namespace``: the one namespace that is served, None: all that are not handed to another
+    installation. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
-    once. ``host``: listened on, empty: every address.
+    once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
+    what gateways have counted. ``host``: listened on, empty: every address.
     """
 
     namespace: str
@@ -74,10 +81,13 @@ class OperatorSettings:
     default_max_depth: int = DEFAULT_MAX_DEPTH
     webhook_config: str | None = "tidegate"
     kubelet_insecure: bool = False
+    watch_namespace: str | None = None
     gateway_host: str = ""
     gateway_port: int = GATEWAY_SERVICE_PORT
     resync_seconds: float = 180.0
     workers: int = 4
+    event_repeat_seconds: float = REPEAT_SECONDS
+    slo_seconds: float = 30.0
     host: str = ""
     metrics_port: int = OPERATOR_METRICS_PORT
     health_port: int = OPERATOR_HEALTH_PORT
@@ -115,20 +125,24 @@ class _Operator:
         self._settings = settings
         self._client = client
         self._metrics = OperatorMetrics()
-        self._world = World(settings.default_max_depth, settings.gateway_port)
+        served = territory(client, settings.watch_namespace, settings.namespace)
+        self._world = World(settings.default_max_depth, settings.gateway_port, territory=served)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
+        self._slo_watch = self._build_slo_watch(http)
         self._resync = Resync(
             client, self._world, self._queue.add, ResyncSettings(settings.resync_seconds, random.uniform)
         )
+        events = EventSettings(platform.node(), time.time, repeat=settings.event_repeat_seconds)
+        self._events = EventRecorder(client, self._metrics, events)
         reconciler = self._build_reconciler(http)
         self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
         self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
         self._evidence = EvidenceWatch(
             self._world.evidence,
             http,
-            EvidenceSettings(self._queue.add, self._node_labels.worker_told, settings.isolation_port),
+            EvidenceSettings(self._queue.add, self._node_told, settings.isolation_port),
         )
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
@@ -150,23 +164,40 @@ class _Operator:
         )
         return Subscriptions(self._world.board, http, settings)
 
+    def _build_slo_watch(self, http: httpx.AsyncClient) -> SloWatch:
+        settings = SloSettings(
+            services=lambda: services_with_targets(self._world.cache),
+            gateways=lambda: self._world.board.serving,
+            changed=self._queue.add,
+            now=time.time,
+            jitter=random.uniform,
+            port=self._settings.gateway_admin_port,
+            every=self._settings.slo_seconds,
+        )
+        return SloWatch(self._world.slos, http, settings)
+
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics)
         autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
-        return Reconciler(self._world, writer, autoscaler, settings)
+        return Reconciler(self._world, writer, autoscaler, settings, self._events)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
         settings = self._settings
         ports = settings.metrics_port, settings.health_port
-        async with served(self._metrics, lambda: self._listed, settings.host, *ports):
+        async with served(self._metrics, self._ready, settings.host, *ports):
             self._listed = await _finished(self._first_listing(), stop)
             if not self._listed:
                 return
-            async with kopf_running(self._registry(), stop), self._subscriptions.running():
+            events = kopf_running(self._registry(), stop, settings.watch_namespace)
+            async with events, self._subscriptions.running():
                 await _until(stop, self._parts())
         self._queue.close()
+
+    def _ready(self) -> bool:
+        watched = self._settings.watch_namespace
+        return self._listed and (watched is None or self._world.territory.owns(watched))
 
     async def _first_listing(self) -> None:
         try:
@@ -177,8 +208,9 @@ class _Operator:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = new_registry()
         register(registry, self._world.cache, self._queue.add)
-        register_nodes(registry, self._world.nodes, self._look_at_awake)
-        register_node_labels(registry, self._node_labels)
+        if self._world.sees_nodes:
+            register_nodes(registry, self._world.nodes, self._look_at_awake)
+            register_node_labels(registry, self._node_labels)
         return registry
 
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
@@ -187,10 +219,14 @@ class _Operator:
         parts = [
             self._runner.run(settings.workers),
             self._resync.run(),
-            self._node_labels.run(),
             self._evidence.run(),
+            self._events.run(),
+            self._slo_watch.run(),
+            self._world.territory.run(self._look_at_all),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
+        if self._world.sees_nodes:
+            parts.append(self._node_labels.run())
         if settings.webhook_config is not None:
             parts.append(
                 run_webhook(
@@ -214,8 +250,17 @@ class _Operator:
         else:
             self._queue.add(key)
 
+    async def _node_told(self, node: str, exclusive: bool) -> None:
+        """A worker told what its node gives; an installation for one namespace labels none."""
+        if self._world.sees_nodes:
+            await self._node_labels.worker_told(node, exclusive)
+
     def _look_at_awake(self) -> None:
         for key in self._awake():
+            self._queue.add(key)
+
+    def _look_at_all(self) -> None:
+        for key in self._world.cache.service_keys():
             self._queue.add(key)
 
     def _awake(self) -> list[ServiceKey]:

@@ -50,6 +50,11 @@ class DemandBoard:
         gateway = self._gateways.get(address)
         return gateway is not None and gateway.synced
 
+    @property
+    def serving(self) -> frozenset[str]:
+        """The gateways that serve requests now, as far as they are known."""
+        return self._expected or frozenset()
+
     def expect(self, addresses: Iterable[str]) -> None:
         """These gateways serve requests now."""
         self._expected = frozenset(addresses)

@@ -42,15 +42,18 @@ def new_registry() -> kopf.OperatorRegistry:
 
 
 @asynccontextmanager
-async def kopf_running(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> AsyncIterator[None]:
-    """kopf feeds its handlers within this block; ``stop`` is set where it ends by itself.
+async def kopf_running(
+    registry: kopf.OperatorRegistry, stop: asyncio.Event, namespace: str | None = None
+) -> AsyncIterator[None]:
+    """kopf feeds its handlers within this block, with the events of one namespace or (None) of all; ``stop``
+    is set where it ends by itself.
 
     Leave the block last: at its end kopf cancels every task that was made since it began. KubeError
     where a watch failed for good, which kopf takes for the end of everything.
     """
     end, started = asyncio.Event(), asyncio.Event()
     before = asyncio.all_tasks()
-    task = asyncio.create_task(_operate(registry, end, started), name="kopf")
+    task = asyncio.create_task(_operate(registry, namespace, end, started), name="kopf")
 
     def release(_: object) -> None:
         stop.set()
@@ -66,11 +69,14 @@ async def kopf_running(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> 
         await _ended(task, before)
 
 
-async def _operate(registry: kopf.OperatorRegistry, end: asyncio.Event, started: asyncio.Event) -> None:
+async def _operate(
+    registry: kopf.OperatorRegistry, namespace: str | None, end: asyncio.Event, started: asyncio.Event
+) -> None:
     await kopf.operator(
         registry=registry,
         settings=kopf_settings(),
-        clusterwide=True,
+        clusterwide=namespace is None,
+        namespaces=[namespace] if namespace else [],
         standalone=True,
         stop_flag=end,
         ready_flag=started,

@@ -29,6 +29,12 @@ class OperatorMetrics:
             ["kind", "verb"],
             registry=self.registry,
         )
+        self.events_dropped = Counter(
+            "tidegate_events_dropped_total",
+            "Events that were not written: too many of all services, of one, or refused by the API server.",
+            ["why"],  # flood | noisy | error
+            registry=self.registry,
+        )
         self.services = Gauge(
             "tidegate_services", "InferenceServices that are known.", registry=self.registry
         )

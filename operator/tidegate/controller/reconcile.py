@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.api.config import service_key
 from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.autoscale import Autoscaler, Scene
+from tidegate.controller.blocked import blocked_facts, refused
 from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
-from tidegate.domain.conditions import INVALID_SPEC, REFUSED
+from tidegate.domain.conditions import INVALID_SPEC, settled_since
+from tidegate.domain.events import Announcement, announcements
 from tidegate.domain.rejections import back_off
 from tidegate.domain.scaling import REJECTED, ScaleDecision
 from tidegate.domain.service import ServiceKey
@@ -49,26 +51,45 @@ class ReconcileSettings:
 
 @dataclass(frozen=True)
 class PassResult:
-    """``result``: ok | conflict | invalid | gone. ``recheck_after``: seconds, None: at the next event."""
+    """``result``: ok | conflict | invalid | gone | foreign, another installation's.
+
+    ``recheck_after``: seconds, None: at the next event."""
 
     result: str
     recheck_after: float | None = None
 
 
+class TellsNews(Protocol):
+    """Where Events are written; controller.events.EventRecorder is one."""
+
+    def tell(self, raw: Json, news: Iterable[Announcement]) -> None:
+        """News about an InferenceService, as the API server has it; never waits, never raises."""
+        ...
+
+
 class Reconciler:
-    """Makes what exists equal to what should, for one service at a time."""
+    """Makes what exists equal to what should, for one service at a time; ``events`` None: nobody is told."""
 
     def __init__(
-        self, world: World, writer: ObjectWriter, autoscaler: Autoscaler, settings: ReconcileSettings
+        self,
+        world: World,
+        writer: ObjectWriter,
+        autoscaler: Autoscaler,
+        settings: ReconcileSettings,
+        events: TellsNews | None = None,
     ) -> None:
         self._world = world
         self._writer = writer
         self._autoscaler = autoscaler
+        self._events = events
         self._settings = settings
         self._queue_written: dict[ServiceKey, float] = {}
 
     async def reconcile(self, key: ServiceKey) -> PassResult:
         """One pass. KubeError where the API server refuses or is away."""
+        if not self._world.territory.owns(key.namespace):
+            self._forget(key)
+            return PassResult("foreign")
         raw = self._world.cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name)
         if raw is None or "deletionTimestamp" in raw["metadata"]:
             self._forget(key)
@@ -83,7 +104,7 @@ class Reconciler:
         try:
             conflict = await self._write_objects(service, desired)
         except (ForbiddenError, InvalidError) as error:
-            await self._block(raw, Cause(REFUSED, str(error)))
+            await self._block(raw, refused(error))
             raise  # tried again, later each time
         if conflict:
             await self._block(raw, conflict)
@@ -135,15 +156,16 @@ class Reconciler:
     async def _tell_scene(
         self, raw: Json, service: InferenceService, scene: Scene, decision: ScaleDecision
     ) -> float | None:
-        pause = scene.backs_off
-        cause = pause.cause if pause else first_cause(scene.workers) or scene.refused
+        pause, settled = scene.backs_off, settled_since((raw.get("status") or {}).get("conditions") or ())
+        cause = pause.cause if pause else first_cause(scene.workers, settled) or scene.refused
         seen = replace(
             self._world.observation(service, scene.workers, scene.load, decision, cause),
+            others=self._world.other_conditions(service, scene.now),
             verdict=self._world.verdict(service, scene.workers, scene.now),
             back_off=pause,
         )
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
-        return await self._tell(raw, service_key(service), wanted)
+        return await self._tell(raw, service_key(service), wanted, decision.message)
 
     def _look(self, service: InferenceService) -> Scene | None:
         key = service_key(service)
@@ -160,28 +182,38 @@ class Reconciler:
             back_off=back_off(workers, _template(deployment)),
         )
 
-    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json) -> float | None:
-        """Write the status where it differs; seconds until a depth that was held back may be written."""
+    async def _tell(self, raw: Json, key: ServiceKey, wanted: Json, why: str) -> float | None:
+        """Write the status where it differs; seconds until a depth that was held back may be written.
+
+        ``why``: the sentence of the scaling decision, for the Event that announces it.
+        """
         patch = status_patch(wanted, raw.get("status") or {})
         now = self._settings.now()
         wait = self._queue_written.get(key, 0.0) + QUEUE_INTERVAL - now
         if only_queue(patch) and wait > 0:
             return wait
         if patch:
-            await self._writer.write_status(raw, patch)
+            await self._write_status(raw, wanted, patch, why)
         if "queue" in patch:
             self._queue_written[key] = now
         return None
 
     async def _block(self, raw: Json, cause: Cause) -> None:
-        wanted = blocked_status(raw, cause, self._settings.now())
+        wanted = blocked_status(raw, cause, blocked_facts(self._world, raw), self._settings.now())
         if patch := status_patch(wanted, raw.get("status") or {}):
-            await self._writer.write_status(raw, patch)
+            await self._write_status(raw, wanted, patch)
+
+    async def _write_status(self, raw: Json, wanted: Json, patch: Json, why: str = "") -> None:
+        """What has changed is written first and announced then: an Event never tells what status does not."""
+        await self._writer.write_status(raw, patch)
+        if self._events is not None:
+            self._events.tell(raw, announcements(raw.get("status") or {}, wanted, why))
 
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
         self._world.board.forget(key)
         self._world.evidence.follow(key, ())
+        self._world.slos.forget(key)
         self._autoscaler.forget(key)
 
 

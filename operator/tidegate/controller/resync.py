@@ -18,12 +18,12 @@ from tidegate.resources.names import SERVICE_LABEL
 _logger = logging.getLogger(__name__)
 
 # Children before their services: a service must never be seen without what it already has.
-_LISTINGS: tuple[tuple[Kind, str, str | None], ...] = (
-    (Kind.POD, paths.pods(), SERVICE_LABEL),
-    (Kind.DEPLOYMENT, paths.deployments(), SERVICE_LABEL),
-    (Kind.SERVICE, paths.services(), SERVICE_LABEL),
-    (Kind.POD_DISRUPTION_BUDGET, paths.pod_disruption_budgets(), SERVICE_LABEL),
-    (Kind.INFERENCE_SERVICE, paths.inference_services(), None),
+_LISTINGS: tuple[tuple[Kind, Callable[[str | None], str], str | None], ...] = (
+    (Kind.POD, paths.pods, SERVICE_LABEL),
+    (Kind.DEPLOYMENT, paths.deployments, SERVICE_LABEL),
+    (Kind.SERVICE, paths.services, SERVICE_LABEL),
+    (Kind.POD_DISRUPTION_BUDGET, paths.pod_disruption_budgets, SERVICE_LABEL),
+    (Kind.INFERENCE_SERVICE, paths.inference_services, None),
 )
 
 
@@ -68,11 +68,14 @@ class Resync:
 
     async def once(self) -> set[ServiceKey]:
         """List everything once; the services for which it was news. KubeError."""
-        nodes, _ = await self._client.list_all(paths.NODES)
-        self._world.nodes.replace_all(nodes)
+        await self._world.territory.look()
+        if self._world.sees_nodes:
+            nodes, _ = await self._client.list_all(paths.NODES)
+            self._world.nodes.replace_all(nodes)
         news: set[ServiceKey] = set()
         for kind, path, selector in _LISTINGS:
-            items, version = await self._client.list_all(path, label_selector=selector)
+            collection = path(self._world.territory.namespace)
+            items, version = await self._client.list_all(collection, label_selector=selector)
             news |= self._world.cache.replace_all(kind, items, version)
         return news
 

@@ -10,7 +10,13 @@ from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.costs import cost_status
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import Condition, blocked_condition, conditions_of, written
+from tidegate.domain.conditions import (
+    Condition,
+    blocked_condition,
+    conditions_of,
+    worker_conditions,
+    written,
+)
 from tidegate.domain.isolation import CPU_ISOLATED, Isolation, Verdict
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
@@ -27,7 +33,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Observation:
-    """All that a status is made of. ``decision`` None: the operator does nothing for this object."""
+    """All that a status is made of. ``decision`` None: the operator does nothing for this object.
+
+    ``others``: conditions that are decided by other evidence than the pods' status.
+    """
 
     facts: PhaseFacts
     workers: tuple[WorkerFacts, ...]
@@ -36,6 +45,7 @@ class Observation:
     decision: ScaleDecision | None
     isolation: Isolation | None
     gateway_port: int = GATEWAY_SERVICE_PORT
+    others: tuple[Condition, ...] = ()
     verdict: Verdict | None = None  # on the workers' cores; None: isolation is not asked for
     back_off: BackOff | None = None  # nobody is started for a while
 
@@ -44,8 +54,8 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
     """The whole status; a field that does not apply is None, so that a merge patch removes it."""
     phase = phase_of(seen.facts)
     present = [worker for worker in seen.workers if not worker.ended]
-    unscheduled = sum(1 for worker in present if worker.alive and not worker.node)
-    conditions = (*conditions_of(phase, seen.facts, unscheduled, seen.limit), *_cpu_isolated(seen.verdict))
+    others = (*seen.others, *_cpu_isolated(seen.verdict))
+    conditions = conditions_of(phase, seen.facts, seen.limit, others)
     generation = service.metadata.generation
     return {
         "observedGeneration": generation,
@@ -65,11 +75,23 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
     }
 
 
-def blocked_status(raw: Json, cause: Cause, now: float) -> Json:
-    """What is written of a service for which the operator does nothing; the rest of its status stands."""
+def blocked_status(raw: Json, cause: Cause, facts: PhaseFacts, now: float) -> Json:
+    """The status of a service for which the operator does nothing: what its pods tell goes on to be told.
+
+    What depends on the spec stands as it was, with the generation that it was about.
+    """
     generation, previous = raw["metadata"].get("generation", 0), raw.get("status") or {}
-    conditions = written([blocked_condition(cause)], previous.get("conditions") or (), generation, now)
-    return {"observedGeneration": generation, "phase": str(Phase.FAILED), "conditions": conditions}
+    before = previous.get("conditions") or ()
+    told = written([blocked_condition(cause), *worker_conditions(facts)], before, generation, now)
+    kinds = {condition["type"] for condition in told}
+    return {
+        "observedGeneration": generation,
+        "phase": str(Phase.FAILED),
+        "replicas": facts.remaining,
+        "readyReplicas": facts.ready,
+        "ready": f"{facts.ready}/{facts.wanted}",
+        "conditions": told + [each for each in before if each.get("type") not in kinds],
+    }
 
 
 def _cpu_isolated(verdict: Verdict | None) -> list[Condition]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tidegate.api.config import effective_limit, service_key
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.demand import DemandBoard
 from tidegate.controller.evidence import EvidenceBoard
+from tidegate.controller.facts import phase_facts, previous_conditions
 from tidegate.controller.isolation import cpu_isolated, needs_of
 from tidegate.controller.node_policies import NodePolicies
+from tidegate.controller.slo_board import SloBoard
 from tidegate.controller.status import Observation
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import remembered_cause
+from tidegate.domain.conditions import SLO_MET, Condition, condition_in
 from tidegate.domain.isolation import Verdict, isolation_of
-from tidegate.domain.phases import PhaseFacts
 from tidegate.domain.scaling import Load, ScaleDecision
+from tidegate.domain.service import ServiceKey
 from tidegate.domain.static_nodes import no_static_node
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
+from tidegate.kube.territory import Everywhere, Territory
 from tidegate.resources.names import GATEWAY_SERVICE_PORT
 
 
@@ -32,12 +37,21 @@ class World:
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
     evidence: EvidenceBoard = field(default_factory=EvidenceBoard)
+    slos: SloBoard = field(default_factory=SloBoard)
+    territory: Territory = field(default_factory=Everywhere)
+
+    @property
+    def sees_nodes(self) -> bool:
+        """Whether nodes are known at all; an installation for one namespace has no right to them."""
+        return self.territory.namespace is None
 
     def workers(self, service: InferenceService) -> tuple[WorkerFacts, ...]:
         """The pods of a service."""
-        deadline = service.spec.engine.startup_deadline_seconds
-        pods = self.cache.of_service(Kind.POD, service_key(service))
-        return tuple(worker_facts(pod, deadline) for pod in pods)
+        return self.workers_of(service_key(service), service.spec.engine.startup_deadline_seconds)
+
+    def workers_of(self, key: ServiceKey, startup_deadline: float) -> tuple[WorkerFacts, ...]:
+        """The same where the spec cannot be read; ``startup_deadline`` in seconds."""
+        return tuple(worker_facts(pod, startup_deadline) for pod in self.cache.of_service(Kind.POD, key))
 
     def observation(
         self,
@@ -48,17 +62,7 @@ class World:
         cause: Cause | None,
     ) -> Observation:
         """What the status is made of; ``cause``: why a worker is not ready."""
-        if service.spec.cpu_isolation == "Required":
-            cause = no_static_node(cause, needs_of(service.spec), self.nodes.facts())
-        ready = sum(1 for worker in workers if worker.ready)
-        facts = PhaseFacts(
-            suspended=service.spec.suspend,
-            wanted=decision.replicas,
-            ready=ready,
-            remaining=sum(1 for worker in workers if not worker.ended),
-            cause=cause,
-            remembered=_remembered(service) or (cause if ready == 0 else None),
-        )
+        facts = phase_facts(service, workers, decision.replicas, cause, self._advice(service))
         limit = effective_limit(service, self.default_max_depth)
         isolation = isolation_of(workers, self.nodes.policy)
         return Observation(facts, workers, limit, load, decision, isolation, self.gateway_port)
@@ -74,8 +78,15 @@ class World:
         asked = () if service.spec.cpu_isolation == "None" else workers
         self.evidence.follow(service_key(service), asked)
 
+    def other_conditions(self, service: InferenceService, now: float) -> tuple[Condition, ...]:
+        """The conditions that other evidence decides than the pods' status; ``now``: Unix time."""
+        targets = service.spec.slo.targets() if service.spec.slo else ()
+        before = condition_in(previous_conditions(service), SLO_MET)
+        slo_met = self.slos.condition(service_key(service), targets, before, now)
+        return (slo_met,) if slo_met else ()
 
-def _remembered(service: InferenceService) -> Cause | None:
-    conditions = service.status.conditions if service.status else ()
-    previous = [condition.model_dump(by_alias=True) for condition in conditions]
-    return remembered_cause(previous, service.metadata.generation)
+    def _advice(self, service: InferenceService) -> Callable[[Cause | None], Cause | None]:
+        """What a worker without a node is told where it requires what no node gives."""
+        if service.spec.cpu_isolation != "Required" or not self.sees_nodes:
+            return lambda cause: cause
+        return partial(no_static_node, needs=needs_of(service.spec), nodes=self.nodes.facts())

@@ -142,12 +142,16 @@ def flags(**values: object) -> list[str]:
 
 
 def audit_policy() -> dict[str, object]:
-    """Who did what to which object and how it ended, once for each request, without bodies."""
+    """Who did what to which object and how it ended, once for each request, without bodies.
+
+    With bodies only where kubelets ask what somebody may do: that shows which rights are used on a node.
+    """
+    reviews = {"group": "authorization.k8s.io", "resources": ["subjectaccessreviews"]}
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [{"level": "Metadata"}],
+        "rules": [{"level": "RequestResponse", "resources": [reviews]}, {"level": "Metadata"}],
     }
 
 

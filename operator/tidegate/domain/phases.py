@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tidegate.domain.causes import Cause
+from tidegate.domain.draining import NONE_DRAINING, Draining
+from tidegate.domain.start_stage import Stage
 
 
 class Phase(StrEnum):
@@ -22,10 +24,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhaseFacts:
-    """What a phase depends on.
+    """What phase and conditions depend on.
 
     ``cause``: why a worker is not ready. ``remembered``: the cause that ended the last start, kept
-    while nothing has been tried since.
+    while nothing has been tried since. ``unscheduled``: workers without a node, and why the first of them
+    has none. ``stage``: of the worker whose start has come furthest; None where none starts.
     """
 
     suspended: bool
@@ -34,6 +37,10 @@ class PhaseFacts:
     remaining: int  # pods of any kind, those that finish included
     cause: Cause | None = None
     remembered: Cause | None = None
+    unscheduled: int = 0
+    unscheduled_cause: Cause | None = None
+    stage: Stage | None = None
+    draining: Draining = NONE_DRAINING
 
 
 # First match wins, so each line may rely on those above it not holding.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tidegate.domain.causes import Cause
 from tidegate.domain.isolation import STATIC
 from tidegate.domain.quantity import parse_quantity
+from tidegate.domain.reasons import Reason
 
 NAMED = 3
 
@@ -47,13 +48,15 @@ def _at_least(offered: str | None, needed: str) -> bool:
 def no_static_node(cause: Cause | None, needs: Needs, nodes: Iterable[NodeFacts]) -> Cause | None:
     """The cause of a worker that requires exclusive cores, or, where no node that fits it offers any, how to
     get them. A node that is static and merely full leaves the scheduler's own words."""
-    if cause is None or cause.reason != "Unschedulable":
+    if cause is None or cause.reason not in (Reason.UNSCHEDULABLE, Reason.NO_MATCHING_NODE):
         return cause
     known = sorted(nodes, key=lambda node: node.name)
     if not known or any(node.policy == STATIC and needs.fit(node) for node in known):
         return cause
     return Cause(
-        "NoStaticNode", f"{_advice([node for node in known if needs.fit(node)])}. {cause.message}", False
+        Reason.NO_STATIC_NODE,
+        f"{_advice([node for node in known if needs.fit(node)])}. {cause.message}",
+        False,
     )
 
 

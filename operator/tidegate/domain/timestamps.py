@@ -10,9 +10,14 @@ def to_timestamp(unix: float) -> str:
     return datetime.fromtimestamp(int(unix), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def from_timestamp(text: str | None) -> float | None:
+def to_micro_timestamp(unix: float) -> str:
+    """The same with microseconds, as Events have it."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_timestamp(text: object) -> float | None:
     """The Unix time of a timestamp; None for an absent or unreadable one."""
     try:
-        return datetime.fromisoformat(text).timestamp() if text else None
-    except ValueError:
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
+    except (ValueError, OverflowError):
         return None

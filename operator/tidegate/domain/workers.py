@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from tidegate.domain.causes import Cause, cause_of
-from tidegate.domain.quantity import same_quantity
+from tidegate.domain.draining import devices_of
+from tidegate.domain.loose import Json, mapping, mappings, text, whole
+from tidegate.domain.pod_containers import cores_of, strangers_in, was_rejected
+from tidegate.domain.start_stage import Stage, stage_of
 from tidegate.domain.timestamps import from_timestamp
 
-Json = Mapping[str, Any]
+_REPLACED_WITHIN = 60.0  # seconds; a pod made later than that after another's end is not its replacement
 
-ENGINE = "engine"  # the container that is the worker's own
 TEMPLATE_ANNOTATION = "tidegate.io/template"  # of a pod and its template: the hash of what it was made from
 
 
@@ -36,6 +37,10 @@ class WorkerFacts:
     strangers: tuple[str, ...] = ()  # containers beside the engine that cost the pod its Guaranteed
     rejected: bool = False  # its kubelet did not let any of its containers begin
     template: str = ""  # the hash of the template that it was made from
+    stage: Stage = Stage.LOADING  # how far its start has come
+    gone_by: float | None = None  # a terminating one is ended then at the latest
+    ended_at: float = 0.0  # of one that has ended: when, as far as its status tells
+    devices: tuple[str, ...] = ()  # the extended resources that it holds
 
     @property
     def ready(self) -> bool:
@@ -59,76 +64,75 @@ class WorkerFacts:
 
 def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:
     """The facts of one pod; ``startup_deadline`` in seconds."""
-    metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
-    containers = status.get("containerStatuses") or []
+    metadata, status = mapping(pod.get("metadata")), mapping(pod.get("status"))
+    containers = mappings(status.get("containerStatuses"))
+    created = from_timestamp(metadata.get("creationTimestamp")) or 0.0
     return WorkerFacts(
-        name=str(metadata.get("name", "")),
-        created=from_timestamp(metadata.get("creationTimestamp")) or 0.0,
-        node=str((pod.get("spec") or {}).get("nodeName") or ""),
-        host=str(status.get("podIP") or ""),
-        started=any("running" in (each.get("state") or {}) for each in containers),
-        restarts=sum(int(each.get("restartCount") or 0) for each in containers),
+        name=text(metadata.get("name")),
+        created=created,
+        node=text(mapping(pod.get("spec")).get("nodeName")),
+        host=text(status.get("podIP")),
+        started=any("running" in mapping(each.get("state")) for each in containers),
+        restarts=sum(whole(each.get("restartCount")) for each in containers),
         ready_since=_ready_since(status),
         terminating="deletionTimestamp" in metadata,
         ended=status.get("phase") in ("Failed", "Succeeded"),
         guaranteed=status.get("qosClass") == "Guaranteed",
         cause=cause_of(pod, startup_deadline),
-        uid=str(metadata.get("uid", "")),
-        cores=_cores(pod),
-        strangers=_strangers(pod),
-        rejected=_rejected(status),
-        template=str((metadata.get("annotations") or {}).get(TEMPLATE_ANNOTATION, "")),
+        uid=text(metadata.get("uid")),
+        cores=cores_of(pod),
+        strangers=strangers_in(pod),
+        rejected=was_rejected(status),
+        template=text(mapping(metadata.get("annotations")).get(TEMPLATE_ANNOTATION)),
+        stage=stage_of(pod),
+        gone_by=from_timestamp(metadata.get("deletionTimestamp")),
+        ended_at=max(created, _last_transition(status)),
+        devices=devices_of(pod),
     )
 
 
-def _rejected(status: Json) -> bool:
-    """A kubelet that refuses a pod at admission ends it with a reason and without a container."""
-    statuses = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    begun = any(each.get("containerID") for each in statuses)
-    return status.get("phase") == "Failed" and bool(status.get("reason")) and not begun
-
-
-def _containers(pod: Json) -> list[Json]:
-    spec: Json = pod.get("spec") or {}
-    return [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
-
-
-def _cores(pod: Json) -> int | None:
-    for container in _containers(pod):
-        if container.get("name") == ENGINE:
-            text = str(((container.get("resources") or {}).get("requests") or {}).get("cpu", ""))
-            return int(text) if text.isdecimal() else None
-    return None
-
-
-def _strangers(pod: Json) -> tuple[str, ...]:
-    """A pod is Guaranteed where every container has limits of cpu and memory, and requests as high."""
-    others = (container for container in _containers(pod) if container.get("name") != ENGINE)
-    return tuple(str(container.get("name")) for container in others if not _is_guaranteed(container))
-
-
-def _is_guaranteed(container: Json) -> bool:
-    resources: Json = container.get("resources") or {}
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    return all(same_quantity(limits.get(name), requests.get(name)) for name in ("cpu", "memory"))
-
-
 def _ready_since(status: Json) -> float | None:
-    for condition in status.get("conditions") or []:
+    for condition in mappings(status.get("conditions")):
         if condition.get("type") == "Ready" and condition.get("status") == "True":
             return from_timestamp(condition.get("lastTransitionTime")) or 0.0
     return None
 
 
-def first_cause(workers: Iterable[WorkerFacts]) -> Cause | None:
-    """What is wrong: a failure before a mere wait, the oldest worker's before a younger one's."""
-    troubled = [
-        worker
-        for worker in workers
-        if worker.cause
-        and not (worker.terminating or worker.ready or worker.rejected)  # see domain/rejections
-    ]
-    troubled.sort(
-        key=lambda worker: (not (worker.cause and worker.cause.failure), worker.created, worker.name)
-    )
-    return troubled[0].cause if troubled else None
+def _last_transition(status: Json) -> float:
+    times = (from_timestamp(each.get("lastTransitionTime")) for each in mappings(status.get("conditions")))
+    return max((time for time in times if time is not None), default=0.0)
+
+
+def first_cause(workers: Iterable[WorkerFacts], settled: float = 0.0) -> Cause | None:
+    """What is wrong: a failure before a mere wait, the oldest worker's before a younger one's.
+
+    ``settled``: Unix time up to which whatever ended is history: the service has been well since, or has
+    begun anew. A pod that was given up is left lying by Kubernetes for days.
+    """
+    workers = tuple(workers)
+    troubled = [worker for worker in workers if worker.cause and not (worker.terminating or worker.ready)]
+    troubled = [worker for worker in troubled if not worker.rejected]  # see domain/rejections
+    present = [cause for worker in _oldest(troubled) if (cause := _present(worker, workers, settled))]
+    present.sort(key=lambda cause: not cause.failure)
+    return present[0] if present else _taken_away(workers)
+
+
+def _present(worker: WorkerFacts, workers: Iterable[WorkerFacts], settled: float) -> Cause | None:
+    """Its cause as it matters now; of one that has ended it is history as soon as others have begun since."""
+    if not worker.ended or worker.cause is None:
+        return worker.cause
+    successors = [each.created for each in workers if each.alive]
+    newest = max(successors, default=0.0)
+    if worker.ended_at <= max(settled, newest - _REPLACED_WITHIN):
+        return None
+    return replace(worker.cause, failure=False) if newest >= worker.created and successors else worker.cause
+
+
+def _taken_away(workers: Iterable[WorkerFacts]) -> Cause | None:
+    """Why a worker that ends was taken away, while nothing else is wrong and none serves."""
+    ending = [worker for worker in workers if worker.terminating and not worker.ended and worker.cause]
+    return _oldest(ending)[0].cause if ending and not any(worker.ready for worker in workers) else None
+
+
+def _oldest(workers: Iterable[WorkerFacts]) -> list[WorkerFacts]:
+    return sorted(workers, key=lambda worker: (worker.created, worker.name))

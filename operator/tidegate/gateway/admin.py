@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
@@ -16,6 +17,8 @@ from tidegate.gateway.guard import guarded
 from tidegate.gateway.local_answers import LocalAnswer, alive, ready
 from tidegate.gateway.request import Request
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.slo import PREFIX as SLO_PREFIX
+from tidegate.gateway.slo import slo_counts, slo_key
 from tidegate.gateway.status import status
 from tidegate.gateway.traffic import Traffic
 
@@ -34,6 +37,7 @@ class Admin:
         self.draining = False
         self._traffic = traffic
         self._time = traffic.time
+        self._began, self._instance = traffic.time(), uuid.uuid4().hex
         self._streams: set[asyncio.Task[None]] = set()
 
     def connection(self) -> asyncio.Protocol:
@@ -65,8 +69,18 @@ class Admin:
                 return ready(self._traffic)
             if path == b"/status":
                 return 200, response.to_json(status(self._traffic))
+            if counted := self._slo(path):
+                return 200, response.to_json(counted)
         error = errors.no_such_path(method.decode(), path.decode("latin-1"))
         return error.status, error.body()
+
+    def _slo(self, path: bytes) -> dict[str, object] | None:
+        key = slo_key(path) if path.startswith(SLO_PREFIX) else None
+        counted = slo_counts(self._traffic, key) if key else None
+        if counted is None:
+            return None
+        uptime = round(self._time() - self._began, 3)
+        return {**counted, "instance": self._instance, "uptimeSeconds": uptime}
 
     def _metrics(self) -> AsyncIterator[bytes]:
         traffic = self._traffic

@@ -179,6 +179,13 @@ class Meters:
             f"{family.name}{{{self._labels}{labels}}} {value}\n" for labels, value in self._numbers(family)
         )
 
+    def counts(self, family: Family) -> list[int]:
+        """Observations between two edges, warm and cold starts together; the last is above all edges."""
+        sums = [0] * (len(f.EDGES[family]) + 1)
+        for _, one in self._distributions(family):
+            sums = [a + b for a, b in zip(sums, one.counts, strict=True)]
+        return sums
+
     def _distributions(self, family: Family) -> Iterator[tuple[str, Distribution]]:
         if family is f.COLD_START:
             yield from ((label_text(part=part), one) for part, one in self._cold_parts.items())

@@ -43,6 +43,13 @@ _PATHS = (
     ("both", "`/readyz`", "200; 503 before the services are known, and while it drains"),
     ("admin", "`/metrics`", "Prometheus' text format, 0.0.4"),
     ("admin", "`/status`", "JSON: each service's depth, limits, endpoints, last cold start"),
+    (
+        "admin",
+        "`/slo/<namespace>/<name>`",
+        "JSON: what one service has counted since `uptimeSeconds` ago: `requests` by outcome and status, and "
+        "`histograms` (delay, execution, total, firstToken, rate; counts between two edges, the last above "
+        "all of them, warm and cold starts together). `instance` is another one after each start.",
+    ),
     ("admin", "`/demand`", "lines of JSON without end, for the operator"),
 )
 _PATHS_END = """

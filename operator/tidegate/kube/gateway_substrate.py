@@ -14,6 +14,7 @@ from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError, PatchTestError, UnreachableError
 from tidegate.kube.reflector import Chance, Collection, Mirror, Pace, Reflector
 from tidegate.kube.service_board import ServiceBoard, Sink
+from tidegate.kube.territory import Everywhere, Territory
 from tidegate.resources.names import SERVICE_LABEL, worker_deployment
 
 FIELD_MANAGER = "tidegate-gateway"
@@ -23,7 +24,7 @@ class GatewaySubstrate:
     """What the gateway asks of a substrate, answered by the API server.
 
     While that is away, watching keeps the last snapshot; only waking fails. ``default_max_depth`` is the
-    installation's queue limit for services without one.
+    installation's queue limit for services without one, ``territory`` the namespaces that it serves.
     """
 
     def __init__(
@@ -31,20 +32,24 @@ class GatewaySubstrate:
         client: KubeClient,
         *,
         default_max_depth: int = DEFAULT_MAX_DEPTH,
+        territory: Territory | None = None,
         pace: Pace | None = None,
         chance: Chance | None = None,
     ) -> None:
         self._client = client
         self._parse = partial(parse_service_config, default_max_depth=default_max_depth)
+        self._territory = territory or Everywhere()
         self._pace = pace
         self._chance = chance
 
     async def watch(self, sink: Sink) -> None:
         """Tell ``sink`` everything that is, then every change, until cancelled."""
-        board = ServiceBoard(sink, self._parse)
-        services = Collection(paths.inference_services())
-        pods = Collection(paths.pods(), SERVICE_LABEL)
+        board = ServiceBoard(sink, self._parse, self._territory.owns)
+        namespace = self._territory.namespace
+        services = Collection(paths.inference_services(namespace))
+        pods = Collection(paths.pods(namespace), SERVICE_LABEL)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._territory.run(board.territory_changed))
             group.create_task(self._reflector(services, board.services).run())
             group.create_task(self._reflector(pods, board.pods).run())
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from tidegate.resources.names import GROUP, PLURAL, VERSION
 
 NODES = "/api/v1/nodes"
+NAMESPACES = "/api/v1/namespaces"
 _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
 _COORDINATION = "/apis/coordination.k8s.io/v1"
 _POLICY = "/apis/policy/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_EVENTS = "/apis/events.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
 
 
@@ -83,6 +85,11 @@ def node(name: str) -> str:
     return f"{NODES}/{name}"
 
 
+def namespace(name: str) -> str:
+    """One Namespace."""
+    return f"{NAMESPACES}/{name}"
+
+
 def secrets(namespace: str) -> str:
     """The collection of Secrets of one namespace."""
     return _collection(_CORE, "secrets", namespace)
@@ -91,6 +98,16 @@ def secrets(namespace: str) -> str:
 def secret(namespace: str, name: str) -> str:
     """One Secret."""
     return f"{secrets(namespace)}/{name}"
+
+
+def events(namespace: str) -> str:
+    """The collection of Events of one namespace."""
+    return _collection(_EVENTS, "events", namespace)
+
+
+def event(namespace: str, name: str) -> str:
+    """One Event."""
+    return f"{events(namespace)}/{name}"
 
 
 def leases(namespace: str) -> str:

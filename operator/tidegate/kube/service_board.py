@@ -47,8 +47,11 @@ class ServiceBoard:
     pods would look asleep.
     """
 
-    def __init__(self, sink: Sink, parse: ParseService) -> None:
+    def __init__(self, sink: Sink, parse: ParseService, owns: Callable[[str], bool] | None = None) -> None:
+        """``owns``: whether a namespace's services are told at all; None: those of every one are, and nobody
+        need call ``territory_changed`` first."""
         self._sink = sink
+        self._owns = owns
         self._parse = parse
         self._configs: dict[ServiceKey, ServiceConfig] = {}
         self._workers: dict[ServiceKey, dict[str, Worker]] = {}
@@ -58,7 +61,7 @@ class ServiceBoard:
         self._versions: dict[
             ServiceKey, str
         ] = {}  # of what was parsed last; parsing 5,000 takes half a second
-        self._unlisted = {"services", "pods"}
+        self._unlisted = {"services", "pods"} | ({"territory"} if owns else set())
 
     @property
     def services(self) -> _Services:
@@ -69,6 +72,11 @@ class ServiceBoard:
     def pods(self) -> _Pods:
         """The mirror of the worker pods."""
         return _Pods(self)
+
+    def territory_changed(self) -> None:
+        """``owns`` may say another thing of any namespace."""
+        self._listed("territory")
+        self._tell_all(list(self._configs))
 
     def replace_services(self, items: list[Json]) -> None:
         """These are all the services; one that is not among them is removed."""
@@ -155,6 +163,10 @@ class ServiceBoard:
     def _tell(self, key: ServiceKey) -> None:
         config = self._configs.get(key)
         if config is None or self._unlisted:
+            return
+        if self._owns and not self._owns(key.namespace):
+            if self._told.pop(key, None):
+                self._sink.service_removed(key)
             return
         workers = self._workers.get(key, {})
         view = ServiceView(config, tuple(workers[uid] for uid in sorted(workers)))

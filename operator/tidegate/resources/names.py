@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.api import identity
-from tidegate.domain import workers
+from tidegate.domain import pod_containers, workers
 
 GROUP = identity.GROUP
 VERSION = identity.VERSION
@@ -21,6 +21,7 @@ COMPONENT_LABEL = "app.kubernetes.io/component"  # worker | gateway | operator
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "tidegate"
 CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
+INSTALLATION_LABEL = f"{GROUP}/installation"  # on a namespace: the installation that it was handed to
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
@@ -31,7 +32,7 @@ SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied 
 
 WORKER_PORT = 8000
 WORKER_ISOLATION_PORT = 8001  # what the worker tells of its cores
-WORKER_CONTAINER = workers.ENGINE
+WORKER_CONTAINER = pod_containers.ENGINE
 GATEWAY_PORT = 8080  # clients
 GATEWAY_SERVICE_PORT = 80  # clients, by the gateway's Service
 GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand

@@ -9,6 +9,7 @@ import pytest
 from kubernetes.aio.client.configuration import Configuration
 
 from tests.component.chart.helm import CHART, Helm, find_helm
+from tests.component.chart.jobs import Jobs, played_jobs
 from tidegate.devcluster import ApiServer, api_server
 from tidegate.devcluster.apiclient import admin_client
 from tidegate.kube.client import KubeClient
@@ -37,7 +38,19 @@ def admin(server: ApiServer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def helm(server: ApiServer, admin: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+def jobs(server: ApiServer) -> Iterator[Jobs]:
+    """The Jobs of the release end by themselves, well unless a test says otherwise."""
+    with (
+        admin_client(server.plane.state.pki, server.url) as client,
+        played_jobs(client, NAMESPACE) as played,
+    ):
+        yield played
+
+
+@pytest.fixture(scope="module")
+def helm(
+    server: ApiServer, admin: httpx.Client, jobs: Jobs, tmp_path_factory: pytest.TempPathFactory
+) -> Helm:
     """helm for a cluster whose namespace for the release admits restricted pods only."""
     body = {"metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
     assert admin.post("/api/v1/namespaces", json=body).status_code == 201

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-import httpx
-
-from tidegate.devcluster.binaries import Finder
-from tidegate.devcluster.commands import SystemRunner
-from tidegate.devcluster.download import Downloader
-from tidegate.devcluster.gobuild import GoBuilder
-from tidegate.devcluster.layout import cache_of
-from tidegate.devcluster.progress import Progress
+from tests.component.programs import find_program
 from tidegate.devcluster.tools import KUBERNETES
 
 CHART = Path("charts/tidegate")
@@ -27,14 +19,7 @@ class HelmError(Exception):
 
 def find_helm() -> Path:
     """helm from PATH or the user's cache; built or downloaded where there is none."""
-    progress = Progress(sys.stderr)
-    runner = SystemRunner()
-    with httpx.Client() as client:
-        builder = GoBuilder(runner, os.environ, progress)
-        finder = Finder(
-            cache_of(os.environ), os.environ, runner, progress, Downloader(client, progress), builder
-        )
-        return finder.find(("helm",))["helm"]
+    return find_program("helm")
 
 
 class Helm:

@@ -1,4 +1,4 @@
-"""helm install, upgrade and uninstall on an API server."""
+"""helm install and upgrade on an API server."""
 
 from __future__ import annotations
 
@@ -19,23 +19,6 @@ CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/inferenceservices
 WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tidegate"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 SERVICES = f"/apis/tidegate.io/v1alpha1/namespaces/{NAMESPACE}/inferenceservices"
-CLUSTER_WIDE = [
-    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
-    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
-]
-NAMESPACED = [
-    DEPLOYMENTS,
-    f"/api/v1/namespaces/{NAMESPACE}/services",
-    f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts",
-    f"/api/v1/namespaces/{NAMESPACE}/secrets",
-    f"/api/v1/namespaces/{NAMESPACE}/configmaps",
-    f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles",
-    f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/rolebindings",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -102,38 +85,6 @@ def test_an_upgrade_updates_the_crd(helm: Helm, admin: httpx.Client, tmp_path: P
     assert got(admin, CRD)["spec"]["names"]["shortNames"] == ["oldname"]
     helm.install()
     assert got(admin, CRD)["spec"]["names"]["shortNames"] == ["infsvc"]
-
-
-def test_an_uninstall_leaves_the_crd_with_its_objects_and_nothing_else_and_installs_again(
-    helm: Helm, admin: httpx.Client
-) -> None:
-    helm.install()
-    until(lambda: admin.get(SERVICES).status_code == 200, "the CRD is served")
-    service = {
-        "apiVersion": "tidegate.io/v1alpha1",
-        "kind": "InferenceService",
-        "metadata": {"name": "kept"},
-        "spec": {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "1Gi"}},
-    }
-    admin.post(SERVICES, json=service).raise_for_status()
-    helm.uninstall()
-    left = [
-        item["metadata"]["name"]
-        for path in CLUSTER_WIDE + NAMESPACED
-        for item in got(admin, path)["items"]
-        if "tidegate" in item["metadata"]["name"]
-    ]
-    assert left == []
-    assert got(admin, f"{SERVICES}/kept")["spec"]["model"]["uri"] == "hf://a/b"
-    helm.install()
-    assert got(admin, f"{SERVICES}/kept")["metadata"]["name"] == "kept"
-    admin.delete(f"{SERVICES}/kept").raise_for_status()
-
-
-def test_the_crd_goes_too_where_that_is_asked_for(helm: Helm, admin: httpx.Client) -> None:
-    helm.install("--set", "crds.keep=false")
-    helm.uninstall()
-    until(lambda: admin.get(CRD).status_code == 404, "the CRD is gone")
 
 
 def test_the_notes_name_the_next_three_commands(helm: Helm) -> None:

@@ -6,8 +6,7 @@ Nothing is refused to them, and no right is idle: the API server's audit log is 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.component.chart.audit import entries_of, granted, refused, requests_of, roles_of, used
 from tests.component.chart.conftest import NAMESPACE, token_of
 from tests.component.chart.helm import Helm
 from tests.component.kube.https import authority_of
@@ -28,14 +28,13 @@ from tidegate.devcluster import ApiServer
 from tidegate.devcluster.apiserver import free_ports
 from tidegate.domain.service import ServiceKey
 from tidegate.kube import paths
-from tidegate.kube.client import Json, KubeClient
+from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import NotFoundError
 from tidegate.kube.gateway_substrate import GatewaySubstrate
+from tidegate.kube.territory import territory
 from tidegate.resources.deployment import WorkerImages
 
 SECRET = paths.secret(NAMESPACE, "tidegate-webhook-tls")
-
-Right = tuple[str, str, str]  # account, verb, group/resource
 
 
 def kubeconfig_with(server: ApiServer, token: str, folder: Path) -> Path:
@@ -48,16 +47,18 @@ def kubeconfig_with(server: ApiServer, token: str, folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def operator_running() -> AsyncIterator[None]:
+async def operator_running(namespace: str = NAMESPACE, **more: Any) -> AsyncIterator[None]:
     metrics, health, webhook = free_ports(3)
     settings = OperatorSettings(
-        namespace=NAMESPACE,
+        namespace=namespace,
         images=WorkerImages(cpu="none:1", cuda="none:2"),
         host="127.0.0.1",
         metrics_port=metrics,
         health_port=health,
         webhook_port=webhook,
         resync_seconds=1,
+        event_repeat_seconds=1,
+        **more,
     )
     stop = asyncio.Event()
     task = asyncio.create_task(run(settings, stop))
@@ -88,18 +89,16 @@ async def test_the_rights_suffice_and_each_is_used(
         operator_running(),
     ):
         await node(as_admin, "n", port)
-        await the_life_of_a_service(as_admin, as_gateway)
+        served = territory(as_gateway, None, NAMESPACE)
+        await the_life_of_a_service(as_admin, GatewaySubstrate(as_gateway, territory=served))
         await eventually(lambda: _labelled(as_admin), "the node is labelled")
         await eventually(lambda: _has_a_certificate(as_admin), "the broken certificate is replaced")
     await as_admin.delete(SECRET)
     async with operator_running():
         await eventually(lambda: _has_a_certificate(as_admin), "a certificate is made")
-    requests = [json.loads(line) for line in server.audit_log.read_text().splitlines()]
-    ours = [entry for entry in requests if f":{NAMESPACE}:tidegate-" in entry["user"]["username"]]
-    assert [_shown(entry) for entry in ours if entry.get("responseStatus", {}).get("code") == 403] == []
-    used = {right for entry in ours if (right := _right(entry))}
-    granted = set(_granted(installed))
-    assert granted - used == NOT_SEEN_HERE
+    requests = requests_of(entries_of(server.audit_log), NAMESPACE)
+    assert refused(requests) == []
+    assert set(granted(roles_of(installed.template()))) - used(requests) == NOT_SEEN_HERE
 
 
 # Only a kubelet can see the first; the others wait for a name that is taken by somebody else.
@@ -110,15 +109,17 @@ NOT_SEEN_HERE = {
 }
 
 
-async def the_life_of_a_service(admin: KubeClient, gateway: KubeClient) -> None:
+async def the_life_of_a_service(
+    admin: KubeClient, gateway: GatewaySubstrate, namespace: str = "default"
+) -> None:
     """Made, woken by the gateway, changed, put to sleep by the operator."""
-    key = ServiceKey("default", "qwen")
+    key = ServiceKey(namespace, "qwen")
     sink = RecordingSink()
-    watch = asyncio.create_task(GatewaySubstrate(gateway).watch(sink))
+    watch = asyncio.create_task(gateway.watch(sink))
     try:
         await create_service(admin, *_names(key), scaling={"idleTimeoutSeconds": 1})
         await eventually(lambda: _exists(admin, key), "the Deployment is made", seconds=20)
-        await GatewaySubstrate(gateway).wake(key)
+        await gateway.wake(key)
         assert await replicas(admin, *_names(key)) == 1
         await create_pod(admin, *_names(key), "w1")
         await eventually(lambda: key in sink.views and bool(sink.views[key].workers), "the gateway sees both")
@@ -133,9 +134,31 @@ async def the_life_of_a_service(admin: KubeClient, gateway: KubeClient) -> None:
         suspended = {"spec": {"suspend": True}}
         await admin.merge_patch(path, suspended, field_manager=MANAGER)
         await eventually(lambda: _asleep(admin, key), "it is put to sleep")
+        await admin.merge_patch(path, {"spec": {"suspend": False}}, field_manager=MANAGER)
+        await eventually(lambda: _idle(admin, key), "it can be woken again")
+        await gateway.wake(key)
+        await eventually(lambda: _woken(admin, key), "it is told that it was woken again")
+        await admin.merge_patch(path, suspended, field_manager=MANAGER)
+        await eventually(
+            lambda: _event_counts(admin, key), "the second sleep counts in the first one's Event"
+        )
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+
+
+async def _idle(admin: KubeClient, key: ServiceKey) -> bool:
+    condition = (await admin.get(paths.inference_service(*_names(key))))["status"]["conditions"][0]
+    return bool(condition["reason"] != "Suspended")
+
+
+async def _woken(admin: KubeClient, key: ServiceKey) -> bool:
+    return bool((await admin.get(paths.inference_service(*_names(key))))["status"]["scaling"]["desired"])
+
+
+async def _event_counts(admin: KubeClient, key: ServiceKey) -> bool:
+    found, _ = await admin.list_all(paths.events(key.namespace))
+    return any(each["reason"] == "Asleep" and each.get("series") for each in found)
 
 
 async def a_budget_comes_and_goes(admin: KubeClient, key: ServiceKey) -> None:
@@ -203,28 +226,3 @@ async def _asleep(client: KubeClient, key: ServiceKey) -> bool:
 async def _labelled(client: KubeClient) -> bool:
     labels = (await client.get(paths.node("n")))["metadata"].get("labels") or {}
     return bool(labels.get("tidegate.io/cpu-manager-policy") == "static")
-
-
-def _right(entry: Json) -> Right | None:
-    reference = entry.get("objectRef")
-    if not reference:
-        return None  # discovery
-    resource = "/".join(filter(None, [reference["resource"], reference.get("subresource")]))
-    account = entry["user"]["username"].rpartition(":")[2]
-    return account, entry["verb"], f"{reference.get('apiGroup', '')}/{resource}"
-
-
-def _granted(helm: Helm) -> Iterator[Right]:
-    for document in yaml.safe_load_all(helm.template()):
-        if document and document["kind"] in ("ClusterRole", "Role"):
-            for rule in document["rules"]:
-                yield from (
-                    (document["metadata"]["name"], verb, f"{group}/{resource}")
-                    for group in rule["apiGroups"]
-                    for resource in rule["resources"]
-                    for verb in rule["verbs"]
-                )
-
-
-def _shown(entry: dict[str, Any]) -> str:
-    return f"{entry['user']['username']} {entry['verb']} {entry['requestURI']}"

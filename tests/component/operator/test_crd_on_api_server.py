@@ -109,6 +109,14 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("degradation", {"steps": STEPS[::-1]}, r"spec\.degradation\.steps.*must ascend"),
     ("degradation", {"steps": [STEPS[0], STEPS[0] | {"maxTokens": 9}]}, r"degradation\.steps.*must ascend"),
     ("degradation", {"steps": [STEPS[0], {"above": 64, "maxTokens": 128}]}, r"steps.*less and less"),
+    ("slo", {}, r"spec\.slo.*at least one of execP50Seconds"),
+    ("slo", {"execP50Seconds": "3", "execP95Seconds": "2.9"}, r"slo\.execP50Seconds.*not be more than"),
+    ("slo", {"totalP50Seconds": "10", "totalP95Seconds": "9"}, r"slo\.totalP50Seconds.*not be more than"),
+    ("slo", {"delayP50Seconds": "0.0"}, r"spec\.slo\.delayP50Seconds.*more than zero"),
+    ("slo", {"ttftP95Seconds": "2s"}, r"spec\.slo\.ttftP95Seconds"),
+    ("slo", {"ttftP95Seconds": 2}, r"spec\.slo\.ttftP95Seconds.*string"),
+    ("slo", {"successRatio": "1.01"}, r"spec\.slo\.successRatio"),
+    ("slo", {"tokensPerSecond": 0}, r"spec\.slo\.tokensPerSecond"),
     ("degradation", {"maxTokens": 100, "steps": STEPS}, r"spec\.degradation\.maxTokens.*must not be less"),
 ]
 
@@ -127,6 +135,8 @@ ACCEPTED: list[tuple[str, Any]] = [
     ("degradation", {}),
     ("degradation", {"maxTokens": 128, "steps": STEPS}),
     ("degradation", {"maxTokens": 200, "steps": []}),
+    ("slo", {"execP50Seconds": "3", "execP95Seconds": "3.0", "successRatio": "0.999"}),
+    ("slo", {"successRatio": "1"}),
     ("scaling", {"minReplicas": 2, "maxReplicas": 2, "idleTimeoutSeconds": 0}),
     ("scaling.metric", {"type": "Concurrency"}),
     ("scaling.metric", {"type": "Concurrency", "concurrency": {"targetPerReplica": 32}}),

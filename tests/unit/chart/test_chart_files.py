@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,33 @@ def test_the_schema_knows_every_value_and_takes_the_defaults() -> None:
     jsonschema.validate(values(), schema())
 
 
+def properties(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every property that the schema names, by its place in the schema."""
+    if isinstance(node, dict):
+        for name, child in node.get("properties", {}).items():
+            yield (*path, name), child
+        for name, child in node.items():
+            yield from properties(child, (*path, name))
+    elif isinstance(node, list):
+        for child in node:
+            yield from properties(child, path)
+
+
+@pytest.mark.parametrize(("path", "node"), list(properties(schema())), ids=lambda part: ".".join(part)[:60])
+def test_the_schema_says_what_each_value_is(path: tuple[str, ...], node: dict[str, Any]) -> None:
+    assert len(node["description"]) > 5
+
+
+def test_an_object_of_the_schema_either_names_its_fields_or_is_a_map() -> None:
+    free = [
+        ".".join(path)
+        for path, node in properties(schema())
+        if node.get("type") == "object" and "additionalProperties" not in node
+    ]
+    kubernetes_checks = ("valueFrom", "nodeAffinity", "podAffinity", "podAntiAffinity")
+    assert [path for path in free if not path.endswith((*kubernetes_checks, "global"))] == []
+
+
 def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = []
     for name, value in tree.items():
@@ -48,7 +76,8 @@ def leaves(tree: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, 
 
 @pytest.mark.parametrize("path", leaves(values()), ids=".".join)
 def test_a_misspelt_value_is_refused_wherever_it_stands(path: tuple[str, ...]) -> None:
-    if {"annotations", "podAnnotations", "nodeSelector", "affinity", "requests", "limits"} & set(path):
+    own = {"annotations", "podAnnotations", "nodeSelector", "requests", "limits"}
+    if own & set(path):
         return  # the user's own names
     tree = values()
     parent = tree

@@ -17,6 +17,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.port = 0
         self.connections = 0
+        self.counted: dict[str, Any] = {}  # the answer to /slo of any service
         self._lines: dict[str, dict[str, Any]] = {}
         self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
 
@@ -48,12 +49,17 @@ class FakeGateway:
             self._listeners.discard(listener)
         return response
 
+    async def slo(self, _: web.Request) -> web.Response:
+        """GET /slo/<namespace>/<name>."""
+        return web.json_response(self.counted, status=200 if self.counted else 404)
+
 
 @asynccontextmanager
 async def fake_gateway(port: int = 0) -> AsyncIterator[FakeGateway]:
     """A running one."""
     gateway = FakeGateway()
-    async with serving({"/demand": gateway.demand}, port) as gateway.port:
+    routes = {"/demand": gateway.demand, "/slo/{namespace}/{name}": gateway.slo}
+    async with serving(routes, port) as gateway.port:
         yield gateway
 
 

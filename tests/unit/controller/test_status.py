@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.resources.services import service
+from tidegate.controller.facts import worker_phase_facts
 from tidegate.controller.status import Observation, blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause
@@ -113,18 +114,35 @@ def test_the_scaling_reason_is_that_of_the_last_change() -> None:
     assert after(woken, seen(1, READY, reason="Recent"), NOW + 50)["scaling"] == woken["scaling"]
 
 
-def test_a_blocked_service_says_why_and_keeps_the_rest() -> None:
-    status = after({}, seen(0))
+BLOCKED = Cause("NameConflict", "in the way")
+
+
+def blocked(status: Json, workers: tuple[WorkerFacts, ...], wanted: int, now: float = NOW) -> Json:
     raw: Json = {"metadata": {"generation": 4}, "status": status}
-    patch = status_patch(blocked_status(raw, Cause("NameConflict", "in the way"), NOW), status)
-    blocked = merged(status, patch)
-    assert blocked["phase"] == "Failed"
-    assert blocked["url"] == status["url"]
-    (ready,) = blocked["conditions"]
-    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "NameConflict")
-    assert (
-        status_patch(
-            blocked_status(raw | {"status": blocked}, Cause("NameConflict", "in the way"), NOW), blocked
-        )
-        == {}
-    )
+    facts = worker_phase_facts(workers, wanted, None, lambda cause: cause)
+    return merged(status, status_patch(blocked_status(raw, BLOCKED, facts, now), status))
+
+
+def condition(status: Json, kind: str) -> Json:
+    return next(each for each in status["conditions"] if each["type"] == kind)
+
+
+def test_a_blocked_service_says_why_and_goes_on_to_tell_what_its_pods_do() -> None:
+    status = blocked(after({}, seen(1, READY)), (READY,), 1)
+    assert (status["phase"], status["ready"], status["readyReplicas"]) == ("Failed", "1/1", 1)
+    assert condition(status, "Ready")["reason"] == "NameConflict"
+    assert condition(status, "ModelLoaded")["status"] == "True"
+    gone = blocked(status, (), 1)
+    assert (gone["ready"], gone["readyReplicas"], gone["replicas"]) == ("0/1", 0, 0)
+    assert condition(gone, "ModelLoaded")["status"] == "False"
+    assert blocked(gone, (), 1, NOW + 1000) == gone
+
+
+def test_what_depends_on_the_spec_stands_while_it_cannot_be_obeyed_with_the_generation_it_is_about() -> None:
+    before = after({}, seen(0))
+    status = blocked(before, (), 0)
+    assert status["url"] == before["url"]
+    assert status["observedGeneration"] == 4
+    assert condition(status, "QueueLimited") == condition(before, "QueueLimited")
+    assert condition(status, "QueueLimited")["observedGeneration"] == 1
+    assert condition(status, "Scheduled")["observedGeneration"] == 4

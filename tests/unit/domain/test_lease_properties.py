@@ -22,6 +22,7 @@ SOON = st.floats(0.0, 0.3, allow_nan=False)
 SELDOM = st.integers(0, 9).map(lambda n: n == 9)
 DELAY = SELDOM.flatmap(lambda odd: SECONDS | st.none() if odd else SOON)  # None: it never arrives
 LONG = st.sampled_from([6.0, 9.0, 12.0, 20.0])
+FOUND = 3.0  # seconds until one leads: a read and a write of 0.6 s each at most, and a lost race before
 HOURS = st.floats(0.0, 1e5, allow_nan=False)
 
 
@@ -222,7 +223,7 @@ def test_where_answers_come_a_dead_leader_is_followed_within_15_seconds(
     simulation = Simulation(lambda _: data.draw(SOON))
     for number, clock in enumerate(clocks):
         Candidate(simulation, f"c{number}", clock)
-    simulation.run(1.0 + died_after)
+    simulation.run(FOUND + died_after)
     (leader,) = simulation.leaders()
     leader.alive = False
     simulation.run(simulation.now + 15.0)
@@ -237,8 +238,8 @@ def test_where_answers_come_the_leader_stays_the_leader(
     simulation = Simulation(lambda _: data.draw(SOON))
     for number, clock in enumerate(clocks):
         Candidate(simulation, f"c{number}", clock)
-    simulation.run(1.0)
+    simulation.run(FOUND)
     first = simulation.leaders()
-    simulation.run(1.0 + seconds)
+    simulation.run(FOUND + seconds)
     assert simulation.leaders() == first
     assert len(first) == 1

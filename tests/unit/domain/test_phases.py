@@ -74,7 +74,7 @@ def test_a_phase_never_promises_what_is_not_there(each: PhaseFacts) -> None:
 @given(FACTS)
 def test_ready_is_true_exactly_where_a_request_would_be_answered(each: PhaseFacts) -> None:
     phase = phase_of(each)
-    ready = conditions_of(phase, each, 0, LIMIT)[0]
+    ready = conditions_of(phase, each, LIMIT)[0]
     serves = phase in (Phase.IDLE, Phase.RUNNING) or (phase is Phase.STOPPING and not each.suspended)
     assert (ready.status == "True") == serves
     assert ready.reason
@@ -85,8 +85,8 @@ def test_ready_is_true_exactly_where_a_request_would_be_answered(each: PhaseFact
 def test_a_transition_time_moves_only_with_the_status(
     first: PhaseFacts, second: PhaseFacts, gen: int
 ) -> None:
-    before = written(conditions_of(phase_of(first), first, 0, LIMIT), (), gen, now=1000.0)
-    after = written(conditions_of(phase_of(second), second, 0, LIMIT), before, gen, now=2000.0)
+    before = written(conditions_of(phase_of(first), first, LIMIT), (), gen, now=1000.0)
+    after = written(conditions_of(phase_of(second), second, LIMIT), before, gen, now=2000.0)
     for old, new in zip(before, after, strict=True):
         moved = old["lastTransitionTime"] != new["lastTransitionTime"]
         assert moved == (old["status"] != new["status"])
@@ -94,22 +94,22 @@ def test_a_transition_time_moves_only_with_the_status(
 
 @given(FACTS)
 def test_the_same_facts_write_the_same_conditions(each: PhaseFacts) -> None:
-    conditions = conditions_of(phase_of(each), each, 0, LIMIT)
+    conditions = conditions_of(phase_of(each), each, LIMIT)
     before = written(conditions, (), 3, now=1000.0)
     assert written(conditions, before, 3, now=9999.0) == before
 
 
 def test_the_cause_of_a_failed_start_is_read_back_until_the_spec_changes() -> None:
     failed = facts(wanted=1, remaining=1, cause=BROKEN)
-    status = written(conditions_of(Phase.FAILED, failed, 0, LIMIT), (), 3, now=0.0)
+    status = written(conditions_of(Phase.FAILED, failed, LIMIT), (), 3, now=0.0)
     assert remembered_cause(status, 3) == BROKEN
     assert remembered_cause(status, 4) is None
     asleep = facts(remembered=BROKEN)
-    again = written(conditions_of(Phase.FAILED, asleep, 0, LIMIT), status, 3, now=60.0)
+    again = written(conditions_of(Phase.FAILED, asleep, LIMIT), status, 3, now=60.0)
     assert remembered_cause(again, 3) == BROKEN
 
 
 def test_a_mere_state_is_not_taken_for_a_cause() -> None:
     starting = facts(wanted=1)
-    status = written(conditions_of(Phase.STARTING, starting, 1, LIMIT), (), 3, now=0.0)
+    status = written(conditions_of(Phase.STARTING, starting, LIMIT), (), 3, now=0.0)
     assert remembered_cause(status, 3) is None

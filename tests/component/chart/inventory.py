@@ -1,0 +1,50 @@
+"""Everything that is on a cluster, by the discovery of its own API server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+Fetch = Callable[[str], Any]  # an API path → its JSON
+Inventory = dict[str, dict[str, Any]]
+
+# What comes and goes by itself and belongs to nobody's release.
+UNSTEADY = {"events", "events.events.k8s.io", "componentstatuses"}
+
+
+def fetching(admin: httpx.Client) -> Fetch:
+    """Fetches with the administrator's client."""
+    return lambda path: admin.get(path).raise_for_status().json()
+
+
+def inventory(fetch: Fetch) -> Inventory:
+    """Every object by kind, namespace and name, with its labels and annotations."""
+    found = {}
+    for resource, path in _collections(fetch):
+        for item in fetch(path)["items"]:
+            metadata = item["metadata"]
+            name = f"{resource} {metadata.get('namespace', '')}/{metadata['name']}"
+            found[name] = {key: metadata.get(key, {}) for key in ("labels", "annotations")}
+    return found
+
+
+def difference(before: Inventory, after: Inventory) -> list[str]:
+    """What is new, gone or labelled otherwise."""
+    changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+    return [f"{name}: {before.get(name)} → {after.get(name)}" for name in sorted(changed)]
+
+
+def _collections(fetch: Fetch) -> Iterator[tuple[str, str]]:
+    """Resource (with its group) and path of each kind that can be listed, in the preferred version."""
+    yield from _of_version(fetch, "/api/v1", "")
+    for group in fetch("/apis")["groups"]:
+        yield from _of_version(fetch, f"/apis/{group['preferredVersion']['groupVersion']}", group["name"])
+
+
+def _of_version(fetch: Fetch, base: str, group: str) -> Iterator[tuple[str, str]]:
+    for resource in fetch(base)["resources"]:
+        name = f"{resource['name']}.{group}".rstrip(".")
+        if "list" in resource["verbs"] and "/" not in name and name not in UNSTEADY:
+            yield name, f"{base}/{resource['name']}"

@@ -1,0 +1,140 @@
+"""helm install | upgrade | rollback | uninstall | install again, with a service serving.
+
+No request is lost, and nothing is left over. One round here; ``make campaign-helm`` runs five and prints what
+each step took.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from tests.component.chart.inventory import Inventory, difference, inventory
+from tests.e2e.conftest import gateway_pods, install, reached
+from tests.e2e.kubectl import Kubectl, eventually
+from tests.e2e.services import Services, simulated
+from tests.e2e.test_several_gateways import client_pod
+
+ROUNDS = int(os.environ.get("TIDEGATE_HELM_ROUNDS", "1"))
+RELEASE = ("tidegate", "-n", "tidegate-system")
+TWO = ("--set", "gateway.replicas=2")
+# Values that make every pod of the release a new one.
+CHANGED = ("--set", "queue.defaultMaxDepth=64,gateway.podAnnotations.round=changed,logLevel=DEBUG")
+
+
+class Steps:
+    """How long each step of a round took, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measures a block."""
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+
+
+def everything(kubectl: Kubectl) -> Inventory:
+    """All that is on the cluster."""
+    return inventory(lambda path: json.loads(kubectl.run("get", "--raw", path)))
+
+
+def left_over(kubectl: Kubectl, before: Inventory, namespace: str) -> list[str]:
+    """What is different from before, but for the namespace of the service that goes on."""
+    return [
+        line
+        for line in difference(before, everything(kubectl))
+        if f" {namespace}/" not in line and f"/{namespace}:" not in line
+    ]
+
+
+@contextmanager
+def requests_running(kubectl: Kubectl, services: Services, name: str) -> Iterator[list[dict[str, Any]]]:
+    """Requests without a pause, from within the cluster; what became of them is there after the block."""
+    found: list[dict[str, Any]] = []
+    pod = ("pod/client", "-n", services.namespace)
+    kubectl.apply(client_pod(services.namespace, name))
+    log = ("logs", "client", "-n", services.namespace)
+    kubectl.run("wait", *pod, "--for=condition=Ready", "--timeout=60s", timeout=70)
+    eventually(lambda: "begun" in kubectl.run(*log), "requests are answered", seconds=60)
+    yield found
+    kubectl.run("exec", "client", "-n", services.namespace, "--", "touch", "/tmp/stop")  # noqa: S108
+    kubectl.run("wait", *pod, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100)
+    found.append(json.loads(kubectl.run(*log).splitlines()[-1]))
+    kubectl.run("delete", *pod, "--wait", timeout=60)
+
+
+def answered(kubectl: Kubectl, services: Services, name: str) -> bool:
+    """Whether a request of this process gets its answer."""
+    with reached(kubectl, gateway_pods(kubectl)[0]) as gateway:
+        url = f"{gateway.url}/{services.namespace}/{name}/v1/chat/completions"
+        return httpx.post(url, json={"model": name, "messages": []}, timeout=90).status_code == 200
+
+
+def rolled_out(kubectl: Kubectl) -> None:
+    """Returns when no pod of an older kind is left, those that drain included."""
+    for name in ("tidegate-operator", "tidegate-gateway"):
+        place = (f"deployment/{name}", "-n", "tidegate-system")
+        kubectl.run("rollout", "status", *place, "--timeout=120s", timeout=130)
+    selector = ("-n", "tidegate-system", "-l", "app.kubernetes.io/name=tidegate")
+    eventually(
+        lambda: len(kubectl.get("pods", *selector)["items"]) == 4, "four pods and no others", seconds=90
+    )
+
+
+def one_round(kubectl: Kubectl, services: Services, before: Inventory, steps: Steps) -> dict[str, Any]:
+    """install | upgrade | rollback under requests | uninstall; what the requests found."""
+    with steps.step("install"):
+        install(kubectl, *TWO)
+    assert answered(kubectl, services, "steady")
+    with requests_running(kubectl, services, "steady") as found:
+        with steps.step("upgrade"):
+            install(kubectl, *TWO, *CHANGED)
+            rolled_out(kubectl)
+        with steps.step("rollback"):
+            kubectl.command("helm", "rollback", *RELEASE, "--wait", "--timeout", "3m", timeout=200)
+            rolled_out(kubectl)
+    with steps.step("uninstall"):
+        kubectl.command("helm", "uninstall", *RELEASE, "--wait", timeout=300)
+    with steps.step("nothing left"):
+        eventually(
+            lambda: left_over(kubectl, before, services.namespace) == [], "nothing is left over", seconds=90
+        )
+    return found[0]
+
+
+def test_install_upgrade_rollback_uninstall_and_install_again_lose_no_request_and_leave_nothing(
+    kubectl: Kubectl, services: Services
+) -> None:
+    manifest = simulated("steady", services.namespace, ENGINE_TOKENS_PER_SECOND="20")
+    manifest["spec"]["scaling"]["idleTimeoutSeconds"] = 900
+    services.apply(manifest)
+    services.wait_phase("steady", "Idle", seconds=20)
+    try:
+        kubectl.command("helm", "uninstall", *RELEASE, "--wait", timeout=300)
+        eventually(
+            lambda: gateway_pods(kubectl, ending=True) == [], "the first gateway has ended", seconds=90
+        )
+        before = {
+            name: what for name, what in everything(kubectl).items() if f" {services.namespace}/" not in name
+        }
+        assert not [name for name, what in before.items() if "tidegate.io/cpu-manager-policy" in str(what)]
+        for number in range(1, ROUNDS + 1):
+            steps = Steps()
+            found = one_round(kubectl, services, before, steps)
+            shown = " ".join(f"{name} {seconds:.0f} s" for name, seconds in steps.seconds.items())
+            requests = f"{found['long']} streams, {found['short']} short, lost {len(found['failed'])}"
+            print(f"round {number}: {shown}; {requests}")
+            assert found["failed"] == []
+            assert found["short"] > found["long"] > 0
+    finally:
+        install(kubectl)
+    assert answered(kubectl, services, "steady")
