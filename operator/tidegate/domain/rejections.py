@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tidegate.domain.causes import Cause
+from tidegate.domain.reasons import Reason
 from tidegate.domain.workers import WorkerFacts
 
 TOLERATED = 1  # a core that is just being freed may refuse one worker and take the next
@@ -62,7 +63,7 @@ def _recent(attempts: list[list[WorkerFacts]]) -> list[list[WorkerFacts]]:
 
 
 def _cause(worker: WorkerFacts) -> Cause:
-    said = worker.cause or Cause("Rejected", "its kubelet says no more")
+    said = worker.cause or Cause(Reason.POD_FAILED, "its kubelet says no more")
     text = f"the kubelet of {worker.node or 'its node'} rejects the workers: {said.message}. "
     retry = "The next try is not made before status.scaling.backoffUntil, or when the spec changes"
     return Cause(said.reason, text + retry)
