@@ -152,21 +152,22 @@ spec:
 {{- if and .Values.webhook.enabled (not .Values.watchNamespace) }}true{{ end -}}
 {{- end }}
 
-{{- /* What all webhooks share, but for their name, path and rules. */ -}}
+{{- /* What all webhooks share, but for their name, path and rules. Takes a list: the root, the timeout in seconds. */ -}}
 {{- define "tidegate.webhook" -}}
+{{- $values := (index . 0).Values.webhook -}}
 admissionReviewVersions: [v1]
 sideEffects: None
 matchPolicy: Equivalent
-failurePolicy: Ignore # operator and gateway compute the same, so nobody need be blocked
-timeoutSeconds: {{ .Values.webhook.timeoutSeconds | int }}
+failurePolicy: Ignore # operator and gateway compute the same defaults; what must hold stands in the schema
+timeoutSeconds: {{ index . 1 | int }}
 namespaceSelector:
   matchExpressions: # not those that were handed to an installation of their own
     - key: tidegate.io/installation
       operator: DoesNotExist
-    {{- with .Values.webhook.namespaceSelector.matchExpressions }}
+    {{- with $values.namespaceSelector.matchExpressions }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- with .Values.webhook.namespaceSelector.matchLabels }}
+  {{- with $values.namespaceSelector.matchLabels }}
   matchLabels:
     {{- toYaml . | nindent 4 }}
   {{- end }}

@@ -75,9 +75,10 @@ def _limit(parts: _Parts, default: int) -> QueueLimit:
     note = parts.note(QUEUE_DEFAULT_ANNOTATION)
     calibrated = calibrated_depth(parts.note(CALIBRATED_ANNOTATION))
     limit = queue_limit(depth, note, default, calibrated)
-    value = limit.limit if depth is None else depth
-    users = is_somebodys(parts.resource, _DEPTH, value, QUEUE_DEFAULT_ANNOTATION)
-    return QueueLimit(value, SPEC) if users else limit
+    for value in (depth, limit.limit):  # what is there, and what would be: either may be what a user applied
+        if value is not None and is_somebodys(parts.resource, _DEPTH, value, QUEUE_DEFAULT_ANNOTATION):
+            return QueueLimit(value, SPEC)
+    return limit
 
 
 def _steps(parts: _Parts, max_depth: int) -> tuple[tuple[Step, ...] | None, str | None]:
@@ -87,11 +88,16 @@ def _steps(parts: _Parts, max_depth: int) -> tuple[tuple[Step, ...] | None, str 
     given = parts.degradation or {}
     steps = _read_steps(given)
     wanted = default_steps(max_depth, _of(int, given.get("maxTokens")))
-    value = _raw(wanted) if steps is None else given["steps"]
-    users = is_somebodys(parts.resource, _STEPS, value, DEGRADATION_DEFAULT_ANNOTATION)
-    defaulted = not users and are_defaulted(steps, parts.note(DEGRADATION_DEFAULT_ANNOTATION))
-    due = wanted if steps is None or defaulted else steps
-    return None if due == steps else due, steps_note(due) if defaulted else None
+    if steps is not None and _are_somebodys(parts, given["steps"]):
+        return None, None
+    if not are_defaulted(steps, parts.note(DEGRADATION_DEFAULT_ANNOTATION)):
+        return None, None
+    note = None if _are_somebodys(parts, _raw(wanted)) else steps_note(wanted)
+    return None if wanted == steps else wanted, note
+
+
+def _are_somebodys(parts: _Parts, steps: list[Json]) -> bool:
+    return is_somebodys(parts.resource, _STEPS, steps, DEGRADATION_DEFAULT_ANNOTATION)
 
 
 def _set_depth(parts: _Parts, limit: QueueLimit) -> list[Json]:

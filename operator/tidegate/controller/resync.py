@@ -29,11 +29,14 @@ _LISTINGS: tuple[tuple[Kind, Callable[[str | None], str], str | None], ...] = (
 
 @dataclass(frozen=True)
 class ResyncSettings:
-    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``."""
+    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``. One that was asked for is made
+    when nobody has asked for ``quiet`` seconds, or ``patience`` after it was."""
 
     every: float
     jitter: Callable[[float, float], float]
     retry: float = 2.0
+    quiet: float = 1.0
+    patience: float = 20.0
 
 
 class Resync:
@@ -50,6 +53,11 @@ class Resync:
         self._world = world
         self._enqueue = enqueue
         self._settings = settings
+        self._asked = asyncio.Event()
+
+    def soon(self) -> None:
+        """Have everything listed in a moment: a watch may have lost what happened."""
+        self._asked.set()
 
     async def first(self) -> None:
         """The first full listing: returns when it has been made, and has every service looked at."""
@@ -62,9 +70,11 @@ class Resync:
 
     async def run(self) -> None:
         """List again and again, for ever."""
+        delay = self._settings.every
         while True:
-            await asyncio.sleep(self._settings.every * self._settings.jitter(0.8, 1.2))
-            await self._attempt()
+            await self._asked_within(delay * self._settings.jitter(0.8, 1.2))
+            await self._quiet()
+            delay = self._settings.every if await self._attempt() else self._settings.retry
 
     async def once(self) -> set[ServiceKey]:
         """List everything once; the services for which it was news. KubeError."""
@@ -78,6 +88,22 @@ class Resync:
             items, version = await self._client.list_all(collection, label_selector=selector)
             news |= self._world.cache.replace_all(kind, items, version)
         return news
+
+    async def _asked_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _quiet(self) -> None:
+        """Returns when nobody asks any more; the listing that follows is for all that did."""
+        until = asyncio.get_running_loop().time() + self._settings.patience
+        while self._asked.is_set() and asyncio.get_running_loop().time() < until:
+            self._asked.clear()
+            await self._asked_within(self._settings.quiet)
+        self._asked.clear()
 
     async def _attempt(self) -> bool:
         try:

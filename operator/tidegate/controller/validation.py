@@ -8,6 +8,7 @@ from typing import Any
 from tidegate.api.compute import Accelerator, Resources
 from tidegate.api.config import effective_limit
 from tidegate.api.engine import Engine
+from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.name_claims import Claims
 from tidegate.controller.world import World
@@ -51,8 +52,11 @@ def judge(world: World, new: Json, old: Json | None) -> Verdict:
 
 
 def _parsed(resource: Json) -> InferenceService:
-    """The typed form, but for the status: that is not what is judged."""
-    return parse({name: value for name, value in resource.items() if name != "status"})
+    """The typed form, but for the status: that is not what is judged. ValueError, also of a schedule that
+    looks like one and is none."""
+    service = parse({name: value for name, value in resource.items() if name != "status"})
+    windows_of(service.spec.scaling.schedules)
+    return service
 
 
 def _fault(resource: Json) -> str | None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from tidegate.domain.cron import Cron
 
 _FARTHEST_DAYS: Final = 8 * 366 + 2  # 29 February 2096 is followed by that of 2104
-_MOST_EDGES: Final = 64  # windows that touch for longer are looked at again by then
+_MOST_EDGES: Final = 16  # windows that touch for longer are looked at again by then
 _DAY: Final = timedelta(days=1)
 
 
@@ -66,9 +66,14 @@ def _end(window: Window, now: float) -> float:
 
 
 def _next_edge(windows: Iterable[Window], now: float) -> float | None:
-    ends = [end for window in windows if (end := _end(window, now)) > now]
-    begins = [next_after(window.cron, window.zone, now) for window in windows]
-    return min([*ends, *(begin for begin in begins if begin is not None)], default=None)
+    edges = [_edge(window, now) for window in windows]
+    return min((edge for edge in edges if edge is not None), default=None)
+
+
+def _edge(window: Window, now: float) -> float | None:
+    """The end of a window that is open: to begin again before that changes nothing. Else its beginning."""
+    end = _end(window, now)
+    return end if end > now else next_after(window.cron, window.zone, now)
 
 
 def next_after(cron: Cron, zone: tzinfo, moment: float) -> float | None:

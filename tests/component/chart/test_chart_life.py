@@ -18,7 +18,6 @@ from tests.component.chart.helm import CHART, Helm
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/inferenceservices.tidegate.io"
 WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tidegate"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
-SERVICES = f"/apis/tidegate.io/v1alpha1/namespaces/{NAMESPACE}/inferenceservices"
 
 
 @pytest.fixture(autouse=True)

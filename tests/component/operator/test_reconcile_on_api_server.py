@@ -220,6 +220,30 @@ async def test_the_limit_and_its_source_stand_in_the_status(world: World) -> Non
     assert (await world.condition("own", "QueueLimited"))["reason"] == "Spec"
 
 
+async def test_without_a_webhook_the_limit_follows_calibration_and_the_default_comes_back(
+    world: World,
+) -> None:
+    await world.idle("calibrated")
+    path = paths.inference_service(world.namespace, "calibrated")
+
+    async def told(limit: int, source: str) -> None:
+        async def is_told() -> bool:
+            queue = (await world.get("calibrated"))["status"]["queue"]
+            return (queue["limit"], queue["source"], queue["summary"]) == (limit, source, f"0/{limit}")
+
+        await eventually(is_told, f"{limit} from {source}")
+
+    for text, limit, source in (
+        ("96", 96, "Calibration"),
+        ("many", 128, "Default"),
+        ("48", 48, "Calibration"),
+        (None, 128, "Default"),
+    ):
+        annotations = {"tidegate.io/calibrated-max-depth": text}
+        await world.kube.merge_patch(path, {"metadata": {"annotations": annotations}}, field_manager="tests")
+        await told(limit, source)
+
+
 def _status_writes(stage: Stage, name: str) -> list[str]:
     return [write.path for write in stage.operator.writes if write.path.endswith(f"/{name}/status")]
 

@@ -149,6 +149,17 @@ async def test_a_service_that_went_and_came_again_remembers_nothing() -> None:
     assert decided[1].replicas == 4
 
 
+async def test_what_was_needed_before_there_was_one_worker_says_nothing_about_many() -> None:
+    pool, kept = BusyPool(requests=1), []
+    async with httpx.AsyncClient() as client:
+        autoscaler = Autoscaler(CounterWatch(client))
+        for pool.now, pool.replicas in ((1000.0, 4), (1001.0, 1), (1100.0, 4)):
+            decided = await autoscaler.decide(service(**POOLED), pool.look)
+            assert decided is not None
+            kept.append(decided[1].replicas)
+    assert kept == [4, 1, 4]
+
+
 @pytest.mark.parametrize(
     ("metric", "found"),
     [

@@ -270,7 +270,9 @@ def test_an_apply_that_takes_the_steps_out_is_read_as_the_empty_object_that_it_a
     """The API server makes null of it."""
     applied = [manager("spec|degradation", operation="Apply")]
     assert told(filled(resource({"degradation": None}, None, applied)))[2] == DEFAULT_STEPS
-    assert filled(resource({"degradation": None}))["spec"]["degradation"] is None  # the schema refuses it
+    for managers in (None, [manager("spec|degradation")]):  # the schema refuses it
+        item = resource({"degradation": None}, None, managers)
+        assert filled(item)["spec"]["degradation"] is None
 
 
 def test_a_degradation_that_goes_takes_its_note_along() -> None:

@@ -143,6 +143,16 @@ def test_what_the_operator_could_not_read_is_refused_unless_it_was_so_before() -
     assert refusal(world_of(), service("one") | {"status": {"conditions": 7}}) is None
 
 
+def test_a_schedule_in_a_zone_that_does_not_exist_is_refused_unless_it_was_there_before() -> None:
+    schedule = {"cron": "0 9 * * *", "timeZone": "Mars/Base", "forSeconds": 600, "minReplicas": 1}
+    new = service("one", scaling={"schedules": [schedule]})
+    assert "schedules[0].timeZone: 'Mars/Base' is not a time zone" in (refusal(world_of(), new) or "")
+    assert refusal(world_of(), new | {"spec": new["spec"] | {"suspend": True}}, new) is None
+    assert (
+        refusal(world_of(), service("one", scaling={"schedules": [schedule | {"timeZone": "UTC"}]})) is None
+    )
+
+
 NODE = {"metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "8", "memory": "32Gi"}}}
 
 
@@ -180,6 +190,14 @@ def test_a_concurrency_that_the_queue_never_lets_through_is_a_warning() -> None:
     ]
     assert warnings(world_of(), service("one", engine={"maxConcurrency": 16}, queue={"maxDepth": 16})) == []
     assert warnings(world_of(), service("one", queue={"maxDepth": 16})) == []  # 32 is nobody's wish
+
+
+def test_a_write_that_leaves_the_spec_alone_warns_of_nothing() -> None:
+    old = service("one", engine={"maxConcurrency": 64}, queue={"maxDepth": 16})
+    new = copy.deepcopy(old)
+    new["metadata"]["labels"] = {"a": "b"}
+    assert warnings(world_of(), old)
+    assert warnings(world_of(), new, old) == []
 
 
 def test_a_wait_shorter_than_the_last_start_is_a_warning() -> None:

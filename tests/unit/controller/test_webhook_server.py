@@ -37,7 +37,9 @@ async def test_a_review_is_answered_with_a_patch(client: Client) -> None:
 async def test_a_review_is_judged(client: Client) -> None:
     answer = await client.post("/validate", json=REVIEW)
     assert answer.status == 200
-    assert (await answer.json())["response"] == {"uid": "1", "allowed": True}
+    response = (await answer.json())["response"]
+    assert (response["uid"], response["allowed"]) == ("1", False)
+    assert "spec.model: Field required" in response["status"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])

@@ -206,6 +206,10 @@ def test_surplus_goes_before_sleep_where_its_delay_is_shorter() -> None:
 def test_a_silent_gateway_keeps_every_worker() -> None:
     assert kept_for(EIGHT, FOUR, Load(in_flight=1, silent=True)) == 4
     assert kept_for(EIGHT, FOUR, Load(in_flight=1)) == 1
+
+
+def test_workers_are_kept_for_a_tenth_more_than_there_is() -> None:
+    assert [kept_for(EIGHT, FOUR, Load(in_flight=depth)) for depth in (21, 22, 43, 44)] == [1, 2, 2, 3]
     assert kept_for(EIGHT, FOUR, Load(in_flight=1000)) == 8
 
 
