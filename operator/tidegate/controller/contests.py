@@ -59,7 +59,9 @@ class Contests:
 
     def recheck_after(self, key: ServiceKey) -> float | None:
         """Seconds until a try is due that this pass held back, or one may be forgotten; None: no need to look.
-        Once a pass, at its end."""
+
+        Once a pass, at its end.
+        """
         known, now = self._known.get(key, {}), self._now()
         rests = [each.rest(now) for each in known.values() if each.real]
         known.update({name: replace(each, held=False) for name, each in known.items()})  # the next pass tells
