@@ -285,10 +285,10 @@ class _Operator:
         else:
             self._look_at(key)
 
-    async def _node_told(self, node: str, exclusive: bool) -> None:
+    async def _node_told(self, node: str, exclusive: bool, since: float) -> None:
         """A worker told what its node gives; an installation for one namespace labels none."""
         if self._world.sees_nodes:
-            await self._node_labels.worker_told(node, exclusive)
+            await self._node_labels.worker_told(node, exclusive, since)
 
     def _look_at_awake(self) -> None:
         if self._leadership.leads:
