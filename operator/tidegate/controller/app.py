@@ -291,13 +291,13 @@ class _Operator:
             await self._node_labels.worker_told(node, exclusive, since)
 
     def _look_at_awake(self) -> None:
-        if self._leadership.leads:
+        if self._leadership.acts:
             for key in self._awake():
                 self._queue.add(key)
 
     def _look_at(self, key: ServiceKey) -> None:
-        """Who does not lead looks at all of them when it does."""
-        if self._leadership.leads:
+        """Who does not act looks at all of them when it does."""
+        if self._leadership.acts:
             self._queue.add(key)
 
     def _look_at_all(self) -> None:

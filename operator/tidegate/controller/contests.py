@@ -58,7 +58,7 @@ class Contests:
         return (Condition(CONTESTED, "True", Reason.FIELDS_OVERWRITTEN, message),)
 
     def recheck_after(self, key: ServiceKey) -> float | None:
-        """Seconds until a try is due that this pass held back, or one may be forgotten; None: no need to look.
+        """Seconds until a try is due that this pass held back, or one may be forgotten; None: neither.
 
         Once a pass, at its end.
         """

@@ -88,8 +88,9 @@ def _told(looks: Looks, now: float) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSettings:
-    """``changed``: a service's verdict may be another. ``node_told``: a Guaranteed worker on a node, ready since
-    that Unix time, has cores of its own, or has not. Seconds: ``first`` until the second look, then ``every``, 20 % more or less."""
+    """``changed``: a service's verdict may be another. ``node_told``: a Guaranteed worker on a node has cores
+    of its own, or has not, and since which Unix time it is ready. Seconds: ``first`` until the second look,
+    then ``every``, 20 % more or less."""
 
     changed: Callable[[ServiceKey], None]
     node_told: Callable[[str, bool, float], Awaitable[None]]
