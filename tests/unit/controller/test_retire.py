@@ -75,6 +75,13 @@ async def test_our_labels_go_an_administrators_stay_and_a_second_run_has_nothing
     assert cluster.patched == ["a"]
 
 
+async def test_a_label_that_an_administrator_applies_too_stays() -> None:
+    both = node("a", "tidegate-operator")
+    [ours] = both["metadata"]["managedFields"]
+    both["metadata"]["managedFields"] = [{**ours, "manager": "argocd"}, ours]
+    assert await Cluster([both]).run() == 0
+
+
 async def test_a_label_that_somebody_changes_meanwhile_is_theirs() -> None:
     refusal = PatchTestError(422, "Invalid", "the server rejected our request")
     assert await Cluster([node("a", "tidegate-operator")], refusal=refusal).run() == 0
