@@ -46,6 +46,21 @@ def require(holds: bool, violated: Rule) -> None:
         raise ValueError(violated["message"])
 
 
+def each_once(key: str | None = None) -> AfterValidator:
+    """For a list: ValueError where two items are equal, or have the same ``key``."""
+
+    def check(items: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        seen: set[object] = set()
+        for item in items or ():
+            name = item if key is None else getattr(item, key)
+            if name in seen:
+                raise ValueError(f"{name!r} is there twice")
+            seen.add(name)
+        return items
+
+    return AfterValidator(check)
+
+
 def _whole_cores(value: int | str) -> int:
     if not str(value).isdigit() or not 1 <= int(value) <= 1024:
         raise ValueError("must be a whole number of cores from 1 to 1024; an exclusive core cannot be halved")

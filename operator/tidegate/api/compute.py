@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, Size, WholeCores, require, with_rules
+from tidegate.api.base import Model, Size, WholeCores, each_once, require, with_rules
 from tidegate.api.texts import SUBDOMAIN, LabelValue
 from tidegate.domain.quantity import parse_bytes
 
@@ -32,7 +32,7 @@ class Accelerator(Model):
         "(--tensor-parallel-size, the count divided by what --pipeline-parallel-size and "
         "--data-parallel-size in engine.args take). Of a MIG profile it must be 1.",
     )
-    types: tuple[LabelValue, ...] = Field(
+    types: Annotated[tuple[LabelValue, ...], each_once()] = Field(
         default=(),
         max_length=16,
         description=(

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, require, with_rules
+from tidegate.api.base import Model, each_once, require, with_rules
 from tidegate.api.texts import DataKey, ObjectName
 from tidegate.domain.engine_args import refusal
 
@@ -67,7 +67,7 @@ class Engine(Model):
         "abbreviated too. Default: none.",
         json_schema_extra=with_rules(*rules.OWNED_ARGS, list_type="atomic"),
     )
-    env: tuple[EnvVar, ...] = Field(
+    env: Annotated[tuple[EnvVar, ...], each_once("name")] = Field(
         default=(),
         max_length=64,
         description="Environment variables of the engine. Default: none.",

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, require, with_rules
+from tidegate.api.base import Model, each_once, require, with_rules
 from tidegate.api.pod import LocalReference
 
 ServedName = Annotated[
@@ -45,7 +45,7 @@ class ModelSource(Model):
         ),
         json_schema_extra={"default": None},
     )
-    served_names: tuple[ServedName, ...] | None = Field(
+    served_names: Annotated[tuple[ServedName, ...] | None, each_once()] = Field(
         default=None,
         min_length=1,
         max_length=16,

@@ -32,13 +32,13 @@ LABEL_KEYS = rule(
 
 SET_VALUES = rule(
     "!(self.operator in ['In', 'NotIn']) || (has(self.values) && self.values.size() > 0)",
-    "In and NotIn need at least one value",
+    "the operators In and NotIn need at least one value",
     ".values",
 )
 
 NO_VALUES = rule(
     "!(self.operator in ['Exists', 'DoesNotExist']) || !has(self.values) || self.values.size() == 0",
-    "Exists and DoesNotExist compare no values; remove them",
+    "the operators Exists and DoesNotExist compare no values; remove them",
     ".values",
 )
 
@@ -47,7 +47,7 @@ NUMBER = rule(
         "!(self.operator in ['Gt', 'Lt']) || "
         "(has(self.values) && self.values.size() == 1 && self.values[0].matches('^[0-9]+$'))"
     ),
-    "Gt and Lt need one value, a whole number",
+    "the operators Gt and Lt need one value, a whole number",
     ".values",
 )
 

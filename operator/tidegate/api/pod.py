@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tidegate.api import pod_rules as rules
-from tidegate.api.base import Model, require, with_rules
+from tidegate.api.base import Model, each_once, require, with_rules
 from tidegate.api.placement_rules import LABEL_KEYS, are_label_keys
 from tidegate.api.texts import LabelValue, ObjectName
 from tidegate.api.volumes import Volume, VolumeMount
@@ -37,19 +37,12 @@ class PodSecurity(Model):
     fs_group: GroupId | None = Field(
         default=None, description="The id of the group that owns the volumes' files. Default: 1000."
     )
-    supplemental_groups: tuple[GroupId, ...] = Field(
+    supplemental_groups: Annotated[tuple[GroupId, ...], each_once()] = Field(
         default=(),
         max_length=16,
         description="Ids of further groups, for shared file systems. Default: none.",
         json_schema_extra=with_rules(list_type="set"),
     )
-
-    @field_validator("supplemental_groups")
-    @classmethod
-    def _each_once(cls, groups: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(groups)) < len(groups):
-            raise ValueError("every group may be given once")
-        return groups
 
 
 class Pod(Model):
@@ -64,7 +57,7 @@ class Pod(Model):
             "token for the API server is not mounted. Default: default."
         ),
     )
-    image_pull_secrets: tuple[LocalReference, ...] = Field(
+    image_pull_secrets: Annotated[tuple[LocalReference, ...], each_once("name")] = Field(
         default=(),
         max_length=8,
         description="Secrets with a registry's credentials, for the images of the pods. Default: none.",
@@ -85,13 +78,13 @@ class Pod(Model):
         description="Annotations of the pods, beside the operator's own. Default: none.",
         json_schema_extra=with_rules(LABEL_KEYS, rules.ANNOTATIONS_NOT_OURS),
     )
-    volumes: tuple[Volume, ...] = Field(
+    volumes: Annotated[tuple[Volume, ...], each_once("name")] = Field(
         default=(),
         max_length=16,
         description="Volumes of the pods, beside the operator's own. Default: none.",
         json_schema_extra=with_rules(list_type="map", list_map_keys=["name"]),
     )
-    volume_mounts: tuple[VolumeMount, ...] = Field(
+    volume_mounts: Annotated[tuple[VolumeMount, ...], each_once("mount_path")] = Field(
         default=(),
         max_length=16,
         description="Where the engine sees the volumes. Default: nowhere.",

@@ -6,7 +6,10 @@ import asyncio
 import logging
 import platform
 import random
+import signal
+import threading
 import time
+import uuid
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -24,7 +27,8 @@ from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
-from tidegate.controller.kopf_edge import kopf_running, new_registry, stop_on_signals
+from tidegate.controller.kopf_edge import KopfSettings, new_registry, run_kopf
+from tidegate.controller.leadership import Leadership, LeadershipSettings
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.nodes import NodeLabels
 from tidegate.controller.nodes import register as register_node_labels
@@ -39,12 +43,14 @@ from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
 from tidegate.controller.world import World
 from tidegate.domain.event_log import REPEAT_SECONDS
+from tidegate.domain.lease import LeaseTimes
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
-from tidegate.kube.client import KubeClient
+from tidegate.kube.client import Budgets, KubeClient
 from tidegate.kube.errors import KubeError
 from tidegate.kube.kubelet import Kubelets
+from tidegate.kube.lease import LeaseClient, LeaseName
 from tidegate.kube.reflector import Reflector
 from tidegate.kube.territory import territory
 from tidegate.resources.deployment import WorkerImages
@@ -103,25 +109,37 @@ class OperatorSettings:
 async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> None:
     """Run until SIGTERM, SIGINT or ``stop``.
 
-    KubeConfigError: there is no cluster; KubeError: it cannot be listed or watched; OSError: a port is taken.
+    KubeConfigError: there is no cluster; KubeError: it cannot be listed; OSError: a port is taken.
     """
     stop = stop or asyncio.Event()
-    stop_on_signals(stop)
+    _stop_on_signals(stop)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(await KubeClient.connect())
+        times = LeaseTimes()
+        own = await stack.enter_async_context(await KubeClient.connect(Budgets(call=times.call)))
+        leadership = _leadership(own, settings.namespace, times)
+        client = await stack.enter_async_context(await KubeClient.connect(fence=leadership.writing))
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         try:
-            await _Operator(settings, client, http).run(stop)
+            await _Operator(settings, client, http, leadership).run(stop)
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
+
+
+def _leadership(own: KubeClient, namespace: str, times: LeaseTimes) -> Leadership:
+    """With connections of its own, so that no other request is in a renewal's way."""
+    identity = f"{platform.node()}_{uuid.uuid4().hex[:8]}"
+    return Leadership(LeaseClient(own, LeaseName(namespace)), LeadershipSettings(identity, times))
 
 
 class _Operator:
     """The parts, and the order in which they start and end."""
 
-    def __init__(self, settings: OperatorSettings, client: KubeClient, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self, settings: OperatorSettings, client: KubeClient, http: httpx.AsyncClient, leadership: Leadership
+    ) -> None:
         self._settings = settings
         self._client = client
+        self._leadership = leadership
         self._metrics = OperatorMetrics()
         served = territory(client, settings.watch_namespace, settings.namespace)
         self._world = World(settings.default_max_depth, settings.gateway_port, territory=served)
@@ -130,13 +148,14 @@ class _Operator:
         self._subscriptions = self._build_subscriptions(http)
         self._slo_watch = self._build_slo_watch(http)
         self._resync = Resync(
-            client, self._world, self._queue.add, ResyncSettings(settings.resync_seconds, random.uniform)
+            client, self._world, self._look_at, ResyncSettings(settings.resync_seconds, random.uniform)
         )
         events = EventSettings(platform.node(), time.time, repeat=settings.event_repeat_seconds)
         self._events = EventRecorder(client, self._metrics, events)
         reconciler = self._build_reconciler(http)
         self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
         self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
+        self._metrics.leader.set_function(lambda: float(leadership.leads))
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
         self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
@@ -161,7 +180,7 @@ class _Operator:
         settings = SloSettings(
             services=lambda: services_with_targets(self._world.cache),
             gateways=lambda: self._world.board.serving,
-            changed=self._queue.add,
+            changed=self._look_at,
             now=time.time,
             jitter=random.uniform,
             port=self._settings.gateway_admin_port,
@@ -183,10 +202,8 @@ class _Operator:
             self._listed = await _finished(self._first_listing(), stop)
             if not self._listed:
                 return
-            events = kopf_running(self._registry(), stop, settings.watch_namespace)
-            async with events, self._subscriptions.running():
+            async with self._subscriptions.running():
                 await _until(stop, self._parts())
-        self._queue.close()
 
     def _ready(self) -> bool:
         watched = self._settings.watch_namespace
@@ -200,25 +217,24 @@ class _Operator:
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = new_registry()
-        register(registry, self._world.cache, self._queue.add, self._resync.soon)
+        register(registry, self._world.cache, self._look_at, self._resync.soon)
         if self._world.sees_nodes:
             register_nodes(registry, self._world.nodes, self._look_at_awake)
-            register_node_labels(registry, self._node_labels)
+            register_node_labels(registry, self._node_labels, lambda: self._leadership.leads)
         return registry
 
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
+        """What every replica does, so that a standby knows all that a leader must know."""
         settings = self._settings
         mirror = GatewayPods(self._subscriptions.follow)
         parts = [
-            self._runner.run(settings.workers),
+            run_kopf(self._registry(), KopfSettings(settings.watch_namespace, self._resync.soon)),
             self._resync.run(),
-            self._events.run(),
             self._slo_watch.run(),
             self._world.territory.run(self._look_at_all),
+            self._leadership.run(self._act),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
-        if self._world.sees_nodes:
-            parts.append(self._node_labels.run())
         if settings.webhook_config is not None:
             parts.append(
                 run_webhook(
@@ -227,10 +243,26 @@ class _Operator:
             )
         return parts
 
+    def _leaders_parts(self) -> list[Coroutine[Any, Any, None]]:
+        parts = [self._runner.run(self._settings.workers), self._events.run()]
+        return [*parts, self._node_labels.run()] if self._world.sees_nodes else parts
+
+    async def _act(self) -> None:
+        """What the leader alone does: first of all it looks at every service."""
+        self._resync.soon()  # what the last leader wrote may not have come by a watch yet
+        self._look_at_all()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in self._leaders_parts():
+                    group.create_task(part)
+        finally:
+            self._queue.close()
+
     def _webhook_settings(self, configuration: str) -> WebhookSettings:
         settings = self._settings
         return WebhookSettings(
             tls=TlsNames(settings.namespace, webhook_configuration=configuration),
+            acts=lambda: self._leadership.leads,
             host=settings.host or None,
             port=settings.webhook_port,
         )
@@ -240,15 +272,21 @@ class _Operator:
         if key is None:
             self._look_at_awake()
         else:
-            self._queue.add(key)
+            self._look_at(key)
 
     def _look_at_awake(self) -> None:
-        for key in self._awake():
+        if self._leadership.leads:
+            for key in self._awake():
+                self._queue.add(key)
+
+    def _look_at(self, key: ServiceKey) -> None:
+        """Who does not lead looks at all of them when it does."""
+        if self._leadership.leads:
             self._queue.add(key)
 
     def _look_at_all(self) -> None:
         for key in self._world.cache.service_keys():
-            self._queue.add(key)
+            self._look_at(key)
 
     def _awake(self) -> list[ServiceKey]:
         cache = self._world.cache
@@ -257,6 +295,14 @@ class _Operator:
             for key in cache.service_keys()
         )
         return [key for key, deployment in deployments if deployment and deployment["spec"].get("replicas")]
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set the event; outside the main thread signals are somebody else's business."""
+    if threading.current_thread() is threading.main_thread():
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
 
 
 async def _finished(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:

@@ -91,7 +91,7 @@ class EventRecorder:
             self._metrics.writes.labels("Event", verb).inc()
 
     async def _create(self, write: EventWrite) -> str:
-        manifest = event_manifest(write, self._settings.instance[:_LONGEST_INSTANCE])
+        manifest = event_manifest(write, self._settings.instance)
         await self._client.create(paths.events(write.about.namespace), manifest, field_manager=FIELD_MANAGER)
         return "create"
 
@@ -117,7 +117,7 @@ def event_manifest(write: EventWrite, instance: str) -> Json:
         "metadata": {"name": event_name(write), "namespace": about.namespace},
         "eventTime": to_micro_timestamp(write.began),
         "reportingController": _REPORTER,
-        "reportingInstance": instance,
+        "reportingInstance": instance[:_LONGEST_INSTANCE],
         "action": news.action,
         "reason": news.reason,
         "note": news.note,

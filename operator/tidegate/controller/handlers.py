@@ -7,6 +7,7 @@ from typing import Any
 
 import kopf
 
+from tidegate.controller.home import Tell, teller
 from tidegate.controller.world import NodePolicies
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind, ObjectCache, key_of
@@ -31,10 +32,11 @@ def register(
 ) -> None:
     """Have every event of our kinds taken into the cache, and its service looked at where it was news.
 
-    ``listed`` is told of every object that kopf lists: what went before its listing is told by no event.
+    ``listed`` is told whenever kopf lists: what was deleted while it did not watch it tells to nobody.
     """
+    tell = teller()
     for kind, resource in RESOURCES.items():
-        _register(registry, kind, resource, Feed(kind, cache, enqueue, listed))
+        _register(registry, kind, resource, _hand_over(tell, Feed(kind, cache, enqueue, listed)))
 
 
 class Feed:
@@ -67,12 +69,16 @@ class Feed:
 def register_nodes(registry: kopf.OperatorRegistry, nodes: NodePolicies, changed: Callable[[], None]) -> None:
     """Keep the nodes' CPU manager policies known; ``changed`` is told when one is another."""
 
-    @kopf.on.event("", "v1", "nodes", registry=registry, id="policies")
-    async def node_event(event: kopf.RawEvent, **_: object) -> None:
-        node: Json = dict(event["object"])
-        gone = event["type"] == "DELETED"
+    tell = teller()
+
+    def take(event_type: str | None, node: Json) -> None:
+        gone = event_type == "DELETED"
         if nodes.remove(node["metadata"]["name"]) if gone else nodes.put(node):
             changed()
+
+    @kopf.on.event("", "v1", "nodes", registry=registry, id="policies")
+    async def node_event(event: kopf.RawEvent, **_: object) -> None:
+        tell(take, event["type"], dict(event["object"]))
 
 
 def kopf_settings() -> kopf.OperatorSettings:
@@ -80,17 +86,28 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
+    settings.process.ultimate_exiting_timeout = None  # its end is not the process's
     settings.networking.request_timeout = 30.0
     settings.watching.server_timeout = 300
+    settings.watching.inactivity_timeout = 90.0  # the API server sends a bookmark every minute
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 0.05  # a task and a queue for each object of a listing, for so long
     for kind, resource in RESOURCES.items():
         if kind is not Kind.INFERENCE_SERVICE:
             settings.watching.label_selectors[resource] = SERVICE_LABEL
     return settings
 
 
+Take = Callable[[str | None, Json], None]
+
+
+def _hand_over(tell: Tell, feed: Feed) -> Take:
+    return lambda event_type, raw: tell(feed.take, event_type, raw)
+
+
 def _register(
-    registry: kopf.OperatorRegistry, kind: Kind, resource: tuple[str, str, str], feed: Feed
+    registry: kopf.OperatorRegistry, kind: Kind, resource: tuple[str, str, str], take: Take
 ) -> None:
     @kopf.on.event(*resource, registry=registry, id=f"feed-{kind.lower()}")
     async def handle(event: kopf.RawEvent, **_: object) -> None:
-        feed.take(event["type"], dict(event["object"]))
+        take(event["type"], dict(event["object"]))

@@ -1,24 +1,55 @@
-"""kopf, embedded: started and ended with a block, without a registry, a login or a signal of its own."""
+"""kopf as a source of events that may end at any time: it is started again, and everything is listed anew.
+
+kopf takes all of its event loop for its own: signals, and every task that was made since it began, which it
+cancels at its end. So it gets a loop of its own, in a thread of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+import random
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import kopf
 
 from tidegate.controller.handlers import kopf_settings
-from tidegate.kube.errors import KubeError
+from tidegate.controller.home import teller
 from tidegate.kube.login import current_login
 
 _logger = logging.getLogger(__name__)
 
-END_BUDGET = 8.0  # seconds; kopf itself waits 5 for what it calls hung
+END_BUDGET = 3.0  # seconds; then the thread is left behind, and ends with the process
+ATTEMPTS = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds between kopf's own tries of one request
+LONG = 60.0  # seconds; kopf that ran so long is started again at once
+
+
+@dataclass(frozen=True)
+class KopfSettings:
+    """``namespace``: the only one that is watched, None: all. ``restarted``: called after each start but the
+    first one. Times in seconds."""
+
+    namespace: str | None = None
+    restarted: Callable[[], None] = lambda: None
+    retry: float = 0.5
+    retry_limit: float = 15.0
+    jitter: Callable[[float, float], float] = random.uniform
+
+
+class JitteredPauses:
+    """How long kopf waits between two tries of a request; different each time that it is asked."""
+
+    def __init__(self, jitter: Callable[[float, float], float]) -> None:
+        self._jitter = jitter
+
+    def __iter__(self) -> Iterator[float]:
+        return (seconds * self._jitter(0.5, 1.0) for seconds in ATTEMPTS)
+
+    def __len__(self) -> int:
+        return len(ATTEMPTS)
 
 
 def new_registry() -> kopf.OperatorRegistry:
@@ -41,63 +72,84 @@ def new_registry() -> kopf.OperatorRegistry:
     return registry
 
 
-@asynccontextmanager
-async def kopf_running(
-    registry: kopf.OperatorRegistry, stop: asyncio.Event, namespace: str | None = None
-) -> AsyncIterator[None]:
-    """kopf feeds its handlers within this block, with the events of one namespace or (None) of all; ``stop``
-    is set where it ends by itself.
-
-    Leave the block last: at its end kopf cancels every task that was made since it began. KubeError
-    where a watch failed for good, which kopf takes for the end of everything.
-    """
-    end, started = asyncio.Event(), asyncio.Event()
-    before = asyncio.all_tasks()
-    task = asyncio.create_task(_operate(registry, namespace, end, started), name="kopf")
-
-    def release(_: object) -> None:
-        stop.set()
-        started.set()
-
-    task.add_done_callback(release)
-    try:
-        await started.wait()
-        stop_on_signals(stop)  # kopf has taken them for itself
-        yield
-    finally:
-        end.set()
-        await _ended(task, before)
+async def run_kopf(registry: kopf.OperatorRegistry, settings: KopfSettings) -> None:
+    """Have kopf feed its handlers until cancelled, whatever ends it meanwhile."""
+    delay, first = settings.retry, True
+    while True:
+        began = time.monotonic()
+        async with _Thread(registry, settings.namespace) as thread:
+            if not first:
+                await thread.started.wait()
+                settings.restarted()
+            why = await thread.ended
+        first = False
+        delay = settings.retry if time.monotonic() - began > LONG else delay
+        _logger.warning("the watches ended and are begun anew: %s", why)
+        await asyncio.sleep(delay * settings.jitter(0.5, 1.0))
+        delay = min(delay * 2, settings.retry_limit)
 
 
-async def _operate(
-    registry: kopf.OperatorRegistry, namespace: str | None, end: asyncio.Event, started: asyncio.Event
-) -> None:
-    await kopf.operator(
-        registry=registry,
-        settings=kopf_settings(),
-        clusterwide=namespace is None,
-        namespaces=[namespace] if namespace else [],
-        standalone=True,
-        stop_flag=end,
-        ready_flag=started,
-    )
+class _Thread:
+    """kopf, once. ``ended`` becomes the reason of its end."""
 
+    def __init__(self, registry: kopf.OperatorRegistry, namespace: str | None) -> None:
+        self._registry = registry
+        self._namespace = namespace
+        self._tell = teller()
+        self._stop: Callable[[], None] | None = None  # once kopf's loop turns
+        self.started = asyncio.Event()
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-async def _ended(task: asyncio.Task[None], before: set[asyncio.Task[Any]]) -> None:
-    """kopf may wait for ever for what it has cancelled: after the budget, all that is left is cancelled."""
-    done, _ = await asyncio.wait([task], timeout=END_BUDGET)
-    if not done:
-        _logger.warning("kopf does not end within %g s; what it waits for is cancelled", END_BUDGET)
-        for each in asyncio.all_tasks() - before - {asyncio.current_task()}:
-            each.cancel()
-        await asyncio.wait([task], timeout=END_BUDGET)
-    if task.done() and not task.cancelled() and (error := task.exception()):
-        raise KubeError(0, "WatchFailed", f"a watch failed for good: {error!r}") from error
+    async def __aenter__(self) -> _Thread:
+        threading.Thread(target=self._run, name="kopf", daemon=True).start()
+        return self
 
+    async def __aexit__(self, *_: object) -> None:
+        if self._stop:
+            self._stop()
+        done, _pending = await asyncio.wait([self.ended], timeout=END_BUDGET)
+        if not done:
+            _logger.warning("kopf does not end within %g s", END_BUDGET)
 
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT set the event; outside the main thread signals are somebody else's business."""
-    if threading.current_thread() is threading.main_thread():
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._operate())
+        except Exception as error:  # noqa: BLE001  whatever kopf ends with, it is begun anew
+            self._tell(self._ends, f"{type(error).__name__}: {error}")
+        else:
+            self._tell(self._ends, "kopf has ended by itself")
+
+    async def _operate(self) -> None:
+        end, ready = asyncio.Event(), asyncio.Event()
+        tell_end = teller()
+        self._tell(self._runs, lambda: tell_end(end.set))
+        waiter = asyncio.create_task(self._tell_started(ready))
+        try:
+            await self._kopf(end, ready)
+        finally:
+            waiter.cancel()
+
+    async def _kopf(self, end: asyncio.Event, ready: asyncio.Event) -> None:
+        settings = kopf_settings()
+        settings.networking.error_backoffs = JitteredPauses(random.uniform)
+        await kopf.operator(
+            registry=self._registry,
+            settings=settings,
+            clusterwide=self._namespace is None,
+            namespaces=[self._namespace] if self._namespace else [],
+            standalone=True,
+            stop_flag=end,
+            ready_flag=ready,
+        )
+
+    async def _tell_started(self, ready: asyncio.Event) -> None:
+        await ready.wait()
+        self._tell(self.started.set)
+
+    def _runs(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+
+    def _ends(self, why: str) -> None:
+        self.started.set()
+        if not self.ended.done():
+            self.ended.set_result(why)

@@ -41,6 +41,9 @@ class OperatorMetrics:
         self.queue_length = Gauge(
             "tidegate_reconcile_queue_length", "Services that wait for a pass.", registry=self.registry
         )
+        self.leader = Gauge(
+            "tidegate_leader", "1 while this replica is the one that acts.", registry=self.registry
+        )
         self.gateways_silent = Gauge(
             "tidegate_gateways_silent",
             "1 while a serving gateway is not heard: the workers' counters then decide about sleep.",

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import kopf
 
+from tidegate.controller.home import at_home
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import KubeError, NotFoundError
@@ -86,10 +87,10 @@ class NodeLabels:
             self._asked[name] = _fingerprint(node, wanted)
 
     async def run(self) -> None:
-        """Ask every node again, for ever."""
+        """Ask every node, now and again, for ever."""
         while True:
-            await asyncio.sleep(self._recheck.every * self._recheck.jitter(0.8, 1.2))
             await self.recheck_all()
+            await asyncio.sleep(self._recheck.every * self._recheck.jitter(0.8, 1.2))
 
     async def recheck_all(self) -> None:
         """Ask every node once."""
@@ -136,14 +137,15 @@ class NodeLabels:
             )
 
 
-def register(registry: kopf.OperatorRegistry, labels: NodeLabels) -> None:
-    """Feed the node events that kopf sees to ``labels``."""
+def register(registry: kopf.OperatorRegistry, labels: NodeLabels, acts: Callable[[], bool]) -> None:
+    """Feed the node events that kopf sees to ``labels``, while this replica acts."""
 
     @kopf.on.event("", "v1", "nodes", registry=registry)
+    @at_home
     async def node_event(body: kopf.Body, name: str, type: str | None, **_: object) -> None:  # noqa: A002
         if type == "DELETED":
             await labels.node_gone(name)
-        else:
+        elif acts():
             await labels.node_seen(dict(body))
 
 

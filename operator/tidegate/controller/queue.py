@@ -60,7 +60,9 @@ class KeyedQueue(Generic[K]):
             self.add(key)
 
     def close(self) -> None:
-        """Drop every delay."""
+        """Drop every key and every delay."""
+        self._ready.clear()
+        self._again.clear()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -79,8 +81,14 @@ class Backoff(Generic[K]):
     limit: float = 60.0
     _failures: dict[K, int] = field(default_factory=dict)
 
-    def failed(self, key: K) -> float:
-        """Seconds to wait after one more failure: 0.5, 1, 2, 4, … 60, each times 0.5 to 1."""
+    def failed(self, key: K, at_least: float = 0.0) -> float:
+        """Seconds to wait after one more failure: 0.5, 1, 2, 4, … 60, each times 0.5 to 1.
+
+        ``at_least`` is what the server asked for; a tenth more at most, so that not all come back at once.
+        """
+        return max(at_least * self.jitter(1.0, 1.1), self._next(key))
+
+    def _next(self, key: K) -> float:
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
         return min(self.limit, self.base * 2.0 ** min(count, 20)) * self.jitter(0.5, 1.0)

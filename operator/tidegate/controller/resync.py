@@ -29,15 +29,14 @@ _LISTINGS: tuple[tuple[Kind, Callable[[str | None], str], str | None], ...] = (
 
 @dataclass(frozen=True)
 class ResyncSettings:
-    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``.
-
-    ``calm``: how long nothing more must have been listed elsewhere before what it missed is looked for.
-    """
+    """``every`` in seconds, each time multiplied by ``jitter(0.8, 1.2)``. One that was asked for is made
+    when nobody has asked for ``quiet`` seconds, or ``patience`` after it was."""
 
     every: float
     jitter: Callable[[float, float], float]
     retry: float = 2.0
-    calm: float = 1.0
+    quiet: float = 1.0
+    patience: float = 20.0
 
 
 class Resync:
@@ -57,7 +56,7 @@ class Resync:
         self._asked = asyncio.Event()
 
     def soon(self) -> None:
-        """A watch has begun with a listing of its own: what was deleted before it is told by no event."""
+        """Have everything listed in a moment: a watch may have lost what happened."""
         self._asked.set()
 
     async def first(self) -> None:
@@ -71,26 +70,12 @@ class Resync:
 
     async def run(self) -> None:
         """List again and again, for ever; the first time as soon as the watches have begun."""
+        delay = self._settings.every
         self.soon()
         while True:
-            if await self._asked_within(self._settings.every * self._settings.jitter(0.8, 1.2)):
-                await self._calm()
-            if not await self._attempt():
-                await asyncio.sleep(self._settings.retry * self._settings.jitter(0.5, 1.0))
-                self.soon()
-
-    async def _calm(self) -> None:
-        """Returns when the listings elsewhere are over: 5,000 objects take them seconds."""
-        while self._asked.is_set():
-            self._asked.clear()
-            await asyncio.sleep(self._settings.calm)
-
-    async def _asked_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._asked.wait()
-        except TimeoutError:
-            return False
+            await self._asked_within(delay * self._settings.jitter(0.8, 1.2))
+            await self._quiet()
+            delay = self._settings.every if await self._attempt() else self._settings.retry
 
     async def once(self) -> set[ServiceKey]:
         """List everything once; the services for which it was news. KubeError."""
@@ -104,6 +89,22 @@ class Resync:
             items, version = await self._client.list_all(collection, label_selector=selector)
             news |= self._world.cache.replace_all(kind, items, version)
         return news
+
+    async def _asked_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _quiet(self) -> None:
+        """Returns when nobody asks any more; the listing that follows is for all that did."""
+        until = asyncio.get_running_loop().time() + self._settings.patience
+        while self._asked.is_set() and asyncio.get_running_loop().time() < until:
+            self._asked.clear()
+            await self._asked_within(self._settings.quiet)
+        self._asked.clear()
 
     async def _attempt(self) -> bool:
         try:

@@ -11,7 +11,7 @@ from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import PassResult, Reconciler
 from tidegate.domain.service import ServiceKey
-from tidegate.kube.errors import ConflictError, KubeError, NotFoundError, ThrottledError
+from tidegate.kube.errors import ConflictError, KubeError, NotFoundError, NotLeaderError, ThrottledError
 
 _logger = logging.getLogger(__name__)
 
@@ -55,10 +55,12 @@ class Runner:
         except (ConflictError, NotFoundError) as error:
             _logger.debug("%s: %s", key, error)  # somebody was faster; the next look is at what is now
             return PassResult("error", self.backoff.failed(key))
+        except NotLeaderError as error:
+            _logger.debug("%s: %s", key, error)
+            return PassResult("error")  # who leads looks at it
         except ThrottledError as error:
             _logger.warning("%s: %s", key, error)
-            asked = error.retry_after_seconds or 0.0
-            return PassResult("error", max(asked, self.backoff.failed(key)))
+            return PassResult("error", self.backoff.failed(key, error.retry_after_seconds or 0.0))
         except (KubeError, TimeoutError) as error:
             _logger.warning("%s: %s", key, error)
             return PassResult("error", self.backoff.failed(key))

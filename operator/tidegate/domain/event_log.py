@@ -85,7 +85,7 @@ class EventLog:
             for (uid, news), entry in list(self._entries.items())
             if (write := self._repeat(self._abouts[uid], news, entry, now))
         ]
-        self._forget(lambda entry: now - entry.seen >= FORGET_SECONDS and entry.told == entry.count, now)
+        self._forget(lambda entry: now >= entry.seen + FORGET_SECONDS and entry.told == entry.count, now)
         return writes
 
     def lost(self, about: Regarded, news: Announcement) -> None:
@@ -101,7 +101,7 @@ class EventLog:
         return max(0.0, min(times) - now) if times else None
 
     def _repeat(self, about: Regarded, news: Announcement, entry: _Entry, now: float) -> EventWrite | None:
-        if entry.told == entry.count or now - entry.written < self.repeat:
+        if entry.told == entry.count or now < entry.written + self.repeat:
             return None
         entry.written, entry.told = now, entry.count
         return EventWrite(about, news, entry.began, entry.seen, entry.count)

@@ -63,16 +63,15 @@ def _ready(before: Json, after: Json) -> Iterator[Announcement]:
     if reason not in STATES:
         action = RECONCILE if reason in BLOCKS else OBSERVE
         yield Announcement(WARNING, reason, text(new.get("message"))[:MAX_MESSAGE], action)
-    elif _is_over(was, reason, old):
+    elif _is_over(was, reason):
         yield Announcement(
             NORMAL, "Recovered", f"{was} is over: {text(new.get('message'))}"[:MAX_MESSAGE], OBSERVE
         )
 
 
-def _is_over(was: str, reason: str, old: Json) -> bool:
-    if not was or was in STATES:
-        return False
-    return was in BLOCKS or (reason == Reason.READY and old.get("status") == "False")
+def _is_over(was: str, reason: str) -> bool:
+    """A cause is over once a service serves with nothing wrong, a block with whatever follows."""
+    return bool(was) and was not in STATES and (was in BLOCKS or reason == Reason.READY)
 
 
 def _others(before: Json, after: Json) -> Iterator[Announcement]:

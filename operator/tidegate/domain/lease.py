@@ -83,6 +83,12 @@ class Election:
             return Decision(Step.READ)
         return self._renewal(now, self.sent_at) if self.sent_at is not None else self._candidacy(now)
 
+    def budget(self, now: float) -> float:
+        """Seconds that a request may take which is sent now; a leader's ends with its leading."""
+        if self.sent_at is None:
+            return self.times.call
+        return min(self.times.call, self.sent_at + self.times.renew_deadline - now)
+
     def was_read(self, record: LeaseRecord | None, now: float) -> Election:
         """The Lease was read, None: there is none; ``now``: when the answer was here.
 

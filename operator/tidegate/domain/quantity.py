@@ -37,8 +37,8 @@ def parse_bytes(value: Quantity) -> int:
 
 
 def _stored(value: Quantity) -> Decimal:
-    """In billionths, rounded up to whole ones: the API server keeps no smaller parts."""
-    return parse_quantity(value).scaleb(9).to_integral_value(rounding=ROUND_CEILING)
+    """In thousandths, rounded up to whole ones: the API server keeps no smaller parts of a resource."""
+    return parse_quantity(value).scaleb(3).to_integral_value(rounding=ROUND_CEILING)
 
 
 def same_quantity(left: object, right: object) -> bool:

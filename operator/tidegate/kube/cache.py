@@ -46,6 +46,7 @@ class ObjectCache:
         self._objects: dict[Kind, dict[tuple[str, str], Json]] = {kind: {} for kind in Kind}
         self._members: dict[Kind, dict[ServiceKey, set[tuple[str, str]]]] = {kind: {} for kind in Kind}
         self._deleted: OrderedDict[str, None] = OrderedDict()
+        self._listed: dict[Kind, int] = {}  # the version of the last listing
         self.names = ServedNames()
 
     def put(self, kind: Kind, raw: Json) -> bool:
@@ -76,13 +77,16 @@ class ObjectCache:
     def replace_all(self, kind: Kind, items: Iterable[Json], version: str) -> set[ServiceKey]:
         """Take a full listing, read at resource version ``version``; the services for which it was news.
 
-        What is not in it is gone, unless it is newer than the listing.
+        What is not in it is gone, unless it is newer than the listing. A listing older than the one before
+        is of a history that was put back (etcd restored from a backup): it replaces everything.
         """
+        before = self._clear(kind) if int(version) < self._listed.get(kind, 0) else set()
+        self._listed[kind] = int(version)
         listed = {_name(item): item for item in items}
         absent = [raw for name, raw in self._objects[kind].items() if name not in listed]
         news = [raw for raw in absent if _version(raw) <= int(version) and self._drop(kind, raw)]
         news += [item for item in listed.values() if self._put_listed(kind, item)]
-        return {key for raw in news if (key := key_of(kind, raw))}
+        return before | {key for raw in news if (key := key_of(kind, raw))}
 
     def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
         """The object of this name; None where none is known. Never to be changed."""
@@ -95,6 +99,13 @@ class ObjectCache:
     def service_keys(self) -> list[ServiceKey]:
         """Every service that is known or has an object left."""
         return sorted({key for members in self._members.values() for key in members})
+
+    def _clear(self, kind: Kind) -> set[ServiceKey]:
+        known = set(self._members[kind])
+        self._objects[kind].clear()
+        self._members[kind].clear()
+        self._deleted.clear()
+        return known
 
     def _put_listed(self, kind: Kind, item: Json) -> bool:
         """As put, but a listing also settles what a lost deletion left: another uid replaces."""

@@ -6,8 +6,8 @@ watches that end in a named error instead of silence, and a time budget on every
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -69,18 +69,28 @@ class _Request:
         return None if self.body is None else msgspec.json.encode(self.body)
 
 
-class KubeClient:
-    """Every method raises KubeError (see errors.py) and keeps to its budget."""
+Fence = Callable[[], AbstractContextManager[None]]
 
-    def __init__(self, configuration: Configuration, budgets: Budgets | None = None) -> None:
+
+class KubeClient:
+    """Every method raises KubeError (see errors.py) and keeps to its budget.
+
+    ``fence`` is entered right before each write is sent and left when it was answered, or was given up;
+    what it raises keeps the write from being sent.
+    """
+
+    def __init__(
+        self, configuration: Configuration, budgets: Budgets | None = None, fence: Fence = nullcontext
+    ) -> None:
         self._configuration = configuration
         self._transport = Transport(configuration)
         self._budgets = budgets or Budgets()
+        self._fence = fence
 
     @classmethod
-    async def connect(cls, budgets: Budgets | None = None) -> Self:
+    async def connect(cls, budgets: Budgets | None = None, fence: Fence = nullcontext) -> Self:
         """A client for the pod's cluster or the current kubeconfig context; KubeConfigError without one."""
-        return cls(await load_configuration(), budgets)
+        return cls(await load_configuration(), budgets, fence)
 
     async def __aenter__(self) -> Self:
         return self
@@ -189,8 +199,10 @@ class KubeClient:
                 return items, page["metadata"]["resourceVersion"]
 
     async def _call(self, request: _Request) -> Json:
-        async with self._response(request, aiohttp.ClientTimeout(total=self._budgets.call)) as response:
-            return _object(await response.read())
+        budget = aiohttp.ClientTimeout(total=self._budgets.call)
+        with nullcontext() if request.method == "GET" else self._fence():
+            async with self._response(request, budget) as response:
+                return _object(await response.read())
 
     @asynccontextmanager
     async def _response(

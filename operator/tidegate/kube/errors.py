@@ -12,7 +12,8 @@ KubeError                 anything below; carries status, reason and message
 ├── InvalidError          400 or 422: the object is refused by the schema or by a rule
 │   └── PatchTestError    a JSON patch's ``test`` did not hold; nothing was changed
 ├── ThrottledError        429: come back later
-└── ServerError           5xx
+├── ServerError           5xx
+└── NotLeaderError        a write that was not sent: another replica acts (status 0)
 
 KubeConfigError           there is no usable way to reach a cluster (not a KubeError: nothing was asked)
 """
@@ -97,6 +98,13 @@ class ThrottledError(KubeError):
 
 class ServerError(KubeError):
     """5xx."""
+
+
+class NotLeaderError(KubeError):
+    """The write was not sent, because this replica does not lead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, "NotLeader", message)
 
 
 def error_from_status(status: int, body: dict[str, Any], retry_after: str | None = None) -> KubeError:

@@ -46,7 +46,7 @@ class Operator:
 
     @property
     def writes(self) -> list[Write]:
-        """Every write that it has sent, refused ones included."""
+        """Every write that it has sent, refused ones included, but those of the Lease."""
         return self.proxy.writes
 
     async def settled(self, seconds: float = 2.0) -> None:
@@ -83,8 +83,10 @@ async def api_proxy(server: ApiServer) -> AsyncIterator[ApiProxy]:
 
 
 @asynccontextmanager
-async def running_operator(proxy: ApiProxy, folder: Path, **settings: Any) -> AsyncIterator[Operator]:
-    """An operator that is ready, ended by SIGTERM at the end of the block."""
+async def running_operator(
+    proxy: ApiProxy, folder: Path, seconds: float = 30.0, **settings: Any
+) -> AsyncIterator[Operator]:
+    """An operator that is ready within ``seconds``, ended by SIGTERM at the end of the block."""
     kubeconfig = _kubeconfig(folder, proxy.port)
     metrics, health = free_ports(2)
     given = {"namespace": SYSTEM, "host": "127.0.0.1", "metrics_port": metrics, "health_port": health}
@@ -100,7 +102,7 @@ async def running_operator(proxy: ApiProxy, folder: Path, **settings: Any) -> As
     health_url = f"http://127.0.0.1:{health}/readyz"
     operator = Operator(proxy, process, f"http://127.0.0.1:{metrics}/metrics", health_url, log)
     try:
-        await eventually(lambda: _ready(operator), f"the operator is ready, see {log}", seconds=30)
+        await eventually(lambda: _ready(operator), f"the operator is ready, see {log}", seconds=seconds)
         yield operator
     finally:
         await stop(operator)

@@ -24,11 +24,45 @@ LEAST: Json = {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 1, "memory": "
 
 STEPS = [{"above": 32, "maxTokens": 128}, {"above": 64, "maxTokens": 96}]
 
+MOUNTED: Json = {"volumes": [{"name": "a", "emptyDir": {}}]}
+
 REFUSED: list[tuple[str, Any, str]] = [
     ("model.uri", "gs://bucket/model", r"spec\.model\.uri.*hf://OWNER/NAME"),
     ("model.uri", "file:///a/../../etc", r"spec\.model\.uri.*without \.\."),
     ("model.uri", "hf://", r"spec\.model\.uri"),
     ("model.uri", "https://example.com/a", r"spec\.model\.uri"),
+    ("model.uri", "s3://Bucket/model", r"spec\.model\.uri"),
+    ("model.uri", "oci://image", r"spec\.model\.uri.*oci://REGISTRY"),
+    ("model", {"uri": "s3://bucket/a", "revision": "v1"}, r"spec\.model\.revision.*hf://"),
+    ("model", {"uri": "pvc://a", "secretRef": {"name": "s"}}, r"spec\.model\.secretRef.*does nothing"),
+    ("model", {"uri": "file:///a", "secretRef": {"name": "s"}}, r"spec\.model\.secretRef.*does nothing"),
+    ("engine.args", ["--max-num-se", "9"], r"spec\.engine\.args.*set spec\.engine\.maxConcurrency"),
+    ("engine.args", ["--mod=x"], r"spec\.engine\.args.*set spec\.model\.uri"),
+    ("engine.args", ["--model.x", "y"], r"spec\.engine\.args.*set spec\.model\.uri"),
+    ("engine.args", ["-t", "2"], r"spec\.engine\.args.*accelerator\.count"),
+    ("resources.accelerator", {"resource": "nvidia.com/mig-1g.10gb", "count": 2}, r"accelerator\.count.*MIG"),
+    ("resources.accelerator", {"resource": "kubernetes.io/x", "count": 1}, r"accelerator\.resource"),
+    ("resources.memory", "9E", r"spec\.resources\.memory.*1Ei"),
+    ("resources.memory", "1m", r"spec\.resources\.memory.*one byte"),
+    (
+        "placement.tolerations",
+        [{"operator": "Exists", "key": "a", "value": "b"}],
+        r"tolerations.*no value",
+    ),
+    ("placement.tolerations", [{"key": "a", "tolerationSeconds": 5}], r"tolerations\[0\].*NoExecute"),
+    ("placement.nodeSelector", {"a" * 64: "c"}, r"spec\.placement\.nodeSelector"),
+    ("pod.securityContext", {"runAsUser": 0}, r"spec\.pod\.securityContext\.runAsUser"),
+    ("pod.securityContext", {"privileged": True}, r"privileged"),
+    ("pod.labels", {"tidegate.io/inferenceservice": "x"}, r"spec\.pod\.labels.*set by the operator"),
+    ("pod.labels", {"sidecar.istio.io/inject": "true"}, r"spec\.pod\.labels.*set by the operator"),
+    ("pod.annotations", {"linkerd.io/inject": "enabled"}, r"spec\.pod\.annotations.*set by the operator"),
+    ("pod.volumes", [{"name": "h", "hostPath": {"path": "/"}}], r"hostPath is refused.*node's own files"),
+    ("pod.volumes", [{"name": "tmp", "emptyDir": {}}], r"spec\.pod\.volumes\[0\]\.name.*operator's own"),
+    ("pod.volumes", [{"name": "none"}], r"spec\.pod\.volumes\[0\].*exactly one"),
+    ("pod", {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}, r"volumeMounts.*spec\.pod\.volumes"),
+    ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/tmp"}]}, r"mountPath.*else"),  # noqa: S108
+    ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/dev/shm"}]}, r"mountPath.*else"),  # noqa: S108
+    ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/a/../tmp"}]}, r"mountPath.*elsewhere"),
     ("model.servedNames", [], r"spec\.model\.servedNames"),
     ("model.servedNames", ["a", "a"], r"spec\.model\.servedNames.*Duplicate"),
     ("model.servedNames", ["a b"], r"spec\.model\.servedNames\[0\]"),
@@ -121,6 +155,17 @@ REFUSED: list[tuple[str, Any, str]] = [
 ]
 
 ACCEPTED: list[tuple[str, Any]] = [
+    ("model.uri", "s3://bucket"),
+    ("model.uri", "s3://my.bucket/llama-3/8b/"),
+    ("model.uri", "oci://registry.example.org:5000/models/qwen:v1"),
+    ("model.uri", "oci://example.org/a@sha256:" + "0" * 64),
+    ("model", {"uri": "hf://a/b", "revision": "", "secretRef": {"name": "hf-token"}}),
+    ("model", {"uri": "s3://bucket/a", "secretRef": {"name": "keys"}}),
+    ("placement", {"affinity": {}, "runtimeClassName": "", "priorityClassName": "", "tolerations": []}),
+    ("resources.accelerator", {"resource": "nvidia.com/mig-1g.10gb", "count": 1}),
+    ("resources.accelerator", {"resource": "gpu.intel.com/i915", "count": 2}),
+    ("engine.args", ["--max-num-batched-tokens", "8192", "--pipeline-parallel-size", "2"]),
+    ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/tmp/huggingface"}]}),  # noqa: S108
     ("model.uri", "pvc://models/minilm/v1"),
     ("model.uri", "file:///opt/model"),
     ("resources.cpu", "4"),
@@ -171,7 +216,33 @@ def with_value(world: World, path: str, value: Any) -> Json:
 
 
 async def create(world: World, body: Json) -> Json:
-    return await world.kube.create(paths.inference_services(world.namespace), body, field_manager="tests")
+    """As kubectl does: what the schema does not know is refused."""
+    path = f"{paths.inference_services(world.namespace)}?fieldValidation=Strict"
+    return await world.kube.create(path, body, field_manager="tests")
+
+
+@pytest.mark.parametrize(
+    ("count", "args", "taken"),
+    [
+        (4, ["--pipeline-parallel-size", "2"], True),
+        (4, ["--pipeline-parallel-size=3"], False),
+        (4, ["-pp", "3"], False),
+        (4, ["-pp", "3", "-pp", "2"], True),
+        (8, ["--data_parallel_size", "2", "-pp=2"], True),
+        (8, ["--data_parallel_size", "2", "-pp=3"], False),
+        (3, ["--chat-template", "say --pipeline-parallel-size 2 now"], True),
+    ],
+)
+async def test_the_devices_must_divide_by_what_the_arguments_take(
+    world: World, count: int, args: list[str], taken: bool
+) -> None:
+    body = with_value(world, "resources.accelerator", {"resource": "nvidia.com/gpu", "count": count})
+    body["spec"]["engine"] = {"args": args}
+    if taken:
+        await create(world, body)
+    else:
+        with pytest.raises(InvalidError, match=r"spec\.resources\.accelerator\.count.*multiple"):
+            await create(world, body)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), REFUSED)
@@ -269,3 +340,16 @@ async def test_kubectl_get_shows_the_columns(server: ApiServer, world: World) ->
     wide = kubectl(server, "get", "inference", "-o", "wide", "-n", world.namespace).splitlines()
     assert wide[0].split()[7:] == ["URL", "ISOLATION", "COST/H", "COLD"]
     assert wide[1].split()[7:] == ["http://here", "Exclusive", "1.20", "38"]
+
+
+async def test_kubectl_scale_is_followed_in_external_and_told_why_not_in_managed(
+    server: ApiServer, world: World
+) -> None:
+    await create(world, manifest(world, "managed"))
+    await create(world, manifest(world, "external", scaling={"mode": "External"}, replicas=0))
+    where = ("-n", world.namespace)
+    kubectl(server, "scale", "inferenceservice/external", "--replicas=3", *where)
+    assert kubectl(server, "get", "infsvc/external", *where, "-o", "jsonpath={.spec.replicas}") == "3"
+    with pytest.raises(AssertionError, match=r"replicas cannot be set while scaling\.mode is Managed"):
+        kubectl(server, "scale", "inferenceservice/managed", "--replicas=3", *where)
+    assert kubectl(server, "get", "infsvc/managed", *where, "-o", "jsonpath={.spec.replicas}") == ""

@@ -121,19 +121,6 @@ async def test_it_outlives_a_restart_of_the_api_server(
         assert operator.process.returncode is None
 
 
-async def test_a_watch_that_fails_for_good_ends_the_operator_with_a_sentence(
-    server: ApiServer, kube: KubeClient, world: World, tmp_path: Path
-) -> None:
-    async with operator_of(server, kube, tmp_path, resync=600) as operator:
-        await world.idle("watched")
-        operator.proxy.garbage = True
-        operator.proxy.break_watches()
-        operator.proxy.resume_watches()
-        await asyncio.wait_for(operator.process.wait(), 25)
-        assert operator.process.returncode == 1
-        assert "a watch failed for good" in operator.log.read_text()
-
-
 async def test_sigterm_ends_it_cleanly(server: ApiServer, kube: KubeClient, tmp_path: Path) -> None:
     async with operator_of(server, kube, tmp_path, resync=600) as operator:
         await operator.settled()

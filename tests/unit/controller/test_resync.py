@@ -16,7 +16,7 @@ from tidegate.kube.errors import UnreachableError
 
 Json = dict[str, Any]
 
-SETTINGS = ResyncSettings(every=1000.0, jitter=lambda _, high: high, retry=0.01, calm=0.01)
+SETTINGS = ResyncSettings(every=1000.0, jitter=lambda _, high: high, retry=0.01, quiet=0.01)
 
 
 class Cluster:

@@ -45,6 +45,12 @@ def test_conditions_are_valid_whatever_is_in_the_pods(
 DENIED = 'admission webhook "v.example" denied the request'
 
 
+def test_a_pod_that_waits_for_a_readiness_gate_is_not_on_a_lost_node() -> None:
+    gated = condition("Ready", "False", reason="ReadinessGatesNotReady")
+    status = {"phase": "Running", "conditions": [gated, condition("ContainersReady", "True")]}
+    assert cause_of(pod(status), 900.0) is None
+
+
 def evicted(told: str) -> Json:
     return pod({"phase": "Failed", "reason": "Evicted", "message": told})
 

@@ -66,6 +66,12 @@ def test_recovery_is_a_worker_that_serves_and_not_a_start() -> None:
     assert told(status(1, ("False", "Starting", "")), status(1, SERVES)) == []
 
 
+def test_trouble_beside_a_worker_that_serves_is_announced_and_so_is_its_end() -> None:
+    beside = status(2, ("True", "Unschedulable", "1 of 2 workers ready; Unschedulable: no gpu"))
+    assert told(status(2, SERVES), beside) == [("Warning", "Unschedulable")]
+    assert told(beside, status(2, SERVES)) == [("Normal", "Recovered")]
+
+
 def test_a_block_is_announced_and_over_with_the_first_other_state() -> None:
     blocked = status(None, ("False", "NameConflict", "in the way"))
     assert told(status(0), blocked) == [("Warning", "NameConflict")]
@@ -144,6 +150,6 @@ def test_every_piece_of_news_is_told_or_counted_as_dropped(way: list[tuple[int, 
         news = Announcement("Normal", "Woken", str(which), "Scale")
         if write := log.offer(ABOUT, news, now):
             told_counts[which, write.began] = write.count
-    for write in log.due(now + REPEAT_SECONDS):
+    for write in log.due(now + REPEAT_SECONDS + 1.0):
         told_counts[int(write.news.note), write.began] = write.count
     assert sum(told_counts.values()) + sum(log.dropped.values()) == len(way)

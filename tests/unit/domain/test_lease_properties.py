@@ -140,7 +140,8 @@ class Candidate:
 
         if there is not None and self.simulation.now >= self.cut_until:
             self.simulation.after(there, arrives)
-        self.simulation.after(self.clock.real_seconds(TIMES.call), lambda: self.gives_up(turn))
+        budget = self.clock.real_seconds(self.election.budget(sent_at)) + 1e-6
+        self.simulation.after(budget, lambda: self.gives_up(turn))
 
     def answered(self, turn: int, step: Step, answer: LeaseRecord | None, sent_at: float) -> None:
         if turn != self.waits_for or not self.alive:

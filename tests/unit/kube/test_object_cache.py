@@ -109,3 +109,12 @@ def test_managed_fields_are_not_kept() -> None:
     found = cache.get(Kind.POD, "team", "w")
     assert found
     assert "managedFields" not in found["metadata"]
+
+
+def test_a_listing_of_a_history_that_was_put_back_replaces_everything() -> None:
+    cache = ObjectCache()
+    cache.replace_all(Kind.POD, [worker(50), worker(60, "u2", "later")], "70")
+    assert cache.replace_all(Kind.POD, [worker(40)], "45") == {KEY}
+    assert version(cache) == 40
+    assert cache.get(Kind.POD, "team", "later") is None
+    assert cache.put(Kind.POD, worker(46))
