@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_operator(commands.add_parser("operator", help="reconcile InferenceServices in a cluster"))
     _add_gateway(commands.add_parser("gateway", help="route, hold, wake and stream"))
+    _add_retire(commands.add_parser("retire", help="take back what is on the nodes, before uninstalling"))
     _add_manifests(commands.add_parser("manifests", help="write what the models generate"))
     return parser
 
@@ -107,6 +108,25 @@ def _operator(options: argparse.Namespace) -> int:
     )
     asyncio.run(run(settings))
     return 0
+
+
+def _add_retire(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--namespace", required=True, help="the installation's own namespace")
+    parser.set_defaults(command=_retire)
+
+
+def _retire(options: argparse.Namespace) -> int:
+    asyncio.run(_retire_cluster(options.namespace))
+    return 0
+
+
+async def _retire_cluster(namespace: str) -> None:
+    from tidegate.controller.retire import retire  # noqa: PLC0415
+    from tidegate.kube.client import KubeClient  # noqa: PLC0415
+    from tidegate.kube.lease import LeaseClient, LeaseName  # noqa: PLC0415
+
+    async with await KubeClient.connect() as client:
+        await retire(client, LeaseClient(client, LeaseName(namespace)).seize, print)
 
 
 def _add_gateway(parser: argparse.ArgumentParser) -> None:

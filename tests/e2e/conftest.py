@@ -139,9 +139,9 @@ class Gateway:
         self.admin = admin
 
 
-def gateway_pods(kubectl: Kubectl, *, ending: bool = False) -> list[Object]:
-    """The gateway pods; those on their way out only where they are asked for."""
-    pods = kubectl.get("pods", "-n", "tidegate-system", "-l", "app.kubernetes.io/component=gateway")["items"]
+def gateway_pods(kubectl: Kubectl, *, ending: bool = False, system: str = "tidegate-system") -> list[Object]:
+    """The gateway pods of an installation; those on their way out only where they are asked for."""
+    pods = kubectl.get("pods", "-n", system, "-l", "app.kubernetes.io/component=gateway")["items"]
     return [pod for pod in pods if ending or "deletionTimestamp" not in pod["metadata"]]
 
 
@@ -153,7 +153,8 @@ def reached(kubectl: Kubectl, pod: Object) -> Iterator[Gateway]:
         yield Gateway(f"http://{address}:8080", f"http://{address}:9090")
         return
     ports = free_port(), free_port()
-    forward = ["kubectl", "-n", "tidegate-system", "port-forward", f"pod/{pod['metadata']['name']}"]
+    metadata = pod["metadata"]
+    forward = ["kubectl", "-n", metadata["namespace"], "port-forward", f"pod/{metadata['name']}"]
     process = subprocess.Popen(
         [*forward, f"{ports[0]}:8080", f"{ports[1]}:9090"], env=kubectl.environment, stdout=subprocess.DEVNULL
     )

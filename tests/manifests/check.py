@@ -25,6 +25,8 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
     "two gateways behind a load balancer": ("--set", "gateway.replicas=2,gateway.service.type=LoadBalancer"),
     "unverified kubelets": ("--set", "kubelet.insecureSkipTLSVerify=true"),
     "CRDs managed elsewhere": ("--set", "crds.install=false"),
+    "one namespace": ("--set", "watchNamespace=team-a,crds.install=false"),
+    "no webhooks, workers shut off": ("--set", "webhook.enabled=false,networkPolicy.workerNamespaces={a,b}"),
 }
 
 

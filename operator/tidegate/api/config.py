@@ -16,6 +16,7 @@ from tidegate.domain.degradation import Degradation, Step, are_defaulted, defaul
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH, QueueLimit, calibrated_depth, queue_limit
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceConfig, ServiceKey
+from tidegate.domain.timestamps import from_timestamp
 
 
 def service_key(resource: InferenceService) -> ServiceKey:
@@ -56,7 +57,13 @@ def service_config(resource: InferenceService, default_max_depth: int = DEFAULT_
         prefix_affinity=spec.routing.policy == "PrefixAffinity",
         retry_unstarted=spec.routing.retry_unstarted,
         degradation=_degradation(resource, limit),
+        backoff_until=_backoff_until(resource),
     )
+
+
+def _backoff_until(resource: InferenceService) -> float:
+    scaling = resource.status.scaling if resource.status else None
+    return (from_timestamp(scaling.backoff_until) or 0.0) if scaling else 0.0
 
 
 def _degradation(resource: InferenceService, max_depth: int) -> Degradation | None:

@@ -36,6 +36,15 @@ class ScalingStatus(Model):
         description="When this number was decided.",
         json_schema_extra={"format": "date-time"},
     )
+    backoff_until: str | None = Field(
+        default=None,
+        max_length=32,
+        description=(
+            "Kubelets have rejected the last workers: before this time no worker is started, not even for a "
+            "request that waits. A change of the spec ends it."
+        ),
+        json_schema_extra={"format": "date-time"},
+    )
 
 
 class ColdStartStatus(Model):
@@ -111,7 +120,8 @@ class InferenceServiceStatus(Model):
         default=None,
         max_length=32,
         description=(
-            "What the workers' cores are: Exclusive, Shared or Unknown. Derived from the pods' QoS class and "
+            "What the workers' cores are: Exclusive, Shared, Throttled or Unknown. It rests on the workers' "
+            "own evidence where they give any (condition CPUIsolated), else on their pods' QoS class and "
             "the CPU manager policy of their nodes."
         ),
     )
@@ -128,7 +138,8 @@ class InferenceServiceStatus(Model):
         max_length=16,
         description=(
             "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded, "
-            "QueueLimited and, where spec.slo is set, SLOMet; each with its cause."
+            "CPUIsolated (absent where cpuIsolation is None), QueueLimited and, where spec.slo is set, "
+            "SLOMet; each with its cause."
         ),
         json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
     )

@@ -24,6 +24,7 @@ from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.events import EventRecorder, EventSettings
+from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
@@ -60,6 +61,7 @@ from tidegate.resources.names import (
     OPERATOR_HEALTH_PORT,
     OPERATOR_METRICS_PORT,
     OPERATOR_WEBHOOK_PORT,
+    WORKER_ISOLATION_PORT,
     WORKER_PORT,
     worker_deployment,
 )
@@ -99,6 +101,7 @@ class OperatorSettings:
     webhook_port: int = OPERATOR_WEBHOOK_PORT
     gateway_admin_port: int = GATEWAY_ADMIN_PORT
     worker_port: int = WORKER_PORT
+    isolation_port: int = WORKER_ISOLATION_PORT
 
     @property
     def clients_host(self) -> str:
@@ -155,6 +158,11 @@ class _Operator:
         reconciler = self._build_reconciler(http)
         self._runner = Runner(self._queue, Backoff(random.uniform), reconciler, self._metrics)
         self._node_labels = NodeLabels(client, Kubelets(client, insecure=settings.kubelet_insecure))
+        self._evidence = EvidenceWatch(
+            self._world.evidence,
+            http,
+            EvidenceSettings(self._look_at, self._node_told, settings.isolation_port),
+        )
         self._metrics.leader.set_function(lambda: float(leadership.leads))
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
@@ -162,6 +170,9 @@ class _Operator:
         self._metrics.registry.register(CostCollector(self._services))
 
     def _services(self) -> list[dict[str, Any]]:
+        """Those that this replica speaks for, so that no two add up to twice the cost."""
+        if not self._leadership.leads:
+            return []
         cache = self._world.cache
         keys = cache.service_keys()
         found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
@@ -244,7 +255,7 @@ class _Operator:
         return parts
 
     def _leaders_parts(self) -> list[Coroutine[Any, Any, None]]:
-        parts = [self._runner.run(self._settings.workers), self._events.run()]
+        parts = [self._runner.run(self._settings.workers), self._events.run(), self._evidence.run()]
         return [*parts, self._node_labels.run()] if self._world.sees_nodes else parts
 
     async def _act(self) -> None:
@@ -273,6 +284,11 @@ class _Operator:
             self._look_at_awake()
         else:
             self._look_at(key)
+
+    async def _node_told(self, node: str, exclusive: bool) -> None:
+        """A worker told what its node gives; an installation for one namespace labels none."""
+        if self._world.sees_nodes:
+            await self._node_labels.worker_told(node, exclusive)
 
     def _look_at_awake(self) -> None:
         if self._leadership.leads:

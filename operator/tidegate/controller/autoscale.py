@@ -12,6 +12,7 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
 from tidegate.domain.causes import Cause
+from tidegate.domain.rejections import BackOff
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
 from tidegate.domain.scaling_metrics import Metric, PerReplica, QueueDelay
@@ -30,11 +31,18 @@ class Scene:
     load: Load
     refused: Cause | None  # why the Deployment cannot make its pods, if it cannot
     now: float
+    back_off: BackOff | None = None  # after workers that their kubelet rejected
 
     @property
     def pool(self) -> Pool:
         """The workers as they are."""
-        return pool_of(self.deployment, self.workers, self.refused)
+        until = self.back_off.until if self.back_off else 0.0
+        return replace(pool_of(self.deployment, self.workers, self.refused), rejected_until=until)
+
+    @property
+    def backs_off(self) -> BackOff | None:
+        """The pause, where it is not over."""
+        return self.back_off if self.back_off and self.back_off.until > self.now else None
 
 
 class Autoscaler:
@@ -128,4 +136,5 @@ def pool_of(deployment: dict[str, Any], workers: Sequence[WorkerFacts], refused:
         loading=due or any(worker.loading for worker in alive),
         ready_since=max((worker.ready_since for worker in alive if worker.ready_since), default=None),
         trying_since=max(trying, default=0.0),
+        running=sum(1 for worker in alive if worker.started or worker.ready),
     )

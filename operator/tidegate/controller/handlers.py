@@ -8,7 +8,7 @@ from typing import Any
 import kopf
 
 from tidegate.controller.home import Tell, teller
-from tidegate.controller.world import NodePolicies
+from tidegate.controller.node_policies import NodePolicies
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind, ObjectCache, key_of
 from tidegate.resources.names import GROUP, PLURAL, SERVICE_LABEL, VERSION

@@ -1,8 +1,8 @@
 """Labels each node with the CPU manager policy that its kubelet runs with.
 
-The kubelet's own answer wins. Where it cannot be asked, an existing label stands (the administrator's, or
-the last answer), and a node without one is labelled ``unknown``. A node that says what it should is not
-written to.
+The kubelet's own answer wins. Where it cannot be asked, an administrator's label stands, and one of ours
+follows what workers on the node tell of their cores (domain/node_policy). A node that says what it should is
+not written to.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,15 +18,24 @@ from typing import Protocol
 import kopf
 
 from tidegate.controller.home import at_home
+from tidegate.domain.node_policy import Label, contradiction, wanted_label
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import KubeError, NotFoundError
 from tidegate.kube.kubelet import CpuManagerPolicy
+from tidegate.kube.ownership import wrote_label
 from tidegate.resources.names import CPU_POLICY_LABEL, FIELD_MANAGER
 
 _logger = logging.getLogger(__name__)
 
-UNKNOWN = "unknown"
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A node as it was when its kubelet was asked; ``at``: by the clock of Recheck."""
+
+    fingerprint: tuple[object, ...]
+    heartbeat: str
+    at: float
 
 
 class AsksKubelets(Protocol):
@@ -38,17 +48,17 @@ class AsksKubelets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """All nodes are asked again ``every`` so many seconds, ``at_once`` at a time: a kubelet that was
-    restarted with another configuration makes no event."""
+    """All nodes are asked again ``every`` so many seconds, ``at_once`` at a time.
 
-    every: float = 300.0
+    A kubelet that was restarted shows it by nothing but its heartbeat in the node's status, which otherwise
+    comes every five minutes; the heartbeat alone asks again only ``pause`` seconds after the last question.
+    """
+
+    every: float = 900.0
+    pause: float = 20.0
     at_once: int = 16
     jitter: Callable[[float, float], float] = random.uniform
-
-
-def wanted_label(existing: str | None, answer: CpuManagerPolicy) -> str:
-    """The label's value after the kubelet's answer."""
-    return answer.policy or existing or UNKNOWN
+    now: Callable[[], float] = time.monotonic
 
 
 class NodeLabels:
@@ -58,22 +68,42 @@ class NodeLabels:
         self._client = client
         self._kubelets = kubelets
         self._recheck = recheck or Recheck()
-        self._asked: dict[str, tuple[object, ...]] = {}
+        self._asked: dict[str, _Asked] = {}
         self._complaints: dict[str, str] = {}
+        self._contradictions: dict[str, str] = {}
+        self._exclusive: dict[str, bool] = {}  # what the last worker told that had an answer
 
     async def node_seen(self, node: Json) -> None:
         """Reconcile a node if its kubelet may answer differently since it was last asked.
 
-        A node's status is written every few minutes; only a new node, a reboot, another address or
-        version, a flip of Ready, or a foreign hand on the label are worth a question.
+        Worth a question are a new node, a reboot, another address, version or size, a flip of Ready, a
+        foreign hand on the label, and a heartbeat some time after the last question.
         """
-        if self._asked.get(node["metadata"]["name"]) != _fingerprint(node):
+        asked = self._asked.get(node["metadata"]["name"])
+        if (
+            asked is None
+            or asked.fingerprint != _fingerprint(node)
+            or (asked.heartbeat != _heartbeat(node) and self._recheck.now() - asked.at >= self._recheck.pause)
+        ):
+            await self.reconcile_node(node)
+
+    async def worker_told(self, name: str, exclusive: bool) -> None:
+        """A Guaranteed worker on a node has cores of its own, or has not; the label follows where it may."""
+        if self._exclusive.get(name) == exclusive:
+            return
+        try:
+            nodes, _ = await self._client.list_all(paths.NODES, field_selector=f"metadata.name={name}")
+        except KubeError as error:
+            _logger.warning("node %s cannot be read: %s", name, error)  # the worker's next look tries again
+            return
+        self._exclusive[name] = exclusive
+        for node in nodes:
             await self.reconcile_node(node)
 
     async def node_gone(self, name: str) -> None:
         """Forget a node."""
-        self._asked.pop(name, None)
-        self._complaints.pop(name, None)
+        for memory in (self._asked, self._complaints, self._contradictions, self._exclusive):
+            memory.pop(name, None)
 
     async def reconcile_node(self, node: Json) -> None:
         """Ask the node's kubelet and write the label where it differs. Failures are logged and tried again
@@ -81,10 +111,12 @@ class NodeLabels:
         name = node["metadata"]["name"]
         answer = await self._kubelets.cpu_manager_policy(node)
         self._log(name, answer)
-        existing = _label(node)
-        wanted = wanted_label(existing, answer)
-        if wanted == existing or await self._write(name, wanted):
-            self._asked[name] = _fingerprint(node, wanted)
+        label = Label(_label(node), wrote_label(node, CPU_POLICY_LABEL))
+        exclusive = self._exclusive.get(name)
+        self._warn(name, contradiction(label, answer.policy, exclusive))
+        wanted = wanted_label(label, answer.policy, exclusive)
+        if wanted == label.value or await self._write(name, wanted):
+            self._asked[name] = _Asked(_fingerprint(node, wanted), _heartbeat(node), self._recheck.now())
 
     async def run(self) -> None:
         """Ask every node, now and again, for ever."""
@@ -127,6 +159,13 @@ class NodeLabels:
         _logger.info("node %s: %s=%s", name, CPU_POLICY_LABEL, value)
         return True
 
+    def _warn(self, name: str, contradicted: str | None) -> None:
+        if contradicted is None:
+            self._contradictions.pop(name, None)
+        elif self._contradictions.get(name) != contradicted:
+            self._contradictions[name] = contradicted
+            _logger.warning("node %s: %s", name, contradicted)
+
     def _log(self, name: str, answer: CpuManagerPolicy) -> None:
         if answer.policy:
             self._complaints.pop(name, None)
@@ -154,16 +193,27 @@ def _label(node: Json) -> str | None:
     return str(value) if value else None
 
 
+def _ready(node: Json) -> list[Json]:
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return [item for item in conditions if item["type"] == "Ready"]
+
+
+def _heartbeat(node: Json) -> str:
+    """When the kubelet last wrote the node's status."""
+    return "".join(str(item.get("lastHeartbeatTime") or "") for item in _ready(node))
+
+
 def _fingerprint(node: Json, label: str | None = None) -> tuple[object, ...]:
     status = node.get("status") or {}
     info = status.get("nodeInfo") or {}
-    ready = [item["status"] for item in status.get("conditions") or [] if item["type"] == "Ready"]
+    ready = [item["status"] for item in _ready(node)]
     addresses = [item["address"] for item in status.get("addresses") or [] if item["type"] == "InternalIP"]
     return (
         node["metadata"].get("uid"),
         label or _label(node),
         info.get("bootID"),
         info.get("kubeletVersion"),
+        (status.get("allocatable") or {}).get("cpu"),
         *ready,
         *addresses,
     )

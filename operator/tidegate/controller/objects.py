@@ -16,6 +16,7 @@ from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import AlreadyExistsError, NotFoundError
 from tidegate.kube.scale import write_scale
 from tidegate.resources.differs import differences
+from tidegate.resources.image_volumes import dropped_image_volume
 from tidegate.resources.labels import is_ours
 from tidegate.resources.names import FIELD_MANAGER, SERVICE_LABEL
 from tidegate.resources.ownership import other_managers
@@ -43,11 +44,14 @@ class ObjectWriter:
             return await self._create(action.manifest, desired)
         if action.verb == "delete":
             await self._delete(action)
-        elif not self.contests.wait(_owner(action), action):
-            await self._correct(action)
-        return None
+            return None
+        if not self.contests.wait(_owner(action), action):
+            return await self._correct(action)
+        metadata = action.manifest["metadata"]
+        answer = self._cache.get(Kind(action.manifest["kind"]), metadata["namespace"], metadata["name"])
+        return dropped_image_volume(action.manifest, answer) if answer else None
 
-    async def _correct(self, action: Action) -> None:
+    async def _correct(self, action: Action) -> Cause | None:
         """Apply, and remember whether it was of any use."""
         key, managers = _owner(action), tuple[str, ...]()
         if self.contests.suspected(key, action):
@@ -55,6 +59,7 @@ class ObjectWriter:
         applied = await self._apply(action)
         left = differences({part: action.manifest[part] for part in ("metadata", "spec")}, applied)
         self.contests.sent(key, action, left, managers or other_managers(applied, left))
+        return dropped_image_volume(action.manifest, applied)
 
     async def scale(self, deployment: Json, decision: ScaleDecision) -> None:
         """Write the number of workers. ConflictError: the Deployment has changed, look again."""

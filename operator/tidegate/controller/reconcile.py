@@ -17,7 +17,8 @@ from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
 from tidegate.domain.conditions import INVALID_SPEC, settled_since
 from tidegate.domain.events import Announcement, announcements
-from tidegate.domain.scaling import ScaleDecision
+from tidegate.domain.rejections import back_off
+from tidegate.domain.scaling import REJECTED, ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
@@ -25,7 +26,12 @@ from tidegate.kube.errors import ForbiddenError, InvalidError, NamespaceTerminat
 from tidegate.resources.budget import build_budget
 from tidegate.resources.deployment import WorkerImages, build_deployment, build_seed
 from tidegate.resources.labels import is_ours
-from tidegate.resources.names import client_service, disruption_budget, worker_deployment
+from tidegate.resources.names import (
+    TEMPLATE_ANNOTATION,
+    client_service,
+    disruption_budget,
+    worker_deployment,
+)
 from tidegate.resources.plan import Desired, Observed, plan
 from tidegate.resources.service import build_service
 
@@ -142,16 +148,34 @@ class Reconciler:
         if decided is None:
             return None  # the Deployment is on its way out; its end is an event
         scene, decision = decided
+        self._world.look_at_cores(service, scene.workers)
+        if decision.reason == REJECTED:  # a gateway must know of the pause before it sees no worker
+            held = await self._tell_scene(raw, service, scene, decision)
+            await self._scale(scene, decision)
+        else:
+            await self._scale(scene, decision)
+            held = await self._tell_scene(raw, service, scene, decision)
+        return _earliest(decision.recheck_after, held)
+
+    async def _scale(self, scene: Scene, decision: ScaleDecision) -> None:
         if decision.replicas != scene.pool.replicas:
             await self._writer.scale(scene.deployment, decision)
-        settled = settled_since((raw.get("status") or {}).get("conditions") or ())
-        cause = first_cause(scene.workers, settled) or scene.refused
-        seen = self._world.observation(service, scene.workers, scene.load, decision, cause)
+
+    async def _tell_scene(
+        self, raw: Json, service: InferenceService, scene: Scene, decision: ScaleDecision
+    ) -> float | None:
         key, contests = service_key(service), self._writer.contests
-        others = (*self._world.other_conditions(service, scene.now), *contests.conditions(key))
-        wanted = status_of(service, replace(seen, others=others), raw.get("status") or {}, scene.now)
+        pause, settled = scene.backs_off, settled_since((raw.get("status") or {}).get("conditions") or ())
+        cause = pause.cause if pause else first_cause(scene.workers, settled) or scene.refused
+        seen = replace(
+            self._world.observation(service, scene.workers, scene.load, decision, cause),
+            others=(*self._world.other_conditions(service, scene.now), *contests.conditions(key)),
+            verdict=self._world.verdict(service, scene.workers, scene.now),
+            back_off=pause,
+        )
+        wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
         held = await self._tell(raw, key, wanted, decision.message)
-        return _earliest(decision.recheck_after, contests.recheck_after(key), held)
+        return _earliest(contests.recheck_after(key), held)
 
     async def _wind_down(self, raw: Json) -> None:
         """A finalizer of others holds it: gateways know it no more, so its workers have nothing left to do.
@@ -173,12 +197,14 @@ class Reconciler:
         deployment = self._world.cache.get(Kind.DEPLOYMENT, key.namespace, worker_deployment(key.name))
         if deployment is None or "deletionTimestamp" in deployment["metadata"]:
             return None
+        workers = self._world.workers(service)
         return Scene(
             deployment=deployment,
-            workers=self._world.workers(service),
+            workers=workers,
             load=self._world.board.load(key),
             refused=replica_failure(deployment),
             now=self._settings.now(),
+            back_off=back_off(workers, _template(deployment)),
         )
 
     async def _tell(self, raw: Json, key: ServiceKey, wanted: Json, why: str) -> float | None:
@@ -211,9 +237,15 @@ class Reconciler:
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
         self._world.board.forget(key)
+        self._world.evidence.follow(key, ())
         self._world.slos.forget(key)
         self._autoscaler.forget(key)
         self._writer.contests.forget(key)
+
+
+def _template(deployment: Json) -> str:
+    annotations = deployment["spec"]["template"].get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(TEMPLATE_ANNOTATION, ""))
 
 
 def _earliest(*delays: float | None) -> float | None:

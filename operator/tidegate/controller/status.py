@@ -17,9 +17,10 @@ from tidegate.domain.conditions import (
     worker_conditions,
     written,
 )
-from tidegate.domain.isolation import Isolation
+from tidegate.domain.isolation import CPU_ISOLATED, Isolation, Verdict
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
+from tidegate.domain.rejections import BackOff
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.timestamps import to_timestamp
 from tidegate.domain.workers import WorkerFacts
@@ -47,13 +48,16 @@ class Observation:
     isolation: Isolation | None
     gateway_port: int = GATEWAY_SERVICE_PORT
     others: tuple[Condition, ...] = ()
+    verdict: Verdict | None = None  # on the workers' cores; None: isolation is not asked for
+    back_off: BackOff | None = None  # nobody is started for a while
 
 
 def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
     """The whole status; a field that does not apply is None, so that a merge patch removes it."""
     phase = phase_of(seen.facts)
     present = [worker for worker in seen.workers if not worker.ended]
-    conditions = conditions_of(phase, seen.facts, seen.limit, seen.others)
+    others = (*seen.others, *_cpu_isolated(seen.verdict))
+    conditions = conditions_of(phase, seen.facts, seen.limit, others)
     generation = service.metadata.generation
     return {
         "observedGeneration": generation,
@@ -64,9 +68,9 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
         "ready": f"{seen.facts.ready}/{seen.facts.wanted}",
         "selector": selector_text(service.metadata.name),
         "model": served_names(service)[0],
-        "isolation": None if seen.isolation is None else str(seen.isolation),
+        "isolation": _isolation(seen),
         "queue": _queue(seen.limit, seen.load),
-        "scaling": _scaling(seen.decision, previous.get("scaling") or {}, now),
+        "scaling": _with_back_off(_scaling(seen.decision, previous.get("scaling") or {}, now), seen.back_off),
         "coldStarts": _cold_starts(phase, seen.workers, previous),
         "cost": cost_status(service.spec.pricing, len(present)),
         "conditions": written(conditions, previous.get("conditions") or (), generation, now),
@@ -90,6 +94,24 @@ def blocked_status(raw: Json, cause: Cause, facts: PhaseFacts, now: float) -> Js
         "ready": f"{facts.ready}/{facts.wanted}",
         "conditions": told + [each for each in before if each.get("type") not in kinds],
     }
+
+
+def _cpu_isolated(verdict: Verdict | None) -> list[Condition]:
+    return [Condition(CPU_ISOLATED, verdict.status, verdict.reason, verdict.message)] if verdict else []
+
+
+def _isolation(seen: Observation) -> str | None:
+    """By evidence where there is any."""
+    found = seen.verdict.isolation if seen.verdict else None
+    word = found or seen.isolation
+    return None if word is None else str(word)
+
+
+def _with_back_off(scaling: Json | None, back_off: BackOff | None) -> Json | None:
+    if scaling is None:
+        return None
+    rest = {name: value for name, value in scaling.items() if name != "backoffUntil"}
+    return rest | {"backoffUntil": to_timestamp(back_off.until)} if back_off else rest
 
 
 def _queue(limit: QueueLimit, load: Load) -> Json:

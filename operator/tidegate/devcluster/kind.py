@@ -24,15 +24,16 @@ VLLM = "v0.32.0"
 PYTHON_IMAGE = "python:3.11-slim-bookworm"
 SIMULATOR_DOCKERFILE = f"""\
 FROM {PYTHON_IMAGE}
-COPY engine.py /engine.py
+COPY tests/engine_sim/engine.py tests/engine_sim/pod.py /
+COPY worker-image/tidegate_worker /tidegate_worker
 USER 1000:1000
-ENTRYPOINT ["python3", "/engine.py"]
+ENTRYPOINT ["python3", "/pod.py"]
 """
 
 # short name → name, build context, Dockerfile (None: SIMULATOR_DOCKERFILE)
 BUILDS: Mapping[str, tuple[str, str, str | None]] = {
     "operator": (OPERATOR, ".", "Dockerfile"),
-    "sim": (SIMULATOR, "tests/engine_sim", None),
+    "sim": (SIMULATOR, ".", None),
     "worker": (WORKER, "worker-image", "worker-image/Dockerfile.cpu"),
 }
 

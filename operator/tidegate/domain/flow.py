@@ -7,6 +7,7 @@ endpoint that takes work has a free slot.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -41,6 +42,7 @@ class Flow:
         self.frozen = False  # True: nothing runs that does not run yet; see SharedFlow
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
+        self.wake_not_before = 0.0  # nobody may be woken before this time
         self._said: ApiError | None = None  # the latest overload, while the spec holds
         self._said_depth = 0
         self._endpoints = Endpoints(config)
@@ -246,6 +248,8 @@ class Flow:
         config, usual = self.config, self.last_cold_start
         rest = 60.0 if usual is None else usual - self.clock.cold_since(now)
         after = clamp(rest) if config.retry_after_seconds is None else config.retry_after_seconds
+        if self.wake_not_before > now and config.retry_after_seconds is None:
+            after = math.ceil(self.wake_not_before - now)
         seconds = config.cold_start_timeout_seconds
         return errors.cold_start_timeout(config.key, seconds, after, self.wake_refusal)
 

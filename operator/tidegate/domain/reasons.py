@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NAME_CONFLICT = "NameConflict"
     LEFT_OVER = "PredecessorNotGone"
     REFUSED = "Refused"
+    NO_IMAGE_VOLUMES = "NoImageVolumes"
     # Scheduled, ModelLoaded
     NO_WORKERS = "NoWorkers"
     PENDING = "Pending"

@@ -12,6 +12,7 @@ from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling_metrics import HEADROOM
 from tidegate.domain.surplus import NeedHistory
 
+REJECTED = "Rejected"
 COUNTERS_INTERVAL = 5.0  # seconds between two looks at the workers' counters while they decide
 CLOCK_INTERVAL = 3600.0  # seconds; the machine's clock may be set, and schedules go by it
 
@@ -51,6 +52,8 @@ class Pool:
     loading: bool = False  # one is on its way, with nothing wrong
     ready_since: float | None = None  # of the worker that became ready last
     trying_since: float = 0.0  # creation of the newest worker that is not ready
+    running: int = 0  # whose engine runs, ready or not
+    rejected_until: float = 0.0  # kubelets have refused the last ones: nobody is started before this time
     needed: NeedHistory | None = None  # what the load needed lately; None: surplus is not looked at
 
 
@@ -110,6 +113,15 @@ def _earliest(*delays: float | None) -> float | None:
 
 def _suspended(facts: _Facts) -> ScaleDecision | None:
     return ScaleDecision(0, "Suspended", "suspend is true") if facts.bounds.suspended else None
+
+
+def _rejected(facts: _Facts) -> ScaleDecision | None:
+    """No more are made than run, so that the ReplicaSet has none to replace."""
+    rest = facts.pool.rejected_until - facts.now
+    if rest <= 0:
+        return None
+    count = min(facts.pool.replicas, facts.pool.running)
+    return ScaleDecision(count, REJECTED, "a kubelet rejects the workers", rest)
 
 
 def _external(facts: _Facts) -> ScaleDecision | None:
@@ -219,6 +231,7 @@ def _awake_for(facts: _Facts) -> float:
 
 _POLICIES: tuple[Callable[[_Facts], ScaleDecision | None], ...] = (
     _suspended,
+    _rejected,
     _external,
     _within_bounds,
     _asleep,

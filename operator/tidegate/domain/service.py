@@ -48,6 +48,9 @@ class ServiceConfig:
     wakes: bool = True  # False: others set the number of workers, so a request at zero is only held
     prefix_affinity: bool = False  # prompts that begin alike go to the same worker
     retry_unstarted: bool = True  # a request whose answer has not begun may be sent to another worker
+    backoff_until: float = (
+        0.0  # Unix time: nobody is woken before it, kubelets have rejected the last workers
+    )
     degradation: Degradation | None = None  # None: answers are as long as requests ask for
 
 

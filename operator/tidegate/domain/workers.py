@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from tidegate.domain.causes import Cause, cause_of
 from tidegate.domain.draining import devices_of
 from tidegate.domain.loose import Json, mapping, mappings, text, whole
+from tidegate.domain.pod_containers import cores_of, strangers_in, was_rejected
 from tidegate.domain.start_stage import Stage, stage_of
 from tidegate.domain.timestamps import from_timestamp
 
 _REPLACED_WITHIN = 60.0  # seconds; a pod made later than that after another's end is not its replacement
+
+TEMPLATE_ANNOTATION = "tidegate.io/template"  # of a pod and its template: the hash of what it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,12 @@ class WorkerFacts:
     terminating: bool = False
     ended: bool = False  # it will never run again (evicted, rejected by its kubelet)
     guaranteed: bool = False  # its QoS class
-    cause: Cause | None = None  # why it is not ready, where something is wrong; of one that ends, why it does
+    cause: Cause | None = None  # why it is not ready, where something is wrong
+    uid: str = ""
+    cores: int | None = None  # that its engine asked for; None: not whole ones
+    strangers: tuple[str, ...] = ()  # containers beside the engine that cost the pod its Guaranteed
+    rejected: bool = False  # its kubelet did not let any of its containers begin
+    template: str = ""  # the hash of the template that it was made from
     stage: Stage = Stage.LOADING  # how far its start has come
     gone_by: float | None = None  # a terminating one is ended then at the latest
     ended_at: float = 0.0  # of one that has ended: when, as far as its status tells
@@ -71,6 +79,11 @@ def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:
         ended=status.get("phase") in ("Failed", "Succeeded"),
         guaranteed=status.get("qosClass") == "Guaranteed",
         cause=cause_of(pod, startup_deadline),
+        uid=text(metadata.get("uid")),
+        cores=cores_of(pod),
+        strangers=strangers_in(pod),
+        rejected=was_rejected(status),
+        template=text(mapping(metadata.get("annotations")).get(TEMPLATE_ANNOTATION)),
         stage=stage_of(pod),
         gone_by=from_timestamp(metadata.get("deletionTimestamp")),
         ended_at=max(created, _last_transition(status)),
@@ -97,7 +110,8 @@ def first_cause(workers: Iterable[WorkerFacts], settled: float = 0.0) -> Cause |
     begun anew. A pod that was given up is left lying by Kubernetes for days.
     """
     workers = tuple(workers)
-    troubled = [worker for worker in workers if worker.cause and not worker.terminating and not worker.ready]
+    troubled = [worker for worker in workers if worker.cause and not (worker.terminating or worker.ready)]
+    troubled = [worker for worker in troubled if not worker.rejected]  # see domain/rejections
     present = [cause for worker in _oldest(troubled) if (cause := _present(worker, workers, settled))]
     present.sort(key=lambda cause: not cause.failure)
     return present[0] if present else _taken_away(workers)

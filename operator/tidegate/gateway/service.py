@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from time import time as wall_clock
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.arbiter import Arbiter
@@ -18,6 +19,7 @@ from tidegate.domain.mesh_words import Finding
 from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
+from tidegate.domain.timestamps import to_timestamp
 from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
 from tidegate.gateway import families
 from tidegate.gateway.families import Family
@@ -44,6 +46,7 @@ class Shared:
     waker: Waker
     changed: Callable[[ServiceKey], None]  # its demand changed
     mesh: Mesh | None = None  # where several gateways share the queues
+    unix_time: Callable[[], float] = wall_clock
 
 
 class Service:
@@ -262,6 +265,16 @@ class Service:
     def must_wake(self) -> bool:
         """See Sleeper."""
         return self.view.config.wakes and self.flow.waiting > 0 and not any_coming(self.view)
+
+    def wake_rest(self) -> float:
+        """See Sleeper; what waits in vain for so long is told when to come again."""
+        until = self.config.backoff_until
+        rest = until - self._shared.unix_time()
+        if rest > 0:
+            self.flow.wake_not_before = self._time() + rest
+            text = "its kubelet rejected the last workers; none is started before"
+            self.wake_refused(f"{text} {to_timestamp(until)} (status.scaling.backoffUntil)")
+        return rest
 
     def waking(self) -> None:
         """See Sleeper."""

@@ -23,6 +23,10 @@ class Sleeper(Protocol):
         """True while requests wait and no worker is there or on its way."""
         ...
 
+    def wake_rest(self) -> float:
+        """Seconds for which nobody may be woken; 0 or less: now."""
+        ...
+
     def waking(self) -> None:
         """A wake is about to be asked for."""
         ...
@@ -54,6 +58,10 @@ class Waker:
     async def _wake_while_needed(self, service: Sleeper) -> None:
         try:
             while service.must_wake():
+                rest = service.wake_rest()
+                if rest > 0:
+                    await asyncio.sleep(min(rest, self._settings.wake_interval))
+                    continue
                 await self._wake(service)
                 await asyncio.sleep(self._settings.wake_interval)
         finally:

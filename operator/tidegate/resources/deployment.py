@@ -11,7 +11,7 @@ from tidegate.resources import pod
 from tidegate.resources.engine import engine_container, volumes
 from tidegate.resources.labels import hashed, labels, metadata, selector
 from tidegate.resources.model import model_parts
-from tidegate.resources.names import WORKER_CONTAINER, worker_deployment
+from tidegate.resources.names import TEMPLATE_ANNOTATION, WORKER_CONTAINER, worker_deployment
 from tidegate.resources.placement import placement
 from tidegate.resources.seeds import least_metadata
 from tidegate.resources.spread import spread
@@ -64,7 +64,7 @@ def build_deployment(service: InferenceService, images: WorkerImages) -> dict[st
         "revisionHistoryLimit": 1,
         "paused": False,
         "progressDeadlineSeconds": service.spec.engine.startup_deadline_seconds + _START_MARGIN,
-        "template": _template(service, images),
+        "template": hashed(_template(service, images), TEMPLATE_ANNOTATION),
     }
     return hashed({**_HEAD, "metadata": _metadata(service), "spec": spec})
 

@@ -12,7 +12,7 @@ from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.engine_args import device_groups
 from tidegate.resources import pod
 from tidegate.resources.model import ModelParts
-from tidegate.resources.names import WORKER_CONTAINER, WORKER_PORT
+from tidegate.resources.names import WORKER_CONTAINER, WORKER_ISOLATION_PORT, WORKER_PORT
 
 _PROBE_PERIOD = 2  # seconds; the gateway probes by itself, so this only has to be decent
 _PROBE_TIMEOUT = 2
@@ -32,7 +32,10 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
         "args": arguments(service, model),
         "env": _environment(spec, model),
         **_from_secrets(model),
-        "ports": [{"name": "http", "containerPort": WORKER_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": WORKER_PORT, "protocol": "TCP"},
+            {"name": "isolation", "containerPort": WORKER_ISOLATION_PORT, "protocol": "TCP"},
+        ],
         "resources": container_resources(spec.resources, limit_cpu=spec.cpu_isolation != "None"),
         "volumeMounts": [*_mounts(spec.resources), *model.mounts, *pod.mounts(spec)],
         "startupProbe": _startup_probe(spec),

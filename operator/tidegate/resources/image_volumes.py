@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.domain.causes import Cause
-
-NO_IMAGE_VOLUMES = "NoImageVolumes"
+from tidegate.domain.reasons import Reason
 
 
 def dropped_image_volume(desired: Mapping[str, Any], observed: Mapping[str, Any]) -> Cause | None:
-    """Why a Deployment that was applied has not got its image volume; None where it has, or wants none.
+    """Why an object that was applied has not got its image volume; None where it has, or wants none.
 
     ``desired``: the manifest that was applied; ``observed``: the API server's answer to that apply. Before
     an apply the answer means nothing.
@@ -22,7 +21,7 @@ def dropped_image_volume(desired: Mapping[str, Any], observed: Mapping[str, Any]
         return None
     reference = next(iter(dropped.values())).get("reference", "")
     return Cause(
-        NO_IMAGE_VOLUMES,
+        Reason.NO_IMAGE_VOLUMES,
         f"spec.model.uri: the cluster has no image volumes, so oci://{reference} cannot be mounted; they are "
         "on by default from Kubernetes 1.35 on, before that by the feature gate ImageVolume of API server "
         "and kubelets. Until then use hf://, s3:// or pvc://",
@@ -30,5 +29,7 @@ def dropped_image_volume(desired: Mapping[str, Any], observed: Mapping[str, Any]
 
 
 def _image_volumes(deployment: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    if "template" not in deployment["spec"]:
+        return {}  # another kind of object
     volumes = deployment["spec"]["template"]["spec"].get("volumes") or []
     return {volume["name"]: volume["image"] for volume in volumes if volume.get("image")}

@@ -56,11 +56,11 @@ def metadata(service: InferenceService, name: str, component: str = WORKER) -> d
     }
 
 
-def hashed(manifest: dict[str, Any]) -> dict[str, Any]:
+def hashed(manifest: dict[str, Any], annotation: str = SPEC_HASH_ANNOTATION) -> dict[str, Any]:
     """The manifest with its own hash as an annotation: a field that is said no more is a difference, too."""
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    annotated = {**manifest["metadata"], "annotations": {SPEC_HASH_ANNOTATION: digest}}
-    return {**manifest, "metadata": annotated}
+    annotations = {**manifest["metadata"].get("annotations", {}), annotation: digest}
+    return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
 def is_ours(observed: dict[str, Any], uid: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.api import identity
+from tidegate.domain import pod_containers, workers
 
 GROUP = identity.GROUP
 VERSION = identity.VERSION
@@ -24,12 +25,14 @@ INSTALLATION_LABEL = f"{GROUP}/installation"  # on a namespace: the installation
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
+TEMPLATE_ANNOTATION = workers.TEMPLATE_ANNOTATION
 CALIBRATED_ANNOTATION = identity.CALIBRATED_ANNOTATION
 DEGRADATION_DEFAULT_ANNOTATION = identity.DEGRADATION_DEFAULT_ANNOTATION
 SPEC_HASH_ANNOTATION = f"{GROUP}/spec-hash"  # of the manifest that was applied last
 
 WORKER_PORT = 8000
-WORKER_CONTAINER = "engine"
+WORKER_ISOLATION_PORT = 8001  # what the worker tells of its cores
+WORKER_CONTAINER = pod_containers.ENGINE
 GATEWAY_PORT = 8080  # clients
 GATEWAY_SERVICE_PORT = 80  # clients, by the gateway's Service
 GATEWAY_ADMIN_PORT = 9090  # metrics, status, demand

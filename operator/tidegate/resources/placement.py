@@ -58,6 +58,13 @@ def _joined(terms: list[dict[str, Any]], required: list[dict[str, Any]]) -> list
     ]
 
 
+def required_labels(spec: InferenceServiceSpec) -> dict[str, tuple[str, ...]]:
+    """The node labels that a worker insists on, exclusive cores aside, and their allowed values."""
+    selected = {name: (value,) for name, value in spec.placement.node_selector.items()}
+    products = {each["key"]: tuple(each["values"]) for each in _product(spec.resources.accelerator)}
+    return {**selected, **products}
+
+
 def _product(accelerator: Accelerator | None) -> list[dict[str, Any]]:
     if accelerator is None or not accelerator.types:
         return []

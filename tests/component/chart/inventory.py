@@ -10,8 +10,9 @@ import httpx
 Fetch = Callable[[str], Any]  # an API path → its JSON
 Inventory = dict[str, dict[str, Any]]
 
-# What comes and goes by itself and belongs to nobody's release.
-UNSTEADY = {"events", "events.events.k8s.io", "componentstatuses"}
+# What the API server makes by itself: it belongs to nobody's release.
+UNSTEADY = {"events", "events.events.k8s.io", "componentstatuses", "apiservices.apiregistration.k8s.io"}
+OF_THE_CONTROL_PLANE = "leases.coordination.k8s.io kube-system/"  # an API server's own comes when it is ready
 
 
 def fetching(admin: httpx.Client) -> Fetch:
@@ -26,6 +27,8 @@ def inventory(fetch: Fetch) -> Inventory:
         for item in fetch(path)["items"]:
             metadata = item["metadata"]
             name = f"{resource} {metadata.get('namespace', '')}/{metadata['name']}"
+            if name.startswith(OF_THE_CONTROL_PLANE):
+                continue
             found[name] = {key: metadata.get(key, {}) for key in ("labels", "annotations")}
     return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
+from dataclasses import replace
 
 import httpx
 
@@ -243,3 +245,49 @@ async def test_the_workers_own_numbers_are_not_for_clients_and_its_other_paths_a
                 assert (await client.get(f"{url}/team-a/qwen{path}")).status_code == 404
             assert (await client.post(f"{url}/metrics", json=CHAT)).status_code == 404
             assert (await client.get(f"{url}/team-a/qwen/version")).status_code == 200
+
+
+async def test_while_kubelets_reject_the_workers_nobody_is_woken_and_retry_after_is_the_rest() -> None:
+    resting = config(cold_start_timeout_seconds=0.05, backoff_until=time.time() + 1000)
+    substrate = HandSubstrate(ServiceView(resting))
+    async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+        answer = await client.post(url, json=CHAT)
+        fixed = replace(resting, retry_after_seconds=7)
+        substrate.show(ServiceView(fixed))
+        second = await client.post(url, json=CHAT)
+    assert answer.status_code == second.status_code == 503
+    assert 900 < int(answer.headers["retry-after"]) <= 1000
+    assert "status.scaling.backoffUntil" in answer.json()["error"]["reason"]
+    assert second.headers["retry-after"] == "7"
+    assert substrate.wakes == []
+
+
+async def test_a_request_that_waits_until_the_pause_is_over_wakes_the_service() -> None:
+    substrate = HandSubstrate(ServiceView(config(backoff_until=time.time() + 0.3)))
+    async with engine() as loaded, gateway(substrate, wake_interval=0.02) as running:
+
+        async def start(key: ServiceKey) -> None:
+            substrate.show(ServiceView(config(), (worker(loaded.port),)))
+
+        substrate.on_wake = start
+        async with httpx.AsyncClient(timeout=30) as client:
+            url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+            assert (await client.post(url, json=CHAT)).status_code == 200
+    assert substrate.wakes == [KEY]
+
+
+async def test_a_pause_that_is_lifted_does_not_keep_who_waits() -> None:
+    substrate = HandSubstrate(ServiceView(config(backoff_until=time.time() + 1000)))
+    async with engine() as loaded, gateway(substrate, wake_interval=0.02) as running:
+
+        async def start(key: ServiceKey) -> None:
+            substrate.show(ServiceView(config(), (worker(loaded.port),)))
+
+        substrate.on_wake = start
+        async with httpx.AsyncClient(timeout=30) as client:
+            url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+            asked = asyncio.create_task(client.post(url, json=CHAT))
+            await until(lambda: running.fleet.services[KEY].flow.waiting == 1)
+            substrate.show(ServiceView(config()))
+            assert (await asked).status_code == 200

@@ -73,6 +73,7 @@ class Stage:
     operator: Operator
     gateway: FakeGateway
     worker: FakeWorker
+    isolation_port: int  # where the worker tells of its cores
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -86,4 +87,4 @@ async def stage(
         api_proxy(server) as proxy,
         running_operator(proxy, folder, **settings) as operator,
     ):
-        yield Stage(operator, gateway, worker)
+        yield Stage(operator, gateway, worker, settings["isolation_port"])

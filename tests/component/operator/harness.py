@@ -253,6 +253,11 @@ def ready_status(since: float, address: str = "127.0.0.1") -> Json:
     }
 
 
+def rejected_status(reason: str = "UnexpectedAdmissionError") -> Json:
+    """A pod that its kubelet did not let begin."""
+    return {"phase": "Failed", "reason": reason, "message": "Pod was rejected: not enough cpus available"}
+
+
 def failed_status(message: str) -> Json:
     """A pod whose engine has ended and is about to be started again."""
     ended = {"exitCode": 1, "reason": "Error", "message": message}
@@ -269,11 +274,16 @@ def failed_status(message: str) -> Json:
 
 
 class FakeWorker:
-    """A worker's /metrics."""
+    """A worker's /metrics and /isolation, on one port."""
 
     def __init__(self) -> None:
         self.running = 0
         self.asked = 0
+        self.evidence = {"containerCpus": "1", "nodeCpus": "0-3", "throttledPeriods": 0}
+
+    async def isolation(self, _: web.Request) -> web.Response:
+        """GET /isolation."""
+        return web.json_response(self.evidence)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """GET /metrics."""
@@ -286,9 +296,11 @@ class FakeWorker:
 async def played_parts(kube: KubeClient) -> AsyncIterator[tuple[FakeGateway, FakeWorker, Json]]:
     """One gateway that serves, workers' counters, and the settings by which the operator finds them."""
     worker = FakeWorker()
-    async with fake_gateway() as gateway, serving({"/metrics": worker.metrics}) as port:
+    routes = {"/metrics": worker.metrics, "/isolation": worker.isolation}
+    async with fake_gateway() as gateway, serving(routes) as port:
         await gateway_pod(kube)
-        yield gateway, worker, {"gateway_admin_port": gateway.port, "worker_port": port}
+        settings = {"gateway_admin_port": gateway.port, "worker_port": port, "isolation_port": port}
+        yield gateway, worker, settings
 
 
 async def gateway_pod(kube: KubeClient) -> None:

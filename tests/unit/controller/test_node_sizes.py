@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.controller.world import NodePolicies
+from tidegate.controller.node_policies import NodePolicies
 from tidegate.domain.fitting import NodeSize
 
 Json = dict[str, Any]

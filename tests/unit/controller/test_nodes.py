@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
-from tidegate.controller.nodes import NodeLabels, Recheck, wanted_label
+from tidegate.controller.nodes import NodeLabels, Recheck
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError
 from tidegate.kube.kubelet import CpuManagerPolicy
@@ -32,21 +33,30 @@ class World:
         self.asked.append(name)
         return self.answers[name]
 
-    async def list_all(self, _path: str) -> tuple[list[dict[str, Any]], str]:
-        return list(self.nodes.values()), "1"
+    async def list_all(self, _path: str, field_selector: str = "") -> tuple[list[dict[str, Any]], str]:
+        name = field_selector.removeprefix("metadata.name=")
+        return [node for node in self.nodes.values() if node["metadata"]["name"].startswith(name)], "1"
 
     async def merge_patch(self, path: str, body: dict[str, Any], **_: object) -> None:
         if self.refusal:
             raise self.refusal
         name = path.rpartition("/")[2]
         self.writes.append((name, body))
-        self.nodes[name]["metadata"]["labels"] |= body["metadata"]["labels"]
+        metadata = self.nodes[name]["metadata"]
+        metadata["labels"] |= body["metadata"]["labels"]
+        fields: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{LABEL}": {}}}}
+        metadata["managedFields"] = [{"manager": "tidegate-operator", "fieldsV1": fields}]
 
-    def add(self, name: str, label: str | None = None, boot: str = "b1") -> dict[str, Any]:
+    def add(
+        self, name: str, label: str | None = None, boot: str = "b1", heartbeat: str = "t1"
+    ) -> dict[str, Any]:
         labels = {LABEL: label} if label else {}
         self.nodes[name] = {
             "metadata": {"name": name, "uid": f"uid-{name}", "labels": labels},
-            "status": {"nodeInfo": {"bootID": boot}, "conditions": [{"type": "Ready", "status": "True"}]},
+            "status": {
+                "nodeInfo": {"bootID": boot},
+                "conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": heartbeat}],
+            },
         }
         return self.nodes[name]
 
@@ -55,25 +65,8 @@ class World:
         return value
 
 
-def labels_of(world: World) -> NodeLabels:
-    return NodeLabels(cast(KubeClient, world), world, Recheck(every=1))
-
-
-@pytest.mark.parametrize(
-    ("existing", "answer", "wanted"),
-    [
-        (None, CpuManagerPolicy("static"), "static"),
-        ("none", CpuManagerPolicy("static"), "static"),
-        ("static", CpuManagerPolicy("none"), "none"),
-        (None, UNREACHABLE, "unknown"),
-        ("static", UNREACHABLE, "static"),
-        ("unknown", UNREACHABLE, "unknown"),
-    ],
-)
-def test_the_kubelet_wins_and_an_existing_label_stands_where_it_is_silent(
-    existing: str | None, answer: CpuManagerPolicy, wanted: str
-) -> None:
-    assert wanted_label(existing, answer) == wanted
+def labels_of(world: World, now: Callable[[], float] = lambda: 0.0) -> NodeLabels:
+    return NodeLabels(cast(KubeClient, world), world, Recheck(every=1, now=now))
 
 
 async def test_a_node_is_labelled_once_and_its_heartbeats_ask_nobody() -> None:
@@ -84,6 +77,72 @@ async def test_a_node_is_labelled_once_and_its_heartbeats_ask_nobody() -> None:
         await labels.node_seen(node)
     assert world.writes == [("n", {"metadata": {"labels": {LABEL: "static"}}})]
     assert world.asked == ["n"]
+
+
+async def test_a_heartbeat_long_after_the_last_question_asks_whether_the_kubelet_is_another_one() -> None:
+    now = 0.0
+    world = World({"n": CpuManagerPolicy("none")})
+    labels = labels_of(world, lambda: now)
+    await labels.node_seen(world.add("n"))
+    world.answers["n"] = CpuManagerPolicy("static")  # restarted, which shows in nothing but the heartbeat
+    now = 19.0
+    await labels.node_seen(world.add("n", "none", heartbeat="t2"))
+    assert world.label("n") == "none"
+    now = 21.0
+    await labels.node_seen(world.add("n", "none", heartbeat="t2"))
+    assert world.label("n") == "static"
+    assert len(world.asked) == 2
+
+
+async def test_a_workers_evidence_labels_a_node_whose_kubelet_cannot_be_asked() -> None:
+    world = World({"n": UNREACHABLE, "other": UNREACHABLE})
+    labels = labels_of(world)
+    await labels.node_seen(world.add("n"))
+    assert world.label("n") == "unknown"
+    for exclusive, label in ((True, "static"), (False, "none"), (True, "static")):
+        await labels.worker_told("n", exclusive=exclusive)
+        assert world.label("n") == label
+    writes = len(world.writes)
+    await labels.worker_told("n", exclusive=True)
+    await labels.recheck_all()
+    assert [name for name, _ in world.writes[writes:]] == []
+
+
+async def test_an_administrators_label_stands_and_its_contradiction_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World({"n": UNREACHABLE})
+    labels = labels_of(world)
+    world.add("n", "static")
+    with caplog.at_level(logging.WARNING):
+        await labels.worker_told("n", exclusive=False)
+        await labels.recheck_all()
+    assert world.writes == []
+    said = [record.getMessage() for record in caplog.records if "administrator" in record.getMessage()]
+    assert said == ["node n: an administrator labelled it static, but a worker on it has no cores of its own"]
+
+
+async def test_a_kubelet_that_answers_is_believed_before_any_worker() -> None:
+    world = World({"n": CpuManagerPolicy("none")})
+    labels = labels_of(world)
+    await labels.node_seen(world.add("n"))
+    await labels.worker_told("n", exclusive=True)
+    assert world.label("n") == "none"
+
+
+async def test_evidence_that_could_not_be_used_is_used_with_the_next_look() -> None:
+    world = World({"n": UNREACHABLE})
+    labels = labels_of(world)
+    world.add("n")
+
+    async def away(*_: object, **__: object) -> None:
+        raise KubeError(0, "Unreachable", "away")
+
+    listing, world.list_all = world.list_all, away  # type: ignore[method-assign, assignment]
+    await labels.worker_told("n", exclusive=True)
+    world.list_all = listing  # type: ignore[method-assign]
+    await labels.worker_told("n", exclusive=True)
+    assert world.label("n") == "static"
 
 
 async def test_a_reboot_and_a_foreign_hand_are_worth_a_question() -> None:

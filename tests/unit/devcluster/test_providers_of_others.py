@@ -68,7 +68,7 @@ def test_kind_builds_with_docker_and_loads(tmp_path: Path) -> None:
     assert runner.lines == [
         f"docker build --tag tidegate.local/tidegate:dev --file {REPOSITORY}/Dockerfile {REPOSITORY}",
         "kind load docker-image tidegate.local/tidegate:dev --name tidegate",
-        f"docker build --tag tidegate.local/engine-sim:dev --file - {REPOSITORY}/tests/engine_sim",
+        f"docker build --tag tidegate.local/engine-sim:dev --file - {REPOSITORY}",
         "kind load docker-image tidegate.local/engine-sim:dev --name tidegate",
     ]
     assert runner.stdins[2] == SIMULATOR_DOCKERFILE

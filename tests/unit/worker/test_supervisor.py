@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def start(message: Path, tmp_path: Path) -> Start:
             "PYTHONPATH": str(WORKER_IMAGE),
             "TIDEGATE_TERMINATION_MESSAGE": str(message),
             "HOME": str(tmp_path),
+            "TIDEGATE_ISOLATION_PORT": "0",
         }
         words = [sys.executable, "-c", PROGRAM.format(serve=serve)]
         return subprocess.Popen(words, env=environment, text=True, stdout=-1, stderr=-1)
@@ -105,8 +107,20 @@ def test_the_child_ends_with_a_supervisor_that_is_killed(start: Start) -> None:
 
 def test_what_was_chosen_is_said_in_one_json_line(start: Start) -> None:
     output, _ = start("def serve(words, watch): print(words, flush=True)").communicate(timeout=30)
-    prepared, words, *_ = output.splitlines()
+    prepared, *others = output.splitlines()
     said = json.loads(prepared)
     assert said["worker"] == "prepared"
     assert said["environment"]["OMP_NUM_THREADS"].isdecimal()
-    assert "--middleware=tidegate_worker.drain.Drain" in words
+    assert "--middleware=tidegate_worker.drain.Drain" in next(line for line in others if line.startswith("["))
+
+
+def test_a_worker_tells_of_its_engines_cores(start: Start) -> None:
+    worker = start(WAITS)
+    assert worker.stdout is not None
+    said = (json.loads(line) for line in worker.stdout if line.startswith('{"worker": "isolation"'))
+    port = next(said)["port"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+        told = json.load(response)
+    worker.terminate()
+    worker.communicate(timeout=30)
+    assert told["engineCores"] == told["containerCores"] == len(os.sched_getaffinity(0))

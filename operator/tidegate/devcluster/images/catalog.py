@@ -57,9 +57,10 @@ def operator_image(repository: Path) -> Recipe:
 
 
 def simulator_image(repository: Path) -> Recipe:
-    """The simulated engine: one file."""
-    files = Files({"engine.py": repository / "tests" / "engine_sim" / "engine.py"})
-    start = ImageConfig(["python3", "/engine.py"], env=NO_BUFFER, user="1000:1000")
+    """The simulated engine, and the part of the worker's entrypoint that tells what cores it has."""
+    folder, worker = repository / "tests" / "engine_sim", repository / "worker-image" / "tidegate_worker"
+    files = Files({"engine.py": folder / "engine.py", "pod.py": folder / "pod.py", "tidegate_worker": worker})
+    start = ImageConfig(["python3", "/pod.py"], env=NO_BUFFER, user="1000:1000")
     return Recipe(SIMULATOR, PYTHON, [files], start)
 
 

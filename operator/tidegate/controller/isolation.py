@@ -1,0 +1,53 @@
+"""From a service and its workers to what the domain judges: isolation, and the nodes that could give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.api.spec import InferenceServiceSpec
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.controller.evidence import EvidenceBoard
+from tidegate.controller.node_policies import NodePolicies
+from tidegate.domain.isolation import CPU_ISOLATED, NO_WORKERS, PENDING, Seen, Verdict, judge
+from tidegate.domain.static_nodes import Needs
+from tidegate.domain.workers import WorkerFacts
+from tidegate.resources.engine import container_resources
+from tidegate.resources.placement import required_labels
+
+
+def cpu_isolated(
+    service: InferenceService,
+    workers: Iterable[WorkerFacts],
+    nodes: NodePolicies,
+    evidence: EvidenceBoard,
+    now: float,
+) -> Verdict | None:
+    """What CPUIsolated says; None where isolation is not asked for.
+
+    While looks are under way, as after a start of the operator, what was last written of this generation
+    stands.
+    """
+    if service.spec.cpu_isolation == "None":
+        return None
+    ready = [each for each in workers if each.ready]
+    seen = [Seen(each, nodes.label(each.node), evidence.looks(each.uid)) for each in ready]
+    before, verdict = _before(service), judge(seen, now)
+    if verdict is None:
+        return before or PENDING
+    if before and verdict.reason == before.reason == "Throttled":
+        return before  # how often it was throttled this time is not news
+    return verdict
+
+
+def _before(service: InferenceService) -> Verdict | None:
+    for each in service.status.conditions if service.status else ():
+        if each.type == CPU_ISOLATED and each.observed_generation == service.metadata.generation:
+            verdict = Verdict(each.status, each.reason, each.message)
+            return None if verdict == NO_WORKERS else verdict
+    return None
+
+
+def needs_of(spec: InferenceServiceSpec) -> Needs:
+    """What a worker needs of its node, exclusive cores aside."""
+    amounts = container_resources(spec.resources, limit_cpu=True)["requests"]
+    return Needs(amounts, required_labels(spec))

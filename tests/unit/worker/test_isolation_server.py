@@ -1,0 +1,67 @@
+"""GET /isolation: small, bounded, and never in the engine's way."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from collections.abc import Mapping
+
+import pytest
+
+from tidegate_worker.isolation_server import answer, serve_isolation
+
+FREE = {"TIDEGATE_ISOLATION_PORT": "0"}
+
+
+def evidence() -> Mapping[str, object]:
+    return {"containerCpus": "2-3"}
+
+
+def failing() -> Mapping[str, object]:
+    raise OSError("no such file")
+
+
+@pytest.fixture
+def port() -> int:
+    found = serve_isolation(evidence, FREE)
+    assert found
+    return found
+
+
+def test_the_evidence_is_served_as_json(port: int) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+        assert response.headers["content-type"] == "application/json"
+        assert json.load(response) == {"containerCpus": "2-3"}
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"GET /isolation HTTP/1.1", b"200 "),
+        (b"GET / HTTP/1.1", b"404 "),
+        (b"POST /isolation HTTP/1.1", b"405 "),
+        (b"GET /isolation", b"400 "),
+        (b"", b"400 "),
+        (b"\x16\x03\x01 a b", b"400 "),
+    ],
+)
+def test_only_one_request_is_known(line: bytes, status: bytes) -> None:
+    assert answer(line, evidence).startswith(b"HTTP/1.1 " + status)
+
+
+def test_evidence_that_cannot_be_had_is_an_error_and_not_the_end() -> None:
+    assert answer(b"GET /isolation HTTP/1.1", failing).startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /iso", b"G" * 5000])
+def test_a_client_that_dawdles_or_floods_keeps_nobody_out(port: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as bad:
+        bad.sendall(sent)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+            assert response.status == 200
+
+
+def test_a_taken_port_costs_the_evidence_and_not_the_worker(port: int) -> None:
+    assert serve_isolation(evidence, {"TIDEGATE_ISOLATION_PORT": str(port)}) is None
+    assert serve_isolation(evidence, {"TIDEGATE_ISOLATION_PORT": "99999"}) is None

@@ -1,0 +1,74 @@
+"""What a worker tells of its cores, read from the files of both versions of cgroups."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.worker.test_cores import V1_MEMBERSHIP, write
+from tidegate_worker.evidence import read_evidence, read_throttling
+
+PROCESSES = {
+    "proc/self/status": "Name:\tpython3\nCpus_allowed_list:\t2-3\n",
+    "proc/7/status": "Name:\tvllm (api)\nCpus_allowed_list:\t2\n",
+    "proc/7/stat": "7 (vllm (api)) S 1 7 7 0 -1",
+    "proc/7/task/7/schedstat": "10 2000000 3\n",
+    "proc/7/task/8/schedstat": "10 500000 3\n",
+    "proc/9/stat": "9 (core) S 7 7 7 0 -1",
+    "proc/9/task/9/schedstat": "10 1000 3\n",
+    "proc/11/stat": "11 (other) S 1 11 11 0 -1",
+    "proc/11/task/11/schedstat": "10 9000000000 3\n",
+    "sys/devices/system/cpu/online": "0-7\n",
+}
+V1 = {
+    "proc/self/cgroup": V1_MEMBERSHIP,
+    "sys/fs/cgroup/cpuset/cpuset.cpus": "2-3\n",
+    "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "200000\n",
+    "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+    "sys/fs/cgroup/cpu/cpu.stat": "nr_periods 50\nnr_throttled 4\nthrottled_time 7000999\n",
+}
+V2 = {
+    "proc/self/cgroup": "0::/\n",
+    "sys/fs/cgroup/cpuset.cpus.effective": "2-3\n",
+    "sys/fs/cgroup/cpu.max": "200000 100000\n",
+    "sys/fs/cgroup/cpu.stat": "usage_usec 9\nnr_periods 50\nnr_throttled 4\nthrottled_usec 7000\n",
+}
+
+
+@pytest.mark.parametrize("version", [V1, V2], ids=["v1", "v2"])
+def test_cores_quota_throttling_and_waiting_are_told_alike_in_both_versions(
+    version: dict[str, str], tmp_path: Path
+) -> None:
+    assert read_evidence(7, write(tmp_path, PROCESSES | version)) == {
+        "engineCpus": "2",
+        "engineCores": 1,
+        "containerCpus": "2-3",
+        "containerCores": 2,
+        "nodeCpus": "0-7",
+        "nodeCores": 8,
+        "quotaCores": 2.0,
+        "periods": 50,
+        "throttledPeriods": 4,
+        "throttledMicroseconds": 7000,
+        "runQueueDelayMicroseconds": 2501,
+    }
+
+
+def test_the_cgroup_speaks_where_this_process_was_let_wander_further(tmp_path: Path) -> None:
+    wide = {"proc/self/status": "Cpus_allowed_list:\t0-7\n"}
+    assert read_evidence(7, write(tmp_path, PROCESSES | V2 | wide))["containerCpus"] == "2-3"
+
+
+def test_what_cannot_be_read_is_none_and_nothing_fails(tmp_path: Path) -> None:
+    told = read_evidence(7, write(tmp_path, {"proc/12/stat": ""}))
+    assert told["containerCpus"] is None
+    assert told["throttledPeriods"] is None
+    assert told["runQueueDelayMicroseconds"] == 0
+    assert read_throttling(tmp_path)["periods"] is None
+
+
+def test_this_machine_tells_of_this_process() -> None:
+    told = read_evidence(os.getpid())
+    assert told["containerCores"] == len(os.sched_getaffinity(0))

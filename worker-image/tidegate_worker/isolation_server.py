@@ -1,0 +1,93 @@
+"""GET /isolation on a port of its own: what the kernel says of this worker's cores, as one small JSON object.
+
+It answers one client after the other, in one thread, and reads no body. It never costs the engine anything
+that matters: where it cannot listen, the worker runs without it and the operator knows less.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from .report import say
+
+PORT = 8001
+PORT_VARIABLE = "TIDEGATE_ISOLATION_PORT"  # 0: any that is free
+HEAD_BYTES = 4096
+HEAD_SECONDS = 1.0  # for a client to send its head, and then to take the answer
+BACKLOG = 16
+
+Evidence = Callable[[], Mapping[str, object]]
+
+
+def serve_isolation(evidence: Evidence, environment: Mapping[str, str]) -> int | None:
+    """Answer until the process ends; the port, or None where it cannot be listened on."""
+    text = environment.get(PORT_VARIABLE, "")
+    try:
+        listener = _listen(int(text) if text.isdecimal() else PORT)
+    except (OSError, OverflowError) as error:
+        say("unprepared", what="the evidence of isolation", error=str(error))
+        return None
+    threading.Thread(target=_answer_all, args=(listener, evidence), name="isolation", daemon=True).start()
+    bound: int = listener.getsockname()[1]
+    say("isolation", port=bound)
+    return bound
+
+
+def _listen(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        with suppress(OSError):  # a kernel that has IPv6 may have it switched off
+            return socket.create_server(
+                ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+            )
+    return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104  in the pod
+
+
+def _answer_all(listener: socket.socket, evidence: Evidence) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:  # out of files, or gone before it was accepted: the next one may do better
+            time.sleep(HEAD_SECONDS)
+            continue
+        with client, suppress(OSError):  # TimeoutError among them: a client that dawdles gets nothing
+            client.sendall(answer(_request_line(client), evidence))
+            client.shutdown(socket.SHUT_WR)
+
+
+def _request_line(client: socket.socket) -> bytes:
+    """The first line of a request whose head has arrived whole, in time and within bounds; else empty."""
+    deadline, head = time.monotonic() + HEAD_SECONDS, b""
+    while b"\r\n\r\n" not in head:
+        client.settimeout(max(0.001, deadline - time.monotonic()))
+        piece = client.recv(HEAD_BYTES)
+        head += piece
+        if not piece or len(head) > HEAD_BYTES:
+            return b""
+    client.settimeout(HEAD_SECONDS)
+    return head.partition(b"\r\n")[0]
+
+
+def answer(request_line: bytes, evidence: Evidence) -> bytes:
+    """The whole answer to a request; 500 where the evidence cannot be had."""
+    words = request_line.split(b" ")
+    if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
+        return _response("400 Bad Request", {"error": "this is not a request of HTTP/1.1"})
+    if words[1] != b"/isolation":
+        return _response("404 Not Found", {"error": "only /isolation is answered here"})
+    if words[0] != b"GET":
+        return _response("405 Method Not Allowed", {"error": "only GET is answered here"})
+    try:
+        return _response("200 OK", evidence())
+    except (OSError, ValueError) as error:
+        return _response("500 Internal Server Error", {"error": str(error)})
+
+
+def _response(status: str, body: Mapping[str, object]) -> bytes:
+    content = json.dumps(body).encode()
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n"
+    return head.encode() + b"connection: close\r\n\r\n" + content
