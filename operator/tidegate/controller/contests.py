@@ -11,7 +11,7 @@ from tidegate.domain.contest import Contest, tried
 from tidegate.domain.reasons import Reason
 from tidegate.domain.service import ServiceKey
 from tidegate.resources.names import SPEC_HASH_ANNOTATION
-from tidegate.resources.plan import Action
+from tidegate.resources.plan import CREATED, Action
 
 Json = dict[str, Any]
 
@@ -43,7 +43,10 @@ class Contests:
 
     def sent(self, key: ServiceKey, action: Action, left: Iterable[str], managers: tuple[str, ...]) -> None:
         """A correction was sent; ``left``: the paths that its answer still has otherwise."""
-        resisting, known = tuple(left), self._known.setdefault(key, {})
+        resisting = tuple(left)
+        if action.why == CREATED and not resisting:
+            return  # the second half of a creation corrects nobody
+        known = self._known.setdefault(key, {})
         now = tried(known.get(_name(action)), _wanted(action), resisting or action.why, self._now())
         resists = bool(resisting)
         known[_name(action)] = replace(now, resists=resists, held=resists, managers=managers or now.managers)

@@ -70,8 +70,8 @@ class Resync:
 
     async def run(self) -> None:
         """List again and again, for ever; the first time as soon as the watches have begun."""
-        self.soon()
         delay = self._settings.every
+        self.soon()
         while True:
             await self._asked_within(delay * self._settings.jitter(0.8, 1.2))
             await self._quiet()

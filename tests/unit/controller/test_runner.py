@@ -71,7 +71,9 @@ async def test_failures_are_tried_again_ever_later() -> None:
 
 async def test_a_server_that_asks_for_more_time_gets_it() -> None:
     _, queue = await passes_of(error_from_status(429, {}, "7"), error_from_status(429, {}))
-    assert queue.asked == [pytest.approx(7.7), 1.0]
+    first, second = queue.asked
+    assert first >= 7.0
+    assert second == 1.0
 
 
 async def test_a_pass_that_a_late_renewal_kept_from_writing_is_made_again() -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from tidegate.domain.contest import LONGEST, MEMORY, Contest, tried
+from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scaling import Load, Pool, decide_scale
 
 
 def fought(times: int, *, every: float = 0.0) -> Contest:
@@ -58,3 +60,8 @@ def test_every_path_that_was_fought_over_is_kept() -> None:
         ".metadata.labels.a",
         ".spec.paused",
     )
+
+
+def test_a_service_at_its_minimum_is_there_because_of_its_minimum() -> None:
+    decision = decide_scale(Bounds(minimum=2, maximum=3), Pool(replicas=2), Load(), 1000.0)
+    assert decision.reason == "MinReplicas"
