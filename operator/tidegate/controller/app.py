@@ -171,12 +171,7 @@ class _Operator:
 
     def _services(self) -> list[dict[str, Any]]:
         """Those that this replica speaks for, so that no two add up to twice the cost."""
-        if not self._leadership.leads:
-            return []
-        cache = self._world.cache
-        keys = cache.service_keys()
-        found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
-        return [raw for raw in found if raw]
+        return self._world.services() if self._leadership.leads else []
 
     def _build_subscriptions(self, http: httpx.AsyncClient) -> Subscriptions:
         settings = SubscriptionSettings(
