@@ -106,6 +106,9 @@ class Reconciler:
         except ValueError as error:
             await self._block(raw, Cause(INVALID_SPEC, str(error)))
             return PassResult("invalid")
+        return await self._make(raw, service, desired)
+
+    async def _make(self, raw: Json, service: InferenceService, desired: Desired) -> PassResult:
         try:
             conflict = await self._write_objects(service, desired)
         except NamespaceTerminatingError:
