@@ -2,8 +2,10 @@
 
 Each gateway asks exactly one arbiter, the one that its own view names, and leaves it before it joins another.
 An arbiter acts (admits, lets run) only while every gateway of its view has joined it and has reported what it
-holds. So of two gateways that see each other one at most acts: to let the other act, each would have to have
-left itself. A gateway that is not in the view is not waited for: the limit is exact within one view.
+holds, and has said since this gateway took the seat that it asks here: one that joined before may have left,
+and act itself, while its word of it is on its way. So of two gateways that see each other one at most acts:
+the one that took its seat later knows that the other asked it after that, and thus had left its own.
+A gateway that is not in the view is not waited for: the limit is exact within one view.
 """
 
 from __future__ import annotations
@@ -100,6 +102,8 @@ class Seat:
         tickets, self.remote.tickets = self.remote.tickets, {}
         for ticket in tickets.values():
             self.home.adopt(ticket, self.remote.held(ticket))
+        for membership in self.members.values():
+            membership.call()
 
     def _joined(self) -> bool:
         """Joins the arbiter over the connection that there is now."""
@@ -136,17 +140,17 @@ class Seat:
     def join(self, link: ToMember, service: int, epoch: int) -> Membership:
         """A gateway asks here from now on; what it held here before is void."""
         former = self.members.get(link.member)
-        membership = self.members[link.member] = Membership(service, link, self.home)
+        membership = self.members[link.member] = Membership(service, link, self.home, epoch)
         self.acts = False
         self.home.freeze()
         if former is not None:
             former.end()
-        link.joined(service, epoch)
+        membership.call()
         return membership
 
     def reported(self, membership: Membership) -> bool:
-        """It has told everything; see ``turn``."""
-        membership.complete = True
+        """It has told everything, and asks here; see ``turn``. ValueError where nobody wanted to know."""
+        membership.reported()
         return self.turn()
 
     def left(self, membership: Membership) -> bool:
