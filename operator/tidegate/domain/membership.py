@@ -59,7 +59,13 @@ class Membership:
         self._epoch = epoch
         self._unanswered = 0  # calls
         self._all_reported = False
+        self.seen = False  # this gateway has reached the member too: its view knows whether it is there
         self.tickets: dict[int, Ticket] = {}
+
+    @property
+    def holds(self) -> bool:
+        """Whether the member may hold what it was given."""
+        return bool(self.tickets) or not self._all_reported
 
     def call(self) -> None:
         """The member is to say that it asks here still: whoever has left says nothing, and its word that it

@@ -175,3 +175,78 @@ def test_an_answer_to_a_call_that_was_not_made_is_no_word_of_a_member() -> None:
     (membership,) = arbiter.seat.members.values()
     with pytest.raises(ValueError, match="not made"):
         arbiter.seat.reported(membership)
+
+
+def unseen() -> tuple[World, Node, Node]:
+    """An arbiter whose workers are busy with requests of a gateway that it has not reached itself."""
+    world = World(2)
+    world.start(0)
+    arbiter = world.living[0]
+    arbiter.become(ready=True, leaving=False)
+    arbiter.connect(1)  # nobody is there yet
+    world.start(1)
+    member = world.living[1]
+    member.connect(0)
+    for _ in range(2 * CONFIG.max_concurrency):
+        member.requests.append(Request(member))
+        member.requests[-1].begin(whole=True)
+    while queues := world.queues():
+        queues[0].popleft()()
+    assert arbiter.home.flow.in_flight == 2 * CONFIG.max_concurrency
+    assert arbiter.view.awaited == set()
+    return world, arbiter, member
+
+
+def asks(arbiter: Node) -> Request:
+    request = Request(arbiter)
+    arbiter.requests.append(request)
+    request.begin(whole=True)
+    return request
+
+
+def test_a_gateway_that_was_never_reached_may_live_when_its_connection_breaks() -> None:
+    world, arbiter, member = unseen()
+    member.wires[0].cut()
+    while queues := world.queues():
+        queues[0].popleft()()
+    request = asks(arbiter)
+    assert request.runs == 0
+    world.settle()
+    assert request.runs == 0  # it came back, and what it holds still runs
+    member.requests[0].finish()
+    world.settle()
+    assert request.runs == 1
+
+
+def test_a_gateway_that_was_never_reached_may_take_its_requests_with_it() -> None:
+    world, arbiter, member = unseen()
+    member.become(ready=True, leaving=False)
+    arbiter.become(ready=False, leaving=False)
+    while queues := world.queues():
+        queues[0].popleft()()
+    assert not member.seat.acts
+    assert member.seat.here
+    assert asks(arbiter).runs == 0
+
+
+def test_a_gateway_that_was_never_reached_and_does_not_come_back_is_waited_for_some_seconds() -> None:
+    world, arbiter, member = unseen()
+    world.kill(member)
+    while queues := world.queues():
+        queues[0].popleft()()
+    request = asks(arbiter)
+    world.now += PATIENCE_SECONDS - 0.1
+    assert not arbiter.seat.turn()
+    world.now += 0.2
+    assert arbiter.seat.turn()
+    assert request.runs == 1
+
+
+def test_a_gateway_that_was_never_reached_and_holds_nothing_is_not_waited_for() -> None:
+    world, arbiter, member = unseen()
+    for request in member.requests:
+        request.finish()
+    world.kill(member)
+    while queues := world.queues():
+        queues[0].popleft()()
+    assert asks(arbiter).runs == 1
