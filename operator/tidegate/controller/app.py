@@ -28,7 +28,7 @@ from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
-from tidegate.controller.kopf_edge import KopfSettings, new_registry, run_kopf
+from tidegate.controller.kopf_edge import KopfSettings, run_kopf
 from tidegate.controller.leadership import Leadership, LeadershipSettings
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.nodes import NodeLabels
@@ -227,8 +227,8 @@ class _Operator:
             raise KubeError(0, "Listing", f"the cluster cannot be listed: {error!r}") from error
 
     def _registry(self) -> kopf.OperatorRegistry:
-        registry = new_registry()
-        register(registry, self._world.cache, self._look_at, self._resync.soon)
+        registry = kopf.OperatorRegistry()
+        register(registry, self._world.cache, self._look_at)
         if self._world.sees_nodes:
             register_nodes(registry, self._world.nodes, self._look_at_awake)
             register_node_labels(registry, self._node_labels, lambda: self._leadership.leads)
