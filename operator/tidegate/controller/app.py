@@ -49,6 +49,7 @@ from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
 from tidegate.kube.client import Budgets, KubeClient
+from tidegate.kube.connection import in_cluster
 from tidegate.kube.errors import KubeError
 from tidegate.kube.kubelet import Kubelets
 from tidegate.kube.lease import LeaseClient, LeaseName
@@ -131,7 +132,8 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
 def _leadership(own: KubeClient, namespace: str, times: LeaseTimes) -> Leadership:
     """With connections of its own, so that no other request is in a renewal's way."""
     identity = f"{platform.node()}_{uuid.uuid4().hex[:8]}"
-    return Leadership(LeaseClient(own, LeaseName(namespace)), LeadershipSettings(identity, times))
+    where = LeaseName(namespace, always_owned=in_cluster())
+    return Leadership(LeaseClient(own, where), LeadershipSettings(identity, times))
 
 
 class _Operator:

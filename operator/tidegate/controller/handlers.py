@@ -8,6 +8,7 @@ from typing import Any
 import kopf
 
 from tidegate.controller.home import Tell, teller
+from tidegate.controller.kopf_storage import NoDiffBase, NoProgress
 from tidegate.controller.node_policies import NodePolicies
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind, ObjectCache, key_of
@@ -71,6 +72,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
     settings.process.ultimate_exiting_timeout = None  # its end is not the process's
     settings.networking.request_timeout = 30.0
     settings.watching.server_timeout = 300
