@@ -106,13 +106,14 @@ class _Thread:
         """Not asyncio.run: that waits for every task at the end, and kopf's may never end."""
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(_note)
+        why = "its thread has ended"
         try:
             why = loop.run_until_complete(self._operate())
-        except Exception as error:  # noqa: BLE001  whatever kopf ends with, it is begun anew
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  it is begun anew in any case
             why = f"{type(error).__name__}: {error}"
         finally:
+            self._tell(self._ends, why)
             loop.close()
-        self._tell(self._ends, why)
 
     async def _operate(self) -> str:
         end = asyncio.Event()

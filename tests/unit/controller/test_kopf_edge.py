@@ -153,6 +153,22 @@ async def test_what_ends_kopf_is_outlived_and_the_cluster_is_listed_anew(api: Ap
         assert api.watches >= 2
 
 
+@pytest.mark.parametrize("end", [RuntimeError("odd"), asyncio.CancelledError()])
+async def test_whatever_kopfs_start_ends_with_it_is_begun_anew(
+    monkeypatch: pytest.MonkeyPatch, end: BaseException
+) -> None:
+    starts = 0
+
+    async def ends(**_: object) -> None:
+        nonlocal starts
+        starts += 1
+        raise end
+
+    monkeypatch.setattr(kopf, "spawn_tasks", ends)
+    async with running(retry_limit=0.01):
+        await eventually(lambda: starts >= 3, "kopf is begun a third time")
+
+
 async def test_a_watch_that_was_too_old_asks_for_a_listing_though_kopf_goes_on(api: Api) -> None:
     gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
     api.lines.append({"type": "ERROR", "object": gone})

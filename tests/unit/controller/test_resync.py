@@ -25,8 +25,9 @@ SETTINGS = ResyncSettings(every=1000.0, jitter=lambda _, high: high, retry=0.01,
 class Cluster:
     """Lists nothing, ``failures`` times not even that; a slow one not before ``goes_on``."""
 
-    def __init__(self, failures: int = 0, *, slow: bool = False) -> None:
+    def __init__(self, failures: int = 0, *, nodes: list[Json] | None = None, slow: bool = False) -> None:
         self.failures = failures
+        self.nodes = nodes or []
         self.listings = 0
         self.goes_on = asyncio.Event()
         if not slow:
@@ -39,6 +40,7 @@ class Cluster:
                 self.failures -= 1
                 raise UnreachableError("away")
             await self.goes_on.wait()
+            return self.nodes, "9"
         return [], "9"
 
 
@@ -68,6 +70,16 @@ async def test_what_went_while_no_watch_ran_is_noticed_when_a_listing_is_asked_f
         await eventually(lambda: news == [ServiceKey("team", "qwen")], "it is looked at")
     assert world.cache.get(Kind.POD, "team", "gone") is None
     assert cluster.listings == 1
+
+
+async def test_a_node_policy_that_a_listing_tells_first_has_services_looked_at() -> None:
+    world = World(128)
+    metadata = {"namespace": "team", "name": "qwen", "uid": "u", "resourceVersion": "99"}
+    world.cache.put(Kind.INFERENCE_SERVICE, {"metadata": metadata})
+    node = {"metadata": {"name": "a", "labels": {"tidegate.io/cpu-manager-policy": "static"}}}
+    async with running(Cluster(nodes=[node]), world) as (resync, news):
+        resync.soon()
+        await eventually(lambda: news == [ServiceKey("team", "qwen")], "it is looked at")
 
 
 async def test_a_listing_that_fails_is_made_again_soon() -> None:
