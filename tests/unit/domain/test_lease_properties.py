@@ -22,7 +22,7 @@ SOON = st.floats(0.0, 0.3, allow_nan=False)
 SELDOM = st.integers(0, 9).map(lambda n: n == 9)
 DELAY = SELDOM.flatmap(lambda odd: SECONDS | st.none() if odd else SOON)  # None: it never arrives
 LONG = st.sampled_from([6.0, 9.0, 12.0, 20.0])
-FOUND = 3.0  # seconds until one leads: a read and a write of 0.6 s each at most, and a lost race before
+FOUND = 8.0  # seconds until one leads: 3 of a slow clock, two reads, a write and a lost race of 0.6 s each
 HOURS = st.floats(0.0, 1e5, allow_nan=False)
 
 
