@@ -70,7 +70,7 @@ def test_with_the_webhooks_gone_everybody_writes_and_limits_hold(
     kubectl: Kubectl, services: Services, gateway: Gateway
 ) -> None:
     manifest = simulated("open", services.namespace, ENGINE_REQUEST_SECONDS="6")
-    manifest["spec"]["engine"]["args"] = ["--max-num-seqs=256"]
+    manifest["spec"]["engine"]["maxConcurrency"] = 256  # nothing of what is let in waits for a turn
     services.apply(manifest)
     services.wait_phase("open", "Idle", seconds=20)
     assert services.get("open")["spec"]["queue"]["maxDepth"] == DEFAULT
