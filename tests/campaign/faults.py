@@ -33,7 +33,8 @@ _REQUESTS = (
     Fault("pass", seconds=0.3),
     Fault("lose", seconds=0.3),
 )
-_READS = (*_REQUESTS, *(Fault("stale") for _ in _REQUESTS))
+_READ = tuple(fault for fault in _REQUESTS if fault.status != 409)  # no read is ever a conflict
+_READS = (*_READ, *(Fault("stale") for _ in _READ))
 
 
 @dataclass

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from tests.unit.controller.streams import FakeGateway, fake_gateway, serving
 from tidegate.devcluster import ApiServer
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
-from tidegate.kube.errors import KubeError
+from tidegate.kube.errors import KubeError, NotFoundError
+from tidegate.kube.lease import LeaseName
 
 QUIET = 0.6  # seconds without a write that count as the end
 
@@ -100,9 +101,12 @@ class Stage:
         self.operator = await self.lane.ground.zygote.start(self.lane.kubeconfig, log, settings)
 
     async def kill_operator(self) -> None:
-        """SIGKILL."""
+        """SIGKILL, and the time of its Lease is over."""
         if self.operator:
             await self.operator.kill()
+        with suppress(NotFoundError):
+            lease = paths.lease(self.lane.settings["namespace"], LeaseName("").name)
+            await self.lane.ground.kube.delete(lease)
 
     async def state(self) -> Json:
         """What is in the namespace now, normalised."""

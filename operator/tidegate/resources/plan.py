@@ -13,6 +13,8 @@ from tidegate.resources.seeds import seed_of
 
 Json = dict[str, Any]
 
+CREATED = ("created",)  # why the apply is due that follows a creation
+
 
 @dataclass(frozen=True)
 class Desired:
@@ -62,7 +64,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     for existing in wanted:
         if existing is not None and not is_ours(existing, desired.uid):
             return Plan(conflict=conflict(existing, desired))
-    creation = (Action("create", desired.seed), Action("apply", desired.deployment, ("created",)))
+    creation = (Action("create", desired.seed), Action("apply", desired.deployment, CREATED))
     deployment = _corrected(desired.deployment, observed.deployment) if observed.deployment else creation
     service = _corrected(desired.service, observed.service) if observed.service else _created(desired.service)
     return Plan((*deployment, *service, *_budget(desired, observed.budget)))
@@ -78,7 +80,7 @@ def _budget(desired: Desired, existing: Json | None) -> tuple[Action, ...]:
 
 
 def _created(manifest: Json) -> tuple[Action, ...]:
-    return (Action("create", seed_of(manifest)), Action("apply", manifest, ("created",)))
+    return (Action("create", seed_of(manifest)), Action("apply", manifest, CREATED))
 
 
 def _corrected(manifest: Json, existing: Json) -> tuple[Action, ...]:

@@ -41,6 +41,7 @@ class ApiProxy:
     session: aiohttp.ClientSession
     port: int = 0
     writes: list[Write] = field(default_factory=list)
+    rewrite: Callable[[bytes], bytes] = bytes  # what becomes of each body on its way
     lease_writes: list[Write] = field(default_factory=list)
     fault: Fault | None = None  # what befalls each watch but the Lease's
     replays: bool = False  # each watch begins with old lines that were sent before
@@ -48,8 +49,6 @@ class ApiProxy:
     _lines: dict[str, deque[bytes]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
     _hanging: set[asyncio.Task[bool]] = field(default_factory=set)
     _flows: asyncio.Event = field(default_factory=asyncio.Event)
-    rewrite: Callable[[bytes], bytes] = bytes  # what becomes of each body on its way
-    garbage: bool = False  # watches get a line that no API server would send
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _expired: set[str] = field(default_factory=set)
     _watches: set[asyncio.Task[web.StreamResponse]] = field(default_factory=set)

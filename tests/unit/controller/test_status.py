@@ -146,3 +146,11 @@ def test_what_depends_on_the_spec_stands_while_it_cannot_be_obeyed_with_the_gene
     assert condition(status, "QueueLimited") == condition(before, "QueueLimited")
     assert condition(status, "QueueLimited")["observedGeneration"] == 1
     assert condition(status, "Scheduled")["observedGeneration"] == 4
+
+
+def test_who_raised_the_number_is_told_also_where_he_died_before_he_could() -> None:
+    asleep = status_of(service(), seen(0, reason="Idle"), {}, NOW)
+    three = status_of(service(), seen(3, WORKER, reason="Loading"), asleep, NOW)
+    assert three["scaling"]["reason"] == "Demand"
+    minimum = status_of(service(), seen(2, WORKER, reason="MinReplicas"), asleep, NOW)
+    assert minimum["scaling"]["reason"] == "MinReplicas"

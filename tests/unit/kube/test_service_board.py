@@ -161,3 +161,15 @@ def test_a_pod_that_has_ended_for_good_leaves_though_its_object_stays() -> None:
     assert sink.uids(QWEN) == []
     board.pods.changed(event("DELETED", ended))
     assert sink.log == ["changed a/qwen 1", "changed a/qwen 0"]
+
+
+def test_a_service_that_is_being_deleted_is_gone_however_long_a_finalizer_holds_it() -> None:
+    sink = RecordingSink()
+    board = board_of(sink)
+    held = service("qwen", version=2)
+    held["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    board.services.changed(event("MODIFIED", held))
+    assert sink.log == ["removed a/qwen"]
+    board.services.changed(event("MODIFIED", held))
+    board.services.changed(event("DELETED", held))
+    assert sink.log == ["removed a/qwen"]
