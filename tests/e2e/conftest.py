@@ -99,8 +99,8 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A fresh namespace under the restricted Pod Security Standard. After the test its pods are gone; the rest
-    goes with it, some seconds later."""
+    """A fresh namespace under the restricted Pod Security Standard. After the test its pods are gone; the
+    rest goes some seconds later."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
