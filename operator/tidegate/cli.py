@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, format=LOG_FORMAT, stream=sys.stderr)
     for library in ("httpx", "kopf"):  # each has a line for every request, or every event
         logging.getLogger(library).setLevel(logging.WARNING)
+    # At each start it warns that it takes no signals, in the thread that is its own: the operator takes them.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
