@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, format=LOG_FORMAT, stream=sys.stderr)
     for library in ("httpx", "kopf"):  # each has a line for every request, or every event
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -40,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KubeConfigError, KubeError, OSError, ValueError) as error:
         print(f"tidegate: {_sentence(error)}", file=sys.stderr)
         return 1
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that kopf leaves the signals to us: it runs in a thread of its own for that."""
+    return not record.getMessage().startswith("OS signals are ignored")
 
 
 def _sentence(error: Exception) -> str:
