@@ -127,7 +127,7 @@ class Scaling(Model):
     mode: Literal["Managed", "External"] = Field(
         default="Managed",
         description="Managed: tidegate wakes, scales and puts to sleep, between minReplicas and maxReplicas. "
-        "External: spec.replicas is followed, and only that; it is written by kubectl scale, an "
+        "External: spec.replicas is followed, and only that; it is written by kubectl scale, a "
         "HorizontalPodAutoscaler or KEDA. Default: Managed.",
     )
     min_replicas: int = Field(
