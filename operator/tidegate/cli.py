@@ -132,7 +132,7 @@ async def _retire_cluster(namespace: str) -> None:
     from tidegate.kube.lease import LeaseClient, LeaseName  # noqa: PLC0415
 
     async with await KubeClient.connect() as client:
-        await retire(client, LeaseClient(client, LeaseName(namespace)).seize, print)
+        await retire(client, LeaseClient(client, LeaseName(namespace)), print)
 
 
 def _add_gateway(parser: argparse.ArgumentParser) -> None:

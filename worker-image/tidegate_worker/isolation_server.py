@@ -29,10 +29,10 @@ def serve_isolation(evidence: Evidence, environment: Mapping[str, str]) -> int |
     text = environment.get(PORT_VARIABLE, "")
     try:
         listener = _listen(int(text) if text.isdecimal() else PORT)
-    except (OSError, OverflowError) as error:
+        threading.Thread(target=_answer_all, args=(listener, evidence), name="isolation", daemon=True).start()
+    except (OSError, OverflowError, RuntimeError) as error:  # RuntimeError: the pod has no thread left
         say("unprepared", what="the evidence of isolation", error=str(error))
         return None
-    threading.Thread(target=_answer_all, args=(listener, evidence), name="isolation", daemon=True).start()
     bound: int = listener.getsockname()[1]
     say("isolation", port=bound)
     return bound

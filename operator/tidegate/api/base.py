@@ -145,4 +145,7 @@ def _reason(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return "no such field"
     text = str(error["msg"]).removeprefix("Value error, ")
-    return text if error["type"] == "missing" else f"{text} (got {error['input']!r})"
+    whole = isinstance(
+        error["input"], Mapping | list | tuple
+    )  # an object: too much to read, and all that is in it
+    return text if error["type"] == "missing" or whole else f"{text} (got {error['input']!r})"

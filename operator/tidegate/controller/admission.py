@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -32,38 +33,42 @@ class Admission:
 
         Raises MalformedReviewError.
         """
-        request = _request(review)
-        response: Json = {"uid": request["uid"], "allowed": True}
-        resource = _written(request)
-        if resource is None:
-            return _answer(response)
-        if operations := default_operations(resource, self._world.default_max_depth):
-            response["patchType"] = "JSONPatch"
-            response["patch"] = base64.b64encode(msgspec.json.encode(operations)).decode()
-        if warnings := calibration_warnings(resource, _old(request)):
-            response["warnings"] = warnings
-        return _answer(response)
+        return _answered(review, self._filled_in)
 
     def validate(self, review: object) -> Json:
         """The AdmissionReview with the response: refused with a sentence, or allowed, perhaps with warnings.
 
         Raises MalformedReviewError.
         """
-        request = _request(review)
-        response: Json = {"uid": request["uid"], "allowed": True}
-        resource = _written(request)
-        if resource is None:
-            return _answer(response)
-        verdict = judge(self._world, resource, _old(request))
+        return _answered(review, self._judged)
+
+    def _filled_in(self, resource: Json, old: Json | None) -> Json:
+        response: Json = {}
+        if operations := default_operations(resource, self._world.default_max_depth):
+            response["patchType"] = "JSONPatch"
+            response["patch"] = base64.b64encode(msgspec.json.encode(operations)).decode()
+        if warnings := calibration_warnings(resource, old):
+            response["warnings"] = warnings
+        return response
+
+    def _judged(self, resource: Json, old: Json | None) -> Json:
+        response: Json = {}
+        verdict = judge(self._world, resource, old)
         if verdict.refusal:
             status = {"code": _FORBIDDEN, "reason": "Forbidden", "message": verdict.refusal}
             response |= {"allowed": False, "status": status}
         if verdict.warnings:
             response["warnings"] = list(verdict.warnings)
-        return _answer(response)
+        return response
 
 
-def _answer(response: Json) -> Json:
+def _answered(review: object, decide: Callable[[Json, Json | None], Json]) -> Json:
+    """``decide``: from what is written and what was there to what the response says besides "allowed"."""
+    request = _request(review)
+    response: Json = {"uid": request["uid"], "allowed": True}
+    resource = _written(request)
+    if resource is not None:
+        response |= decide(resource, _old(request))
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 

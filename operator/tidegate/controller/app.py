@@ -171,12 +171,7 @@ class _Operator:
 
     def _services(self) -> list[dict[str, Any]]:
         """Those that this replica speaks for, so that no two add up to twice the cost."""
-        if not self._leadership.leads:
-            return []
-        cache = self._world.cache
-        keys = cache.service_keys()
-        found = (cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
-        return [raw for raw in found if raw]
+        return self._world.services() if self._leadership.leads else []
 
     def _build_subscriptions(self, http: httpx.AsyncClient) -> Subscriptions:
         settings = SubscriptionSettings(
@@ -285,19 +280,19 @@ class _Operator:
         else:
             self._look_at(key)
 
-    async def _node_told(self, node: str, exclusive: bool) -> None:
+    async def _node_told(self, node: str, exclusive: bool, since: float) -> None:
         """A worker told what its node gives; an installation for one namespace labels none."""
         if self._world.sees_nodes:
-            await self._node_labels.worker_told(node, exclusive)
+            await self._node_labels.worker_told(node, exclusive, since)
 
     def _look_at_awake(self) -> None:
-        if self._leadership.leads:
+        if self._leadership.acts:
             for key in self._awake():
                 self._queue.add(key)
 
     def _look_at(self, key: ServiceKey) -> None:
-        """Who does not lead looks at all of them when it does."""
-        if self._leadership.leads:
+        """Who does not act looks at all of them when it does."""
+        if self._leadership.acts:
             self._queue.add(key)
 
     def _look_at_all(self) -> None:

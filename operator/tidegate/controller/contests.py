@@ -28,10 +28,13 @@ class Contests:
 
     def wait(self, key: ServiceKey, action: Action) -> float:
         """Seconds for which this correction should not be sent yet."""
-        known = self._known.get(key, {}).get(_name(action))
+        contests, name = self._known.get(key, {}), _name(action)
+        known = contests.get(name)
         if known is None or known.wanted != _wanted(action):
             return 0.0
-        return max(0.0, known.due() - self._now())
+        seconds = max(0.0, known.due() - self._now())
+        contests[name] = replace(known, held=seconds > 0)
+        return seconds
 
     def suspected(self, key: ServiceKey, action: Action) -> bool:
         """Whether it was corrected so often that it should be known who changes it."""
@@ -45,7 +48,8 @@ class Contests:
             return  # the second half of a creation corrects nobody
         known = self._known.setdefault(key, {})
         now = tried(known.get(_name(action)), _wanted(action), resisting or action.why, self._now())
-        known[_name(action)] = replace(now, resists=bool(resisting), managers=managers or now.managers)
+        resists = bool(resisting)
+        known[_name(action)] = replace(now, resists=resists, held=resists, managers=managers or now.managers)
 
     def conditions(self, key: ServiceKey) -> tuple[Condition, ...]:
         """What people are told; nothing where nobody writes against us."""
@@ -57,10 +61,14 @@ class Contests:
         return (Condition(CONTESTED, "True", Reason.FIELDS_OVERWRITTEN, message),)
 
     def recheck_after(self, key: ServiceKey) -> float | None:
-        """Seconds until a try is due, or all may be forgotten; None where there is nothing to look at."""
-        contests = [each for each in self._known.get(key, {}).values() if each.real]
-        now = self._now()
-        return min((max(1.0, each.due() - now) for each in contests), default=None)
+        """Seconds until a try is due that this pass held back, or one may be forgotten; None: neither.
+
+        Once a pass, at its end.
+        """
+        known, now = self._known.get(key, {}), self._now()
+        rests = [each.rest(now) for each in known.values() if each.real]
+        known.update({name: replace(each, held=False) for name, each in known.items()})  # the next pass tells
+        return min(rests, default=None)
 
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""

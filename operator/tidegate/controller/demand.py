@@ -82,6 +82,7 @@ class DemandBoard:
         key = ServiceKey.parse(str(line["service"]))
         if line.get("removed"):
             gateway.reports.pop(key, None)
+            self._past.pop(key, None)  # the service is gone; a standby hears it from nobody else
         else:
             gateway.reports[key] = _report(line, now)
         return key

@@ -89,10 +89,11 @@ def _told(looks: Looks, now: float) -> tuple[object, ...]:
 @dataclass(frozen=True, slots=True)
 class EvidenceSettings:
     """``changed``: a service's verdict may be another. ``node_told``: a Guaranteed worker on a node has cores
-    of its own, or has not. Seconds: ``first`` until the second look, then ``every``, 20 % more or less."""
+    of its own, or has not, and since which Unix time it is ready. Seconds: ``first`` until the second look,
+    then ``every``, 20 % more or less."""
 
     changed: Callable[[ServiceKey], None]
-    node_told: Callable[[str, bool], Awaitable[None]]
+    node_told: Callable[[str, bool, float], Awaitable[None]]
     port: int = WORKER_ISOLATION_PORT
     first: float = 5.0
     every: float = 60.0
@@ -147,7 +148,8 @@ class EvidenceWatch:
         if self._board.take(target, evidence, self._settings.now()):
             self._settings.changed(target.key)
         if evidence and target.cores and (evidence.exclusive(target.cores) or evidence.shared(target.cores)):
-            await self._settings.node_told(target.node, evidence.exclusive(target.cores))
+            exclusive = evidence.exclusive(target.cores)
+            await self._settings.node_told(target.node, exclusive, target.since or 0.0)
 
     async def _ask(self, host: str) -> WorkerEvidence | None:
         name = f"[{host}]" if ":" in host else host

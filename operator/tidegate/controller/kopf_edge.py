@@ -112,12 +112,13 @@ class _Thread:
             _logger.warning("kopf does not end within %g s", END_BUDGET)
 
     def _run(self) -> None:
+        why = "kopf has ended by itself"
         try:
             asyncio.run(self._operate())
-        except Exception as error:  # noqa: BLE001  whatever kopf ends with, it is begun anew
-            self._tell(self._ends, f"{type(error).__name__}: {error}")
-        else:
-            self._tell(self._ends, "kopf has ended by itself")
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  it is begun anew in any case
+            why = f"{type(error).__name__}: {error}"
+        finally:
+            self._tell(self._ends, why)
 
     async def _operate(self) -> None:
         end, ready = asyncio.Event(), asyncio.Event()

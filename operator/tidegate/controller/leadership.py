@@ -59,6 +59,11 @@ class Leadership:
         """Whether this replica may act at this instant."""
         return self._election.leads(self._settings.now())
 
+    @property
+    def acts(self) -> bool:
+        """Whether the leader's work runs here. While a renewal is late it does, and may not write."""
+        return self._acting is not None
+
     def check(self) -> None:
         """NotLeaderError unless this replica may act at this instant."""
         if not self.leads:

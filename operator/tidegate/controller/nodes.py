@@ -38,6 +38,14 @@ class _Asked:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a worker told of its node, and when it became ready."""
+
+    exclusive: bool
+    since: float
+
+
 class AsksKubelets(Protocol):
     """Where the answer comes from; kube.kubelet.Kubelets is one."""
 
@@ -71,7 +79,7 @@ class NodeLabels:
         self._asked: dict[str, _Asked] = {}
         self._complaints: dict[str, str] = {}
         self._contradictions: dict[str, str] = {}
-        self._exclusive: dict[str, bool] = {}  # what the last worker told that had an answer
+        self._told: dict[str, _Told] = {}  # what the newest worker told that had an answer
 
     async def node_seen(self, node: Json) -> None:
         """Reconcile a node if its kubelet may answer differently since it was last asked.
@@ -87,22 +95,27 @@ class NodeLabels:
         ):
             await self.reconcile_node(node)
 
-    async def worker_told(self, name: str, exclusive: bool) -> None:
-        """A Guaranteed worker on a node has cores of its own, or has not; the label follows where it may."""
-        if self._exclusive.get(name) == exclusive:
+    async def worker_told(self, name: str, exclusive: bool, since: float) -> None:
+        """A Guaranteed worker on a node has cores of its own, or has not; the label follows where it may.
+
+        ``since``: Unix time at which it became ready. One that began under an earlier configuration of the
+        kubelet keeps the cores that it had, so the newest worker's word holds, and two do not take turns.
+        """
+        before = self._told.get(name)
+        if before is not None and (before.since > since or before.exclusive == exclusive):
             return
         try:
             nodes, _ = await self._client.list_all(paths.NODES, field_selector=f"metadata.name={name}")
         except KubeError as error:
             _logger.warning("node %s cannot be read: %s", name, error)  # the worker's next look tries again
             return
-        self._exclusive[name] = exclusive
+        self._told[name] = _Told(exclusive, since)
         for node in nodes:
             await self.reconcile_node(node)
 
     async def node_gone(self, name: str) -> None:
         """Forget a node."""
-        for memory in (self._asked, self._complaints, self._contradictions, self._exclusive):
+        for memory in (self._asked, self._complaints, self._contradictions, self._told):
             memory.pop(name, None)
 
     async def reconcile_node(self, node: Json) -> None:
@@ -112,7 +125,8 @@ class NodeLabels:
         answer = await self._kubelets.cpu_manager_policy(node)
         self._log(name, answer)
         label = Label(_label(node), wrote_label(node, CPU_POLICY_LABEL))
-        exclusive = self._exclusive.get(name)
+        told = self._told.get(name)
+        exclusive = told.exclusive if told else None
         self._warn(name, contradiction(label, answer.policy, exclusive))
         wanted = wanted_label(label, answer.policy, exclusive)
         if wanted == label.value or await self._write(name, wanted):

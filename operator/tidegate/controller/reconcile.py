@@ -106,15 +106,20 @@ class Reconciler:
         except ValueError as error:
             await self._block(raw, Cause(INVALID_SPEC, str(error)))
             return PassResult("invalid")
+        return await self._make(raw, service, desired)
+
+    async def _make(self, raw: Json, service: InferenceService, desired: Desired) -> PassResult:
         try:
             conflict = await self._write_objects(service, desired)
         except NamespaceTerminatingError:
             return PassResult("gone", TERMINATING_RECHECK)  # so will be the service
         except (ForbiddenError, InvalidError) as error:
             await self._block(raw, refused(error))
+            await self._let_go(service)
             raise  # tried again, later each time
         if conflict:
             await self._block(raw, conflict)
+            await self._let_go(service)
             return PassResult("conflict", CONFLICT_RECHECK if conflict.failure else LEFT_OVER_RECHECK)
         return PassResult("ok", await self._scale_and_tell(raw, service))
 
@@ -160,6 +165,15 @@ class Reconciler:
     async def _scale(self, scene: Scene, decision: ScaleDecision) -> None:
         if decision.replicas != scene.pool.replicas:
             await self._writer.scale(scene.deployment, decision)
+
+    async def _let_go(self, service: InferenceService) -> None:
+        """What cannot be made as it should may still stop: workers that nobody needs hold their devices."""
+        decided = await self._autoscaler.decide(service, lambda: self._look(service))
+        if decided is None or not is_ours(decided[0].deployment, service.metadata.uid):
+            return
+        scene, decision = decided
+        if decision.replicas < scene.pool.replicas:
+            await self._scale(scene, decision)
 
     async def _tell_scene(
         self, raw: Json, service: InferenceService, scene: Scene, decision: ScaleDecision

@@ -80,15 +80,20 @@ class Resync:
     async def once(self) -> set[ServiceKey]:
         """List everything once; the services for which it was news. KubeError."""
         await self._world.territory.look()
-        if self._world.sees_nodes:
-            nodes, _ = await self._client.list_all(paths.NODES)
-            self._world.nodes.replace_all(nodes)
-        news: set[ServiceKey] = set()
+        news = await self._list_nodes()
         for kind, path, selector in _LISTINGS:
             collection = path(self._world.territory.namespace)
             items, version = await self._client.list_all(collection, label_selector=selector)
             news |= self._world.cache.replace_all(kind, items, version)
         return news
+
+    async def _list_nodes(self) -> set[ServiceKey]:
+        """Every service, where a CPU manager policy is another: the watch's event finds it known then."""
+        if not self._world.sees_nodes:
+            return set()
+        nodes, _ = await self._client.list_all(paths.NODES)
+        changed = self._world.nodes.replace_all(nodes)
+        return set(self._world.cache.service_keys()) if changed else set()
 
     async def _asked_within(self, seconds: float) -> bool:
         try:

@@ -1,14 +1,18 @@
 """Takes back what tidegate wrote on nodes, before it is uninstalled: nothing else of it outlives the chart.
 
-The Lease is taken first, by force and for an hour, so that no operator that still runs writes them anew.
+The Lease is taken first, by force and for an hour, so that no operator that still runs writes them anew. If
+the rest fails, nothing is uninstalled, and the Lease is given back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
+from tidegate.domain.lease import LeaseRecord
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import KubeError, NotFoundError, PatchTestError
@@ -22,11 +26,26 @@ HOLDER = "tidegate-retire"
 LEASE_SECONDS = 3600.0  # an uninstallation that hangs so long must be looked at anyway
 AT_ONCE = 16
 
-Seize = Callable[[str, float], Awaitable[object]]  # (holder, seconds); returns when nobody else leads
 Say = Callable[[str], None]
 
 
-async def retire(client: KubeClient, seize: Seize, say: Say) -> int:
+class Seizable(Protocol):
+    """The Lease; kube.lease.LeaseClient is one. Every method raises KubeError."""
+
+    async def seize(self, holder: str, duration: float) -> object:
+        """Returns when nobody else leads; ``duration`` in seconds."""
+        ...
+
+    async def read(self) -> LeaseRecord | None:
+        """As it is."""
+        ...
+
+    async def release(self, based_on: LeaseRecord) -> object:
+        """Nobody holds it any more."""
+        ...
+
+
+async def retire(client: KubeClient, lease: Seizable, say: Say) -> int:
     """How many nodes lost their label; each step is said. A second run finds nothing to do.
 
     KubeError where the Lease cannot be taken, the nodes cannot be listed, a label cannot be removed, or all
@@ -34,14 +53,33 @@ async def retire(client: KubeClient, seize: Seize, say: Say) -> int:
     """
     try:
         async with asyncio.timeout(BUDGET):
-            return await _retire(client, seize, say)
+            return await _retire(client, lease, say)
     except TimeoutError:
         raise KubeError(0, "Timeout", f"not done within {BUDGET:g} s; run it again") from None
 
 
-async def _retire(client: KubeClient, seize: Seize, say: Say) -> int:
-    await seize(HOLDER, LEASE_SECONDS)
-    say("the operators have stopped: the Lease is taken for an hour")
+async def _retire(client: KubeClient, lease: Seizable, say: Say) -> int:
+    done = False
+    try:
+        await lease.seize(HOLDER, LEASE_SECONDS)
+        say("the operators have stopped: the Lease is taken for an hour")
+        removed = await _clean_all(client, say)
+        done = True
+        return removed
+    finally:
+        if not done:  # the operators stay, and must not stand still for an hour
+            await _give_back(lease)
+
+
+async def _give_back(lease: Seizable) -> None:
+    with suppress(KubeError):  # what went wrong first is what is told
+        record = await lease.read()
+        if record and record.holder == HOLDER:
+            await lease.release(record)
+
+
+async def _clean_all(client: KubeClient, say: Say) -> int:
+    """How many nodes lost their label."""
     nodes, _ = await client.list_all(paths.NODES)
     labelled = [node for node in nodes if CPU_POLICY_LABEL in (node["metadata"].get("labels") or {})]
     ours = [node for node in labelled if wrote_label(node, CPU_POLICY_LABEL)]

@@ -56,8 +56,8 @@ class Runner:
             _logger.debug("%s: %s", key, error)  # somebody was faster; the next look is at what is now
             return PassResult("error", self.backoff.failed(key))
         except NotLeaderError as error:
-            _logger.debug("%s: %s", key, error)
-            return PassResult("error")  # who leads looks at it
+            _logger.debug("%s: %s", key, error)  # who leads looks at it, and that may be this replica again
+            return PassResult("error", self.backoff.failed(key))
         except ThrottledError as error:
             _logger.warning("%s: %s", key, error)
             return PassResult("error", self.backoff.failed(key, error.retry_after_seconds or 0.0))

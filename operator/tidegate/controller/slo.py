@@ -81,7 +81,7 @@ class SloWatch:
                     response = await self._client.get(url)
                 response.raise_for_status()
                 reading = read_slo(response.json())
-            except (httpx.HTTPError, TimeoutError, ValueError) as error:
+            except (httpx.HTTPError, TimeoutError, ValueError, OverflowError) as error:
                 _logger.debug("gateway %s does not tell what %s has counted: %s", address, key, error)
             else:
                 self._board.told(key, address, reading, self._settings.now())

@@ -26,6 +26,7 @@ from tidegate.controller.certificates import (
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import ConflictError, NotFoundError
+from tidegate.kube.owner import owner_reference
 from tidegate.resources.names import FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL
 
 _logger = logging.getLogger(__name__)
@@ -115,7 +116,8 @@ class WebhookTls:
 
     async def _secret(self, certificate: Certificate) -> Json:
         metadata: Json = {"name": self._names.secret, "labels": {MANAGED_BY_LABEL: MANAGED_BY}}
-        if owner := await self._owner():
+        names = self._names
+        if owner := await owner_reference(self._client, names.namespace, names.owner_deployment):
             metadata["ownerReferences"] = [owner]
         return {
             "apiVersion": "v1",
@@ -123,19 +125,6 @@ class WebhookTls:
             "type": "kubernetes.io/tls",
             "metadata": metadata,
             "data": _data(certificate),
-        }
-
-    async def _owner(self) -> Json | None:
-        name = self._names.owner_deployment
-        try:
-            deployment = await self._client.get(paths.deployment(self._names.namespace, name))
-        except NotFoundError:
-            return None  # an operator that runs outside the cluster
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "name": name,
-            "uid": deployment["metadata"]["uid"],
         }
 
     async def _is_trusted(self, authorities: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from tidegate.api.config import effective_limit, service_key
 from tidegate.api.v1alpha1 import InferenceService
@@ -44,6 +45,12 @@ class World:
     def sees_nodes(self) -> bool:
         """Whether nodes are known at all; an installation for one namespace has no right to them."""
         return self.territory.namespace is None
+
+    def services(self) -> list[dict[str, Any]]:
+        """The InferenceServices that are this installation's, as the API server has them."""
+        keys = (key for key in self.cache.service_keys() if self.territory.owns(key.namespace))
+        found = (self.cache.get(Kind.INFERENCE_SERVICE, key.namespace, key.name) for key in keys)
+        return [raw for raw in found if raw]
 
     def workers(self, service: InferenceService) -> tuple[WorkerFacts, ...]:
         """The pods of a service."""

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from tidegate.domain.cause import MAX_MESSAGE, Cause, sentence, word
 from tidegate.domain.loose import Json, mapping, text, whole
+from tidegate.domain.pod_containers import ENGINE
 from tidegate.domain.reasons import Reason
 from tidegate.domain.timestamps import from_timestamp
-
-ENGINE_CONTAINER = "engine"
 
 _ENGINE_LINE = re.compile(r"([A-Z][A-Za-z0-9]{2,62}): (\S.*)", re.ASCII)
 _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
@@ -58,7 +57,7 @@ class _End:
 
     def __init__(self, container: Json, startup_deadline: float, *, init: bool) -> None:
         name = text(container.get("name"))
-        self._is_engine = not init and name in (ENGINE_CONTAINER, "")
+        self._is_engine = not init and name in (ENGINE, "")
         self._init = init
         self._deadline = startup_deadline
         self.who = "the engine" if self._is_engine else f"the {'init ' if init else ''}container {name}"

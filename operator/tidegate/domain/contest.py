@@ -14,7 +14,8 @@ class Contest:
     """The corrections of one object towards one manifest.
 
     ``wanted`` identifies the manifest: another one starts anew. ``resists``: the last answer to our write
-    still differed, so that writing again at once cannot help. Times are Unix seconds.
+    still differed, so that writing again at once cannot help. ``held``: one more is wanted when it is due.
+    Times are Unix seconds.
     """
 
     wanted: str
@@ -23,6 +24,7 @@ class Contest:
     last: float
     resists: bool = False
     managers: tuple[str, ...] = ()
+    held: bool = False
 
     @property
     def real(self) -> bool:
@@ -36,6 +38,11 @@ class Contest:
         exponent = self.tries - (1 if self.resists else FREE)
         return self.last + min(LONGEST, 2.0 ** min(max(exponent, 0), 20))
 
+    def rest(self, now: float) -> float:
+        """Seconds until the next look at it: for the try that is held back, else to forget it."""
+        moment = self.due() if self.held else self.last + MEMORY
+        return max(1.0, moment - now)
+
     def over(self, now: float) -> bool:
         """Whether it has been quiet for long enough to forget it."""
         return now - self.last >= MEMORY
@@ -46,4 +53,4 @@ def tried(before: Contest | None, wanted: str, paths: tuple[str, ...], now: floa
     if before is None or before.wanted != wanted or before.over(now):
         return Contest(wanted, paths, 1, now)
     kept = tuple(sorted({*before.paths, *paths}))
-    return replace(before, paths=kept, tries=before.tries + 1, last=now, resists=False)
+    return replace(before, paths=kept, tries=before.tries + 1, last=now, resists=False, held=False)

@@ -109,7 +109,9 @@ def _of_evidence(seen: Seen, evidence: WorkerEvidence, cores: int) -> Verdict | 
     if not evidence.exclusive(cores):
         return Verdict("False", "FewerCores", has)
     if seen.node.policy != STATIC:
-        label = f"{node} is labelled {seen.node.policy}" if seen.node.policy else f"{node} has no label"
+        label = (
+            f"{node} is labelled {seen.node.policy}" if seen.node.policy else f"no label of {node} is known"
+        )
         return Verdict("Unknown", "NotStatic", f"{has}, but {label}: others may have been given the same")
     return None
 

@@ -25,9 +25,10 @@ class Histogram:
         return sum(self.counts)
 
     def plus(self, other: Histogram) -> Histogram:
-        """Both together; they must have the same edges, one without any is empty."""
-        if not self.edges or not other.edges:
-            return self if self.edges else other
+        """Both together; one without edges is empty. With other edges, as of a gateway of the release before,
+        nothing can be summed: ``other`` alone counts."""
+        if self.edges != other.edges:
+            return other if other.edges else self
         return Histogram(self.edges, tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)))
 
     def since(self, before: Histogram) -> Histogram:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tidegate.domain.container_causes import ENGINE_CONTAINER
 from tidegate.domain.loose import Json, condition, mapping, mappings
+from tidegate.domain.pod_containers import ENGINE
 from tidegate.domain.reasons import Reason
 
 
@@ -44,11 +44,7 @@ def stage_of(pod: Json) -> Stage:
     status = mapping(pod.get("status"))
     if not mapping(pod.get("spec")).get("nodeName"):
         return Stage.PENDING
-    if any(
-        _runs(each)
-        for each in mappings(status.get("containerStatuses"))
-        if each.get("name") == ENGINE_CONTAINER
-    ):
+    if any(_runs(each) for each in mappings(status.get("containerStatuses")) if each.get("name") == ENGINE):
         return Stage.LOADING
     if condition(status, "PodReadyToStartContainers").get("status") == "False":
         return Stage.PREPARING

@@ -6,19 +6,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from tidegate.domain.lease import DURATION, LeaseRecord
+from tidegate.domain.timestamps import to_micro_timestamp
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import ConflictError, NotFoundError
 from tidegate.kube.owner import owner_reference
 from tidegate.resources.names import FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL, OPERATOR
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class LeaseName:
 class LeaseClient:
     """One Lease. KubeError where the API server refuses or is away."""
 
-    def __init__(self, client: KubeClient, where: LeaseName, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, client: KubeClient, where: LeaseName, now: Callable[[], float] = time) -> None:
         self._client = client
         self._where = where
         self._now = now  # what people read in the Lease; nobody decides by it
@@ -53,7 +50,7 @@ class LeaseClient:
 
         ConflictError where it is not any more as ``based_on`` says.
         """
-        stamp = _microseconds(self._now())
+        stamp = to_micro_timestamp(self._now())
         spec: Json = {
             "holderIdentity": holder,
             "leaseDurationSeconds": max(1, round(duration)),
@@ -66,11 +63,11 @@ class LeaseClient:
 
     async def renew(self, based_on: LeaseRecord) -> LeaseRecord:
         """Renew it for its holder; the Lease after that. ConflictError as for acquire."""
-        return await self._write(based_on, {"renewTime": _microseconds(self._now())})
+        return await self._write(based_on, {"renewTime": to_micro_timestamp(self._now())})
 
     async def release(self, based_on: LeaseRecord) -> LeaseRecord:
         """Say that nobody holds it any more; the Lease after that. ConflictError as for acquire."""
-        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _microseconds(self._now())}
+        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": to_micro_timestamp(self._now())}
         return await self._write(based_on, spec)
 
     async def releases(self, since: LeaseRecord) -> AsyncGenerator[None, None]:
@@ -124,7 +121,3 @@ def record_of(raw: Json) -> LeaseRecord:
         duration=float(spec.get("leaseDurationSeconds") or DURATION),
         transitions=int(spec.get("leaseTransitions") or 0),
     )
-
-
-def _microseconds(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

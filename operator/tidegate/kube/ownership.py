@@ -7,9 +7,11 @@ from tidegate.resources.names import FIELD_MANAGER
 
 
 def wrote_label(raw: Json, label: str, manager: str = FIELD_MANAGER) -> bool:
-    """Whether a label is as this field manager wrote it; False where there are no managedFields to tell."""
+    """Whether a label is as this field manager, and nobody else, wrote it; False where there are no
+    managedFields to tell."""
     entries = raw["metadata"].get("managedFields") or []
-    return any(entry.get("manager") == manager and _holds(entry.get("fieldsV1"), label) for entry in entries)
+    managers = {entry.get("manager") for entry in entries if _holds(entry.get("fieldsV1"), label)}
+    return managers == {manager}
 
 
 def _holds(fields: object, label: str) -> bool:

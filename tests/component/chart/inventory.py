@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,9 +16,16 @@ UNSTEADY = {"events", "events.events.k8s.io", "componentstatuses", "apiservices.
 OF_THE_CONTROL_PLANE = "leases.coordination.k8s.io kube-system/"  # an API server's own comes when it is ready
 
 
-def fetching(admin: httpx.Client) -> Fetch:
-    """Fetches with the administrator's client."""
-    return lambda path: admin.get(path).raise_for_status().json()
+def fetching(admin: httpx.Client, patience: float = 30.0) -> Fetch:
+    """Fetches with the administrator's client; after a change of a CRD its objects are 429 for a moment."""
+
+    def fetch(path: str) -> Any:
+        until = time.monotonic() + patience
+        while (answer := admin.get(path)).status_code == 429 and time.monotonic() < until:
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
+        return answer.raise_for_status().json()
+
+    return fetch
 
 
 def inventory(fetch: Fetch) -> Inventory:

@@ -71,9 +71,7 @@ def test_a_crd_of_no_release_is_named_with_the_commands_that_hand_it_over(
     helm.uninstall()
     owner = {"meta.helm.sh/release-name": "tidegate", "meta.helm.sh/release-namespace": NAMESPACE}
     _annotate(admin, dict.fromkeys(owner))
-    with pytest.raises(
-        HelmError, match="belongs to no helm release.*kubectl annotate crd"
-    ):
+    with pytest.raises(HelmError, match=r"belongs to no helm release.*kubectl annotate crd"):
         helm.install()
     _annotate(admin, owner)
     helm.install()

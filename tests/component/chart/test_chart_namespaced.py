@@ -141,7 +141,6 @@ async def test_without_any_right_beyond_its_namespace_services_live_there_and_ev
     waiting_for_a_foreign_name = {
         ("tidegate-operator", "get", "/services"),
         ("tidegate-operator", "get", "policy/poddisruptionbudgets"),
-        ("tidegate-operator", "get", "apps/deployments"),
     }
     assert set(granted(roles)) - used(requests) == waiting_for_a_foreign_name
 

@@ -206,10 +206,12 @@ class World:
         await set_pod_status(self.kube, self.namespace, pod, status)
 
     async def node(self, name: str, policy: str) -> None:
-        """A node with this label."""
+        """A node with this label, on which any worker fits."""
         labels = {"tidegate.io/cpu-manager-policy": policy}
         body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         await self.kube.apply(paths.node(name), body, field_manager=MANAGER)
+        room = {"status": {"allocatable": {"cpu": "64", "memory": "512Gi"}}}
+        await self.kube.merge_patch(f"{paths.node(name)}/status", room, field_manager=MANAGER)
 
     async def delete_pod(self, pod: str) -> None:
         """The pod is gone; without a node that is at once."""

@@ -20,8 +20,10 @@ from tidegate.controller.reconcile import PassResult, Reconciler, ReconcileSetti
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.world import World
 from tidegate.domain.service import ServiceKey
+from tidegate.kube import paths
 from tidegate.kube.errors import ConflictError
 from tidegate.resources.deployment import WorkerImages
+from tidegate.resources.names import SERVICE_LABEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -153,6 +155,45 @@ async def test_surplus_that_somebody_changes_meanwhile_is_not_taken_away(world: 
         with pytest.raises(ConflictError):
             await passes.blindly(1001.0)
         assert await world.replicas("raced") == 5
+
+
+async def test_workers_that_nobody_needs_stop_also_while_a_foreign_object_is_in_the_way(
+    world: Cluster,
+) -> None:
+    await world.create("walled", scaling={"maxReplicas": 6, "scaleDownDelaySeconds": 0})
+    async with clockwork(world, "walled") as passes:
+        await passes.at(1000.0)
+        await world.scale("walled", 3)
+        for number in range(3):
+            await world.pod("walled", f"walled-{number}", ready_status(100.0))
+        passes.tells(inFlight=1)
+        await _replaced_by_a_foreign_service(world, "walled")
+        assert (await passes.at(1001.0)).result == "conflict"
+        assert await world.replicas("walled") == 1
+
+
+async def test_a_foreign_deployment_is_never_scaled(world: Cluster) -> None:
+    await world.create("theirs", suspend=True)
+    async with clockwork(world, "theirs") as passes:
+        await passes.at(1000.0)
+        await world.scale("theirs", 3)
+        orphaned = {"metadata": {"ownerReferences": None}}
+        path = paths.deployment(world.namespace, "theirs-worker")
+        await world.kube.merge_patch(path, orphaned, field_manager="them")
+        assert (await passes.at(1001.0)).result == "conflict"
+        assert await world.replicas("theirs") == 3
+
+
+async def _replaced_by_a_foreign_service(world: Cluster, name: str) -> None:
+    labels = {SERVICE_LABEL: name}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"type": "ExternalName", "externalName": "example.com"},
+    }
+    await world.kube.delete(paths.service(world.namespace, name))
+    await world.kube.create(paths.services(world.namespace), body, field_manager="them")
 
 
 async def test_a_pass_over_what_did_not_change_writes_nothing_also_with_schedule_and_price(

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -7,6 +7,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.unit.resources.services import service
 from tidegate.controller.costs import CostCollector, cost_status
+from tidegate.controller.world import World
+from tidegate.kube.cache import Kind
+from tidegate.kube.client import KubeClient
+from tidegate.kube.territory import WholeCluster
+from tidegate.resources.names import INSTALLATION_LABEL
 
 Json = dict[str, Any]
 
@@ -74,3 +79,13 @@ def test_the_metric_has_a_series_for_each_price_and_none_for_what_is_gone() -> N
 def samples(registry: CollectorRegistry) -> list[str]:
     lines = generate_latest(registry).decode().splitlines()
     return [line for line in lines if line.startswith("tidegate_cost_per_hour{")]
+
+
+def test_services_of_a_namespace_that_was_handed_to_another_installation_are_not_counted_here() -> None:
+    whole = WholeCluster(cast(KubeClient, None), "tidegate-system")
+    whole.listed([{"metadata": {"name": "team-a", "labels": {INSTALLATION_LABEL: "team-a"}}}])
+    world = World(128, territory=whole)
+    for namespace in ("team-a", "team-b"):
+        metadata = {"namespace": namespace, "name": "qwen", "uid": namespace, "resourceVersion": "1"}
+        world.cache.put(Kind.INFERENCE_SERVICE, {"metadata": metadata})
+    assert [each["metadata"]["namespace"] for each in world.services()] == ["team-b"]

@@ -102,3 +102,13 @@ def test_how_long_requests_run_is_what_the_arbiter_tells(board: DemandBoard) -> 
     assert board.load(KEY).execution_seconds == 6, "while arbiters change, the slower"
     with pytest.raises(ValueError, match="not a line of demand"):
         board.told("g1", line() | {"executionSeconds": "4"}, now=102.0)
+
+
+def test_what_a_lost_gateway_told_of_a_service_goes_with_the_service_on_a_standby_too(
+    board: DemandBoard,
+) -> None:
+    board.told("g1", line(), now=100.0)
+    board.lost("g1")
+    assert board.load(KEY).last_activity == 100.0
+    board.told("g2", {"service": "team/qwen", "removed": True}, now=200.0)
+    assert board.load(KEY).last_activity is None

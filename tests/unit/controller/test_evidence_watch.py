@@ -42,7 +42,7 @@ class Worker:
             return web.Response(body=self.answer.body, status=self.answer.status)
         return web.json_response(self.answer)
 
-    async def node_told(self, node: str, exclusive: bool) -> None:
+    async def node_told(self, node: str, exclusive: bool, _since: float) -> None:
         self.nodes.append((node, exclusive))
 
     async def looks(self, count: int) -> None:

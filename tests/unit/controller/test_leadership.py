@@ -103,7 +103,9 @@ async def test_a_write_is_refused_before_it_leads_and_allowed_while_it_does(leas
     async with replica(lease, "a") as one:
         with pytest.raises(NotLeaderError):
             one.leadership.check()
+        assert not one.leadership.acts
         await eventually(lambda: one.acting, "it acts")
+        assert one.leadership.acts
         with one.leadership.writing():
             one.leadership.check()
     with pytest.raises(NotLeaderError):

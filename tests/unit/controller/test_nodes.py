@@ -100,10 +100,10 @@ async def test_a_workers_evidence_labels_a_node_whose_kubelet_cannot_be_asked() 
     await labels.node_seen(world.add("n"))
     assert world.label("n") == "unknown"
     for exclusive, label in ((True, "static"), (False, "none"), (True, "static")):
-        await labels.worker_told("n", exclusive=exclusive)
+        await labels.worker_told("n", exclusive=exclusive, since=1.0)
         assert world.label("n") == label
     writes = len(world.writes)
-    await labels.worker_told("n", exclusive=True)
+    await labels.worker_told("n", exclusive=True, since=1.0)
     await labels.recheck_all()
     assert [name for name, _ in world.writes[writes:]] == []
 
@@ -115,18 +115,29 @@ async def test_an_administrators_label_stands_and_its_contradiction_is_said_once
     labels = labels_of(world)
     world.add("n", "static")
     with caplog.at_level(logging.WARNING):
-        await labels.worker_told("n", exclusive=False)
+        await labels.worker_told("n", exclusive=False, since=1.0)
         await labels.recheck_all()
     assert world.writes == []
     said = [record.getMessage() for record in caplog.records if "administrator" in record.getMessage()]
     assert said == ["node n: an administrator labelled it static, but a worker on it has no cores of its own"]
 
 
+async def test_workers_of_before_and_after_a_change_of_the_kubelet_do_not_take_turns_with_the_label() -> None:
+    world = World({"n": UNREACHABLE})
+    labels = labels_of(world)
+    world.add("n")
+    for _ in range(3):
+        await labels.worker_told("n", exclusive=False, since=100.0)
+        await labels.worker_told("n", exclusive=True, since=200.0)
+    assert world.label("n") == "static"
+    assert len(world.writes) == 2
+
+
 async def test_a_kubelet_that_answers_is_believed_before_any_worker() -> None:
     world = World({"n": CpuManagerPolicy("none")})
     labels = labels_of(world)
     await labels.node_seen(world.add("n"))
-    await labels.worker_told("n", exclusive=True)
+    await labels.worker_told("n", exclusive=True, since=1.0)
     assert world.label("n") == "none"
 
 
@@ -139,9 +150,9 @@ async def test_evidence_that_could_not_be_used_is_used_with_the_next_look() -> N
         raise KubeError(0, "Unreachable", "away")
 
     listing, world.list_all = world.list_all, away  # type: ignore[method-assign, assignment]
-    await labels.worker_told("n", exclusive=True)
+    await labels.worker_told("n", exclusive=True, since=1.0)
     world.list_all = listing  # type: ignore[method-assign]
-    await labels.worker_told("n", exclusive=True)
+    await labels.worker_told("n", exclusive=True, since=1.0)
     assert world.label("n") == "static"
 
 

@@ -22,8 +22,9 @@ SETTINGS = ResyncSettings(every=1000.0, jitter=lambda _, high: high, retry=0.01,
 class Cluster:
     """Lists nothing, ``failures`` times not even that."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, nodes: list[Json] | None = None) -> None:
         self.failures = failures
+        self.nodes = nodes or []
         self.listings = 0
 
     async def list_all(self, path: str, **_: object) -> tuple[list[Json], str]:
@@ -32,6 +33,7 @@ class Cluster:
             if self.failures:
                 self.failures -= 1
                 raise UnreachableError("away")
+            return self.nodes, "9"
         return [], "9"
 
 
@@ -51,6 +53,14 @@ async def listed(cluster: Cluster, world: World, times: int) -> list[ServiceKey]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return news
+
+
+async def test_a_node_policy_that_a_listing_tells_first_has_services_looked_at() -> None:
+    world = World(128)
+    metadata = {"namespace": "team", "name": "qwen", "uid": "u", "resourceVersion": "99"}
+    world.cache.put(Kind.INFERENCE_SERVICE, {"metadata": metadata})
+    node = {"metadata": {"name": "a", "labels": {"tidegate.io/cpu-manager-policy": "static"}}}
+    assert await listed(Cluster(nodes=[node]), world, 1) == [ServiceKey("team", "qwen")]
 
 
 async def test_what_went_before_the_watches_began_is_noticed_at_once() -> None:

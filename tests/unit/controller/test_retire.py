@@ -10,6 +10,7 @@ import pytest
 
 from tidegate.controller import retire as module
 from tidegate.controller.retire import retire
+from tidegate.domain.lease import LeaseRecord
 from tidegate.kube.client import KubeClient
 from tidegate.kube.errors import ForbiddenError, KubeError, PatchTestError
 
@@ -32,10 +33,19 @@ class Cluster:
     patched: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     refusal: KubeError | None = None
+    record: LeaseRecord | None = None
 
-    async def seize(self, holder: str, seconds: float) -> None:
-        assert (holder, seconds) == ("tidegate-retire", 3600.0)
+    async def seize(self, holder: str, duration: float) -> None:
+        assert (holder, duration) == ("tidegate-retire", 3600.0)
         self.events.append("seized")
+        self.record = LeaseRecord(holder, "7", duration)
+
+    async def read(self) -> LeaseRecord | None:
+        return self.record
+
+    async def release(self, based_on: LeaseRecord) -> None:
+        assert based_on == self.record
+        self.events.append("released")
 
     async def list_all(self, _path: str) -> tuple[list[dict[str, Any]], str]:
         self.events.append("listed")
@@ -52,7 +62,7 @@ class Cluster:
         del found["metadata"]["labels"][LABEL]
 
     async def run(self) -> int:
-        return await retire(cast(KubeClient, self), self.seize, self.said.append)
+        return await retire(cast(KubeClient, self), self, self.said.append)
 
 
 async def test_our_labels_go_an_administrators_stay_and_a_second_run_has_nothing_to_do() -> None:
@@ -65,6 +75,13 @@ async def test_our_labels_go_an_administrators_stay_and_a_second_run_has_nothing
     assert cluster.patched == ["a"]
 
 
+async def test_a_label_that_an_administrator_applies_too_stays() -> None:
+    both = node("a", "tidegate-operator")
+    [ours] = both["metadata"]["managedFields"]
+    both["metadata"]["managedFields"] = [{**ours, "manager": "argocd"}, ours]
+    assert await Cluster([both]).run() == 0
+
+
 async def test_a_label_that_somebody_changes_meanwhile_is_theirs() -> None:
     refusal = PatchTestError(422, "Invalid", "the server rejected our request")
     assert await Cluster([node("a", "tidegate-operator")], refusal=refusal).run() == 0
@@ -72,17 +89,21 @@ async def test_a_label_that_somebody_changes_meanwhile_is_theirs() -> None:
 
 async def test_a_refusal_is_an_error_and_not_silence() -> None:
     refusal = ForbiddenError(403, "Forbidden", "not you")
+    cluster = Cluster([node("a", "tidegate-operator")], refusal=refusal)
     with pytest.raises(ForbiddenError, match="not you"):
-        await Cluster([node("a", "tidegate-operator")], refusal=refusal).run()
+        await cluster.run()
+    assert cluster.events == ["seized", "listed", "released"], "or nobody would lead for an hour"
 
 
 async def test_it_takes_no_longer_than_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUDGET", 0.0)
+    monkeypatch.setattr(module, "BUDGET", 0.05)
     cluster = Cluster([])
 
-    async def never(_holder: str, _seconds: float) -> None:
+    async def never(holder: str, duration: float) -> None:
+        cluster.record = LeaseRecord(holder, "7", duration)
         await asyncio.Event().wait()
 
-    cluster.seize = never  # type: ignore[method-assign, assignment]
+    cluster.seize = never  # type: ignore[method-assign]
     with pytest.raises(KubeError, match="run it again"):
         await cluster.run()
+    assert cluster.events == ["released"]

@@ -12,7 +12,7 @@ from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import PassResult, Reconciler
 from tidegate.controller.runner import Runner
 from tidegate.domain.service import ServiceKey
-from tidegate.kube.errors import KubeError, error_from_status
+from tidegate.kube.errors import KubeError, NotLeaderError, error_from_status
 
 KEY = ServiceKey("team", "qwen")
 
@@ -74,6 +74,11 @@ async def test_a_server_that_asks_for_more_time_gets_it() -> None:
     first, second = queue.asked
     assert first >= 7.0
     assert second == 1.0
+
+
+async def test_a_pass_that_a_late_renewal_kept_from_writing_is_made_again() -> None:
+    _, queue = await passes_of(NotLeaderError("this replica does not lead"))
+    assert queue.asked == [0.5]
 
 
 @pytest.mark.parametrize("status", [404, 409])

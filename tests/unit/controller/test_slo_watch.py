@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import httpx
+import pytest
 from aiohttp import web
 
 from tests.unit.controller.streams import serving
@@ -33,6 +34,12 @@ async def counts(_: web.Request) -> web.Response:
 async def hangs(_: web.Request) -> web.Response:
     await asyncio.Event().wait()
     raise AssertionError
+
+
+async def endless(_: web.Request) -> web.Response:
+    histograms = '{"total": {"edges": [1, 5], "counts": [0, Infinity, 0]}}'
+    text = f'{{"instance": "i", "uptimeSeconds": 1, "histograms": {histograms}}}'
+    return web.Response(text=text, content_type="application/json")
 
 
 async def garbage(_: web.Request) -> web.Response:
@@ -73,8 +80,11 @@ async def test_a_gateway_that_hangs_is_told_from_one_that_answers() -> None:
     assert looked == [KEY, OTHER]
 
 
-async def test_an_answer_that_makes_no_sense_and_an_address_without_a_gateway_change_nothing() -> None:
-    board, _ = await after_a_round(garbage, "127.0.0.1", "127.0.0.2")
+@pytest.mark.parametrize("answer", [garbage, endless])
+async def test_an_answer_that_makes_no_sense_and_an_address_without_a_gateway_change_nothing(
+    answer: Answer,
+) -> None:
+    board, _ = await after_a_round(answer, "127.0.0.1", "127.0.0.2")
     found = board.condition(KEY, (TARGET,), {}, 1000.0)
     assert found
     assert found.status == "Unknown"

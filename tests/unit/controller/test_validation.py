@@ -218,3 +218,22 @@ def test_names_follow_the_cache_when_a_service_changes_them_or_goes() -> None:
     assert refusal(world, service("two", "talk"))
     world.cache.remove(Kind.INFERENCE_SERVICE, one)
     assert refusal(world, service("two", "talk")) is None
+
+
+def test_a_refusal_never_shows_the_whole_object_and_its_environment() -> None:
+    odd = _undivided()
+    said = refusal(world_of(), odd)
+    assert said
+    assert said.startswith("spec: resources.accelerator.count must be a multiple")
+    assert "hunter2" not in said
+
+
+def test_a_fault_of_the_whole_spec_that_was_there_before_stands_in_the_way_of_no_other_change() -> None:
+    assert refusal(world_of(), _undivided(suspend=True), _undivided()) is None
+
+
+def _undivided(**spec: Any) -> Json:
+    device = {"resource": "nvidia.com/gpu", "count": 3}
+    engine = {"env": [{"name": "TOKEN", "value": "hunter2"}], "args": ["--pipeline-parallel-size", "2"]}
+    resources = {"cpu": 1, "memory": "1Gi", "accelerator": device}
+    return service("odd", engine=engine, resources=resources, **spec)

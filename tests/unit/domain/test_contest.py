@@ -43,6 +43,18 @@ def test_a_contest_that_was_quiet_for_long_is_over() -> None:
     assert tried(old, "hash", (".spec.paused",), 1000.0 + MEMORY).tries == 1
 
 
+def test_one_that_has_ended_is_not_looked_at_again_and_again_until_it_is_forgotten() -> None:
+    ended = fought(5)
+    assert ended.rest(1002.0) == MEMORY - 2.0
+    assert ended.rest(1000.0 + MEMORY) == 1.0
+
+
+def test_a_correction_that_is_held_back_is_looked_at_when_it_is_due_and_soon_after_that() -> None:
+    held = replace(fought(5), held=True)
+    assert held.rest(1001.0) == 3.0
+    assert held.rest(1500.0) == 1.0
+
+
 def test_every_path_that_was_fought_over_is_kept() -> None:
     assert tried(fought(1), "hash", (".metadata.labels.a",), 1001.0).paths == (
         ".metadata.labels.a",

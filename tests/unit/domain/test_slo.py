@@ -67,6 +67,14 @@ def test_counters_that_fell_have_begun_anew_though_the_gateway_is_the_same() -> 
     assert total(3, 0, 0, 0).since(total(10, 0, 0, 0)).histogram("total").counts == (3, 0, 0, 0)
 
 
+def test_gateways_of_two_releases_with_other_edges_stop_no_pass_and_the_newer_reading_counts() -> None:
+    window = SloWindow(began=0.0)
+    window.told("old", Reading("i1", 1.0, total(5, 0, 0, 0)), 0.0)
+    newer = Histogram((1.0, 9.0), (0, 7, 0))
+    window.told("new", Reading("i2", 1.0, Tally({"total": newer})), 30.0)
+    assert window.tally(30.0).histogram("total") == newer
+
+
 def test_what_a_gateway_counted_before_it_was_first_asked_is_not_of_the_window() -> None:
     window = SloWindow(began=0.0)
     window.told("a", Reading("i1", LONG_UP, total(1000, 0, 0, 0)), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import urllib.request
 from collections.abc import Mapping
 
@@ -52,6 +53,14 @@ def test_only_one_request_is_known(line: bytes, status: bytes) -> None:
 
 def test_evidence_that_cannot_be_had_is_an_error_and_not_the_end() -> None:
     assert answer(b"GET /isolation HTTP/1.1", failing).startswith(b"HTTP/1.1 500 ")
+
+
+def test_a_pod_without_a_thread_left_has_its_engine_and_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert serve_isolation(evidence, FREE) is None
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /iso", b"G" * 5000])
