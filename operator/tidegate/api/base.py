@@ -130,7 +130,15 @@ Size = Annotated[
 
 def error_sentences(errors: Sequence[Mapping[str, Any]], prefix: str = "") -> str:
     """pydantic's errors as sentences that each start with the field's path."""
-    return "; ".join(f"{_path(error['loc'], prefix)}: {_reason(error)}" for error in errors)
+    told = [error for error in errors if not _follows(error, errors)]
+    return "; ".join(f"{_path(error['loc'], prefix)}: {_reason(error)}" for error in told)
+
+
+def _follows(error: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
+    """A list is too short for pydantic where its items are wrong, and they are told already."""
+    place = error["loc"]
+    inside = any(other["loc"][: len(place)] == place for other in errors if other is not error)
+    return bool(error["type"] == "too_short") and inside
 
 
 def _path(location: Sequence[int | str], prefix: str) -> str:
