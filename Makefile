@@ -46,7 +46,7 @@ test-e2e: setup ## a real cluster, a simulated engine
 	$(PY) -m pytest tests/e2e -m 'not vllm' --timeout 900
 
 campaign-helm: setup ## install, upgrade, rollback, uninstall under requests, five times: what each step takes and loses
-	TIDEGATE_HELM_ROUNDS=5 $(PY) -m pytest tests/e2e/test_helm_loop.py -s --timeout 3000
+	TIDEGATE_HELM_ROUNDS=5 TIDEGATE_HELM_RESULTS=benchmarks/results/helm.json $(PY) -m pytest tests/e2e/test_helm_loop.py -s --timeout 3000
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800

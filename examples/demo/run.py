@@ -156,7 +156,7 @@ def isolation(shell: Shell, service: str) -> None:
     wait_phase(shell, service, "Running", 60)
     shell.run("kubectl -n demo get inferenceservices -o wide", timeout=30)
     selector = f"-n demo -l tidegate.io/inferenceservice={service}"
-    described = shell.run(f"kubectl describe pod {selector} | grep -E '^(Name|Node|QoS Class)'", timeout=30)
+    described = shell.run(f"kubectl describe pod {selector} | grep -E '^(Name|Node|QoS Class):'", timeout=30)
     expect("Guaranteed" in described, "QoS Class Guaranteed")
     allowed = "grep Cpus_allowed_list /proc/1/status"
     mine = shell.run(f"kubectl exec -n demo deploy/{service}-worker -- {allowed}", timeout=30)

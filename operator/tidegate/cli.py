@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=options.log_level, format=LOG_FORMAT, stream=sys.stderr)
     for library in ("httpx", "kopf"):  # each has a line for every request, or every event
         logging.getLogger(library).setLevel(logging.WARNING)
-    logging.getLogger("kopf._core.reactor.running").addFilter(_is_news)
+    # At each start it warns that it takes no signals, in the thread that is its own: the operator takes them.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -41,11 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KubeConfigError, KubeError, OSError, ValueError) as error:
         print(f"tidegate: {_sentence(error)}", file=sys.stderr)
         return 1
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Not that kopf leaves the signals to us: it runs in a thread of its own for that."""
-    return not record.getMessage().startswith("OS signals are ignored")
 
 
 def _sentence(error: Exception) -> str:

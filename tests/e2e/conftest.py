@@ -99,14 +99,18 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A fresh namespace under the restricted Pod Security Standard, gone after the test with all in it."""
+    """A fresh namespace under the restricted Pod Security Standard. After the test its pods are gone; the
+    rest goes some seconds later."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     try:
         yield name
     finally:
-        kubectl.run("delete", "namespace", name, "--wait", "--timeout=90s", timeout=100)
+        kubectl.run("delete", "namespace", name, "--wait=false")
+        eventually(
+            lambda: kubectl.get("pods", "-n", name)["items"] == [], f"the pods of {name} are gone", seconds=90
+        )
 
 
 @pytest.fixture

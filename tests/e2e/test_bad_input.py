@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -11,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Gateway
 from tests.e2e.kubectl import CommandError, Kubectl, eventually
+from tests.e2e.outage import operator_down
 from tests.e2e.services import Services, simulated
 
 REFUSED: list[tuple[str, Any, str]] = [
@@ -33,20 +32,6 @@ def with_field(path: str, value: Any) -> dict[str, Any]:
         place = place[parent]
     place[last] = value
     return manifest
-
-
-@contextmanager
-def operator_down(kubectl: Kubectl) -> Iterator[None]:
-    """The cluster without an operator, and so without its webhook."""
-    scale = ("scale", "deployment/tidegate-operator", "-n", "tidegate-system")
-    selector = ("-n", "tidegate-system", "-l", "app.kubernetes.io/component=operator")
-    kubectl.run(*scale, "--replicas=0")
-    try:
-        kubectl.run("wait", "pod", *selector, "--for=delete", "--timeout=60s", timeout=70)
-        yield
-    finally:
-        kubectl.run(*scale, "--replicas=2")
-        kubectl.run("rollout", "status", "deployment/tidegate-operator", "-n", "tidegate-system", timeout=90)
 
 
 def test_with_the_operator_down_an_invalid_spec_is_refused_with_field_and_reason(kubectl: Kubectl) -> None:

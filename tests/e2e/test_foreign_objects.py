@@ -58,18 +58,12 @@ def test_a_foreign_object_in_the_way_is_left_as_it_is_and_named(
     assert "ownerReferences" not in after["metadata"]
 
 
-def test_a_webhook_certificate_that_somebody_spoilt_is_made_anew(kubectl: Kubectl) -> None:
+def test_operators_that_find_the_webhooks_certificate_spoilt_make_a_new_one(kubectl: Kubectl) -> None:
     secret = ("secret", "tidegate-webhook-tls", "-n", "tidegate-system")
     patch = '{"data": {"tls.crt": "", "tls.key": "", "ca.crt": ""}}'
     kubectl.run("patch", *secret, "--type", "merge", "-p", patch)
-    kubectl.run("rollout", "restart", "deployment/tidegate-operator", "-n", "tidegate-system")
-    kubectl.run(
-        "rollout",
-        "status",
-        "deployment/tidegate-operator",
-        "-n",
-        "tidegate-system",
-        "--timeout=120s",
-        timeout=130,
-    )
+    selector = ("-l", "app.kubernetes.io/component=operator", "-n", "tidegate-system")
+    kubectl.run("delete", "pod", *selector, "--wait", timeout=90)
+    place = ("deployment/tidegate-operator", "-n", "tidegate-system", "--timeout=120s")
+    kubectl.run("rollout", "status", *place, timeout=130)
     eventually(lambda: bool(kubectl.get(*secret)["data"]["tls.crt"]), "it has a certificate", seconds=60)

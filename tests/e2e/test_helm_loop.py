@@ -11,9 +11,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
+from benchmarks.harness.report import machine
 
 from tests.component.chart.inventory import Inventory, difference, inventory
 from tests.e2e.conftest import gateway_pods, install, reached
@@ -21,11 +24,16 @@ from tests.e2e.kubectl import Kubectl, eventually
 from tests.e2e.services import Services, simulated
 from tests.e2e.test_several_gateways import client_pod
 
+# Where the figures of the rounds are written, as JSON; empty: nowhere.
+RESULTS = os.environ.get("TIDEGATE_HELM_RESULTS", "")
 ROUNDS = int(os.environ.get("TIDEGATE_HELM_ROUNDS", "1"))
 RELEASE = ("tidegate", "-n", "tidegate-system")
 TWO = ("--set", "gateway.replicas=2")
 # Values that make every pod of the release a new one.
 CHANGED = ("--set", "queue.defaultMaxDepth=64,gateway.podAnnotations.round=changed,logLevel=DEBUG")
+
+
+Json = dict[str, Any]
 
 
 class Steps:
@@ -47,6 +55,11 @@ def everything(kubectl: Kubectl) -> Inventory:
     return inventory(lambda path: json.loads(kubectl.run("get", "--raw", path)))
 
 
+def others_gone(kubectl: Kubectl) -> bool:
+    """Whether no namespace of an earlier test is still on its way out."""
+    return all(each["status"]["phase"] == "Active" for each in kubectl.get("namespaces")["items"])
+
+
 def left_over(kubectl: Kubectl, before: Inventory, namespace: str) -> list[str]:
     """What is different from before, but for the namespace of the service that goes on."""
     return [
@@ -57,9 +70,9 @@ def left_over(kubectl: Kubectl, before: Inventory, namespace: str) -> list[str]:
 
 
 @contextmanager
-def requests_running(kubectl: Kubectl, services: Services, name: str) -> Iterator[list[dict[str, Any]]]:
+def requests_running(kubectl: Kubectl, services: Services, name: str) -> Iterator[list[Json]]:
     """Requests without a pause, from within the cluster; what became of them is there after the block."""
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
     pod = ("pod/client", "-n", services.namespace)
     kubectl.apply(client_pod(services.namespace, name))
     log = ("logs", "client", "-n", services.namespace)
@@ -90,7 +103,7 @@ def rolled_out(kubectl: Kubectl) -> None:
     )
 
 
-def one_round(kubectl: Kubectl, services: Services, before: Inventory, steps: Steps) -> dict[str, Any]:
+def one_round(kubectl: Kubectl, services: Services, before: Inventory, steps: Steps) -> Json:
     """install | upgrade | rollback under requests | uninstall; what the requests found."""
     with steps.step("install"):
         install(kubectl, *TWO)
@@ -111,6 +124,14 @@ def one_round(kubectl: Kubectl, services: Services, before: Inventory, steps: St
     return found[0]
 
 
+def write_results(rounds: list[Json]) -> None:
+    """The figures of the rounds so far, where somebody wants them."""
+    if RESULTS:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        result = {"name": "helm", "when": when, "machine": machine(), "rounds": rounds}
+        Path(RESULTS).write_text(json.dumps(result, indent=1) + "\n")
+
+
 def test_install_upgrade_rollback_uninstall_and_install_again_lose_no_request_and_leave_nothing(
     kubectl: Kubectl, services: Services
 ) -> None:
@@ -123,13 +144,18 @@ def test_install_upgrade_rollback_uninstall_and_install_again_lose_no_request_an
         eventually(
             lambda: gateway_pods(kubectl, ending=True) == [], "the first gateway has ended", seconds=90
         )
+        eventually(lambda: others_gone(kubectl), "earlier namespaces have gone", seconds=60)
         before = {
             name: what for name, what in everything(kubectl).items() if f" {services.namespace}/" not in name
         }
         assert not [name for name, what in before.items() if "tidegate.io/cpu-manager-policy" in str(what)]
+        rounds: list[Json] = []
         for number in range(1, ROUNDS + 1):
             steps = Steps()
             found = one_round(kubectl, services, before, steps)
+            seconds = {name: round(took, 1) for name, took in steps.seconds.items()}
+            rounds.append({"seconds": seconds, "requests": found})
+            write_results(rounds)
             shown = " ".join(f"{name} {seconds:.0f} s" for name, seconds in steps.seconds.items())
             requests = f"{found['long']} streams, {found['short']} short, lost {len(found['failed'])}"
             print(f"round {number}: {shown}; {requests}")

@@ -28,7 +28,7 @@ from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
-from tidegate.controller.kopf_edge import KopfSettings, new_registry, run_kopf
+from tidegate.controller.kopf_edge import KopfSettings, run_kopf
 from tidegate.controller.leadership import Leadership, LeadershipSettings
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.nodes import NodeLabels
@@ -49,6 +49,7 @@ from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind
 from tidegate.kube.client import Budgets, KubeClient
+from tidegate.kube.connection import in_cluster
 from tidegate.kube.errors import KubeError
 from tidegate.kube.kubelet import Kubelets
 from tidegate.kube.lease import LeaseClient, LeaseName
@@ -131,7 +132,8 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
 def _leadership(own: KubeClient, namespace: str, times: LeaseTimes) -> Leadership:
     """With connections of its own, so that no other request is in a renewal's way."""
     identity = f"{platform.node()}_{uuid.uuid4().hex[:8]}"
-    return Leadership(LeaseClient(own, LeaseName(namespace)), LeadershipSettings(identity, times))
+    where = LeaseName(namespace, always_owned=in_cluster())
+    return Leadership(LeaseClient(own, where), LeadershipSettings(identity, times))
 
 
 class _Operator:
@@ -222,8 +224,8 @@ class _Operator:
             raise KubeError(0, "Listing", f"the cluster cannot be listed: {error!r}") from error
 
     def _registry(self) -> kopf.OperatorRegistry:
-        registry = new_registry()
-        register(registry, self._world.cache, self._look_at, self._resync.soon)
+        registry = kopf.OperatorRegistry()
+        register(registry, self._world.cache, self._look_at)
         if self._world.sees_nodes:
             register_nodes(registry, self._world.nodes, self._look_at_awake)
             register_node_labels(registry, self._node_labels, lambda: self._leadership.leads)

@@ -8,6 +8,7 @@ from typing import Any
 import kopf
 
 from tidegate.controller.home import Tell, teller
+from tidegate.controller.kopf_storage import NoDiffBase, NoProgress
 from tidegate.controller.node_policies import NodePolicies
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind, ObjectCache, key_of
@@ -25,39 +26,24 @@ RESOURCES: dict[Kind, tuple[str, str, str]] = {
 
 
 def register(
-    registry: kopf.OperatorRegistry,
-    cache: ObjectCache,
-    enqueue: Callable[[ServiceKey], None],
-    listed: Callable[[], None],
+    registry: kopf.OperatorRegistry, cache: ObjectCache, enqueue: Callable[[ServiceKey], None]
 ) -> None:
-    """Have every event of our kinds taken into the cache, and its service looked at where it was news.
-
-    ``listed`` is told whenever kopf lists: what was deleted while it did not watch it tells to nobody.
-    """
+    """Have every event of our kinds taken into the cache, and its service looked at where it was news."""
     tell = teller()
     for kind, resource in RESOURCES.items():
-        _register(registry, kind, resource, _hand_over(tell, Feed(kind, cache, enqueue, listed)))
+        _register(registry, kind, resource, _hand_over(tell, Feed(kind, cache, enqueue)))
 
 
 class Feed:
     """What happens with the events of one kind."""
 
-    def __init__(
-        self,
-        kind: Kind,
-        cache: ObjectCache,
-        enqueue: Callable[[ServiceKey], None],
-        listed: Callable[[], None],
-    ) -> None:
+    def __init__(self, kind: Kind, cache: ObjectCache, enqueue: Callable[[ServiceKey], None]) -> None:
         self._kind = kind
         self._cache = cache
         self._enqueue = enqueue
-        self._listed = listed
 
     def take(self, event_type: str | None, raw: Json) -> None:
         """``event_type`` as in a watch; None for an object of kopf's own listing."""
-        if event_type is None:
-            self._listed()
         before = self._cache.get(self._kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
         news = self._cache.remove if event_type == "DELETED" else self._cache.put
         if news(self._kind, raw):
@@ -86,12 +72,14 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
     settings.process.ultimate_exiting_timeout = None  # its end is not the process's
     settings.networking.request_timeout = 30.0
     settings.watching.server_timeout = 300
     settings.watching.inactivity_timeout = 90.0  # the API server sends a bookmark every minute
     settings.watching.chunk_size = 500
-    settings.queueing.idle_timeout = 0.05  # a task and a queue for each object of a listing, for so long
+    settings.queueing.idle_timeout = 0.05  # a task and a queue for each object that changes, for so long
     for kind, resource in RESOURCES.items():
         if kind is not Kind.INFERENCE_SERVICE:
             settings.watching.label_selectors[resource] = SERVICE_LABEL

@@ -35,7 +35,7 @@ class ResyncSettings:
     every: float
     jitter: Callable[[float, float], float]
     retry: float = 2.0
-    quiet: float = 1.0
+    quiet: float = 0.5
     patience: float = 20.0
 
 
@@ -69,9 +69,8 @@ class Resync:
             self._enqueue(key)
 
     async def run(self) -> None:
-        """List again and again, for ever; the first time as soon as the watches have begun."""
+        """List again and again, for ever."""
         delay = self._settings.every
-        self.soon()
         while True:
             await self._asked_within(delay * self._settings.jitter(0.8, 1.2))
             await self._quiet()

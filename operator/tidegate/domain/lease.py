@@ -18,12 +18,15 @@ DURATION = 10.0  # seconds
 class LeaseTimes:
     """In seconds. ``duration``: how long a record holds that nobody renews, written into the Lease for the
     others. ``renew_deadline``: how long a leader acts on its last renewal. ``retry``: between two renewals,
-    and between two looks of who does not lead. ``call``: how long one request may take."""
+    and between two looks of who does not lead. ``call``: how long one request may take. ``absent``: how long
+    there must be no Lease until who never saw one makes it: somebody may have deleted a leader's, which
+    learns it by its watch, or by its next renewal."""
 
     duration: float = DURATION
     renew_deadline: float = 7.0
     retry: float = 2.0
     call: float = 2.5
+    absent: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Election:
     known: bool = False  # the record was read, or written, since the last thing that went wrong
     read_at: float = 0.0  # when it was read last
     seen_at: float = 0.0  # since when this version has stood
+    absent_since: float | None = None  # since when no Lease was found
     not_before: float = 0.0  # after a failure: no request sooner
     sent_at: float | None = None  # when the renewal was sent by which it leads; None: it does not
 
@@ -94,14 +98,24 @@ class Election:
 
         Of a Lease that was deleted the last holder may not know yet: it is given as long as if it had died.
         """
+        absent_since = None if record else now if self.absent_since is None else self.absent_since
         record = record or replace(self.record, version="")
         seen_at = self.seen_at if record.version == self.record.version else now
-        return replace(self, record=record, known=True, read_at=now, seen_at=seen_at)
+        return replace(
+            self, record=record, known=True, read_at=now, seen_at=seen_at, absent_since=absent_since
+        )
 
     def was_written(self, record: LeaseRecord, sent_at: float, now: float) -> Election:
         """Our write was accepted; ``sent_at``: before its request left."""
         return replace(
-            self, record=record, known=True, read_at=now, seen_at=now, not_before=0.0, sent_at=sent_at
+            self,
+            record=record,
+            known=True,
+            read_at=now,
+            seen_at=now,
+            absent_since=None,
+            not_before=0.0,
+            sent_at=sent_at,
         )
 
     def failed(self, now: float, pause: float) -> Election:
@@ -123,6 +137,15 @@ class Election:
         return self.record.transitions + (self.record.holder != self.identity)
 
     @property
+    def _free_at(self) -> float:
+        """From when on it may write itself as the holder."""
+        if self.record.holder == self.identity:
+            return 0.0
+        if self.record.holder:
+            return self.seen_at + self.record.duration
+        return 0.0 if self.absent_since is None else self.absent_since + self.times.absent
+
+    @property
     def _still_holder(self) -> bool:
         return not self.known or (self.record.version != "" and self.record.holder == self.identity)
 
@@ -131,9 +154,7 @@ class Election:
         return Decision(Step.RENEW) if now >= due else Decision(Step.WAIT, self._until(due, now))
 
     def _candidacy(self, now: float) -> Decision:
-        if self.record.holder in ("", self.identity):
-            return Decision(Step.ACQUIRE)
-        free_at, look_at = self.seen_at + self.record.duration, self.read_at + self.times.retry
+        free_at, look_at = self._free_at, self.read_at + self.times.retry
         if now >= free_at:
             return Decision(Step.ACQUIRE)
         return Decision(Step.READ) if now >= look_at else Decision(Step.WAIT, min(free_at, look_at) - now)

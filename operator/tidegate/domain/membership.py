@@ -51,16 +51,40 @@ class Membership:
     Tickets that it does not know have ended here, and the word crossed the one that said so.
     """
 
-    def __init__(self, service: int, link: ToMember, home: Home) -> None:
+    def __init__(self, service: int, link: ToMember, home: Home, epoch: int) -> None:
         self.service = service  # its number on this connection
         self.link = link
-        self.complete = False  # everything is reported
+        self.complete = False  # everything is reported, and the latest call is answered
         self._home = home
+        self._epoch = epoch
+        self._unanswered = 0  # calls
+        self._all_reported = False
+        self.seen = False  # this gateway has reached the member too: its view knows whether it is there
         self.tickets: dict[int, Ticket] = {}
+
+    @property
+    def holds(self) -> bool:
+        """Whether the member may hold what it was given."""
+        return bool(self.tickets) or not self._all_reported
+
+    def call(self) -> None:
+        """The member is to say that it asks here still: whoever has left says nothing, and its word that it
+        left is on its way."""
+        self._unanswered += 1
+        self.complete = False
+        self.link.joined(self.service, self._epoch)
+
+    def reported(self) -> None:
+        """A call is answered; ValueError where none was made."""
+        if not self._unanswered:
+            raise ValueError("a call is answered that was not made")
+        self._unanswered -= 1
+        self._all_reported = True
+        self.complete = not self._unanswered
 
     def report(self, number: int, held: Held) -> None:
         """A ticket that the member held when it joined; ValueError where it cannot be that."""
-        if self.complete:
+        if self._all_reported:
             raise ValueError(f"ticket {number} is reported after all were")
         ticket = Ticket(MembersWaiter(self, number))
         self._enter(number, ticket)

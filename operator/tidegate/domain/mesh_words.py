@@ -3,8 +3,10 @@ which it is the member and the other the arbiter; words on one connection keep t
 
 ::
 
-    member ──▶ join(epoch), report…, reported   ask  grow  body_read  give_back  done  found   leave
-    arbiter ──▶ joined(epoch) | unknown         go   admitted   end(error)
+    member ──▶ join(epoch), report…   reported   ask  grow  body_read  give_back  done  found   leave
+    arbiter ──▶ joined(epoch) | unknown           go   admitted   end(error)
+
+``joined`` is said at once, and again whenever that gateway becomes the arbiter; ``reported`` answers each.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class ToArbiter(Protocol):
         ...
 
     def reported(self, service: int, /) -> None:
-        """That was all."""
+        """The answer to each ``joined``: that was all, and this arbiter is asked."""
         ...
 
     def leave(self, service: int, /) -> None:
@@ -85,7 +87,7 @@ class ToMember(Protocol):
         ...
 
     def joined(self, service: int, epoch: int, /) -> None:
-        """What follows is of this epoch."""
+        """What follows is of this epoch. Does the member ask here still?"""
         ...
 
     def unknown(self, service: int, /) -> None:

@@ -136,7 +136,6 @@ class RemoteArbiter:
         self._references = {}
         for number, ticket in self.tickets.items():
             link.report(self._service, number, self.held(ticket))
-        link.reported(self._service)
 
     def leave(self) -> None:
         """It is not asked any more."""
@@ -161,9 +160,10 @@ class RemoteArbiter:
     # -- what the arbiter says
 
     def joined(self, link: ToArbiter, epoch: int) -> None:
-        """Everything that it says from now on is of this epoch."""
+        """Everything that it says from now on is of this epoch; each time it hears that it is asked still."""
         if link is self.link and epoch == self._epoch:
             self.confirmed = True
+            link.reported(self._service)
 
     def _ticket(self, link: ToArbiter, number: int) -> Ticket | None:
         """None: of an earlier epoch, or its end crossed the word."""

@@ -2,8 +2,10 @@
 
 Each gateway asks exactly one arbiter, the one that its own view names, and leaves it before it joins another.
 An arbiter acts (admits, lets run) only while every gateway of its view has joined it and has reported what it
-holds. So of two gateways that see each other one at most acts: to let the other act, each would have to have
-left itself. A gateway that is not in the view is not waited for: the limit is exact within one view.
+holds, and has said since this gateway took the seat that it asks here: one that joined before may have left,
+and act itself, while its word of it is on its way. So of two gateways that see each other one at most acts:
+the one that took its seat later knows that the other asked it after that, and thus had left its own.
+A gateway that is not in the view is not waited for: the limit is exact within one view.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from tidegate.domain.peers import View
 from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.service import ServiceKey
 
-PATIENCE_SECONDS = 5.0  # how long an arbiter waits for a gateway that is there and does not join it
+# How long an arbiter waits for a gateway that is there and does not join it, and for one that it has never
+# reached itself and that asks no more.
+PATIENCE_SECONDS = 5.0
 
 
 class Surroundings(Protocol):
@@ -56,6 +60,7 @@ class Seat:
         self._time = time
         self._excused: set[str] = set()  # were waited for in vain
         self._since: float | None = None  # when it began to wait for the others
+        self._lost: dict[str, float] = {}  # may be there, and the view does not know them; waited for until
 
     @property
     def here(self) -> bool:
@@ -67,10 +72,25 @@ class Seat:
         wanted = self._around.view.arbiter(str(self.key))
         if wanted != self.arbiter:
             self._move(wanted)
+        self._look()
         if not self.here:
             return self._joined()
         self._settle()
         return self.acts
+
+    def _look(self) -> None:
+        """Whom the view knows is waited for by the view, and nobody longer than his time."""
+        awaited, now = self._around.view.awaited, self._time()
+        for member, membership in self.members.items():
+            membership.seen = membership.seen or member in awaited
+        self._lost = {g: until for g, until in self._lost.items() if until > now and g not in awaited}
+
+    @property
+    def lost(self) -> set[str]:
+        """The gateways that asked here and do not any more, that this one has never reached, and that may
+        hold what they were given."""
+        now = self._time()
+        return {gateway for gateway, until in self._lost.items() if until > now}
 
     def _move(self, wanted: str) -> None:
         if self.here:
@@ -100,6 +120,8 @@ class Seat:
         tickets, self.remote.tickets = self.remote.tickets, {}
         for ticket in tickets.values():
             self.home.adopt(ticket, self.remote.held(ticket))
+        for membership in self.members.values():
+            membership.call()
 
     def _joined(self) -> bool:
         """Joins the arbiter over the connection that there is now."""
@@ -120,7 +142,7 @@ class Seat:
         if self._since is not None and missing and now - self._since >= PATIENCE_SECONDS:
             self._excused |= missing
             missing = set()
-        if view.settled and complete and not missing:
+        if view.settled and complete and not missing and not self.lost:
             if not self.acts:
                 self.acts, self._since = True, None
                 self.home.thaw()
@@ -135,24 +157,29 @@ class Seat:
 
     def join(self, link: ToMember, service: int, epoch: int) -> Membership:
         """A gateway asks here from now on; what it held here before is void."""
+        self._lost.pop(link.member, None)
         former = self.members.get(link.member)
-        membership = self.members[link.member] = Membership(service, link, self.home)
+        membership = self.members[link.member] = Membership(service, link, self.home, epoch)
         self.acts = False
         self.home.freeze()
         if former is not None:
             former.end()
-        link.joined(service, epoch)
+        membership.call()
         return membership
 
     def reported(self, membership: Membership) -> bool:
-        """It has told everything; see ``turn``."""
-        membership.complete = True
+        """It has told everything, and asks here; see ``turn``. ValueError where nobody wanted to know."""
+        membership.reported()
         return self.turn()
 
     def left(self, membership: Membership) -> bool:
         """It asks another gateway now, or its connection has ended; see ``turn``."""
-        if self.members.get(membership.link.member) is membership:
-            del self.members[membership.link.member]
+        self._look()
+        member = membership.link.member
+        if self.members.get(member) is membership:
+            del self.members[member]
+            if membership.holds and not membership.seen:
+                self._lost[member] = self._time() + PATIENCE_SECONDS
         if self.here:
             self._settle()  # before its slots are free: it may still hold them
         membership.end()

@@ -13,18 +13,21 @@ from tidegate.domain.lease import DURATION, LeaseRecord
 from tidegate.domain.timestamps import to_micro_timestamp
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
-from tidegate.kube.errors import ConflictError, NotFoundError
+from tidegate.kube.errors import ConflictError, KubeError, NotFoundError
 from tidegate.kube.owner import owner_reference
 from tidegate.resources.names import FIELD_MANAGER, MANAGED_BY, MANAGED_BY_LABEL, OPERATOR
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseName:
-    """Where the Lease is, and the Deployment that owns it, so that it goes when the chart goes."""
+    """Where the Lease is, and the Deployment that owns it, so that it goes when the chart goes.
+
+    ``always_owned``: no Lease is made where that Deployment is gone: nothing would ever remove it."""
 
     namespace: str
     name: str = OPERATOR
     owner_deployment: str = OPERATOR
+    always_owned: bool = False
 
 
 class LeaseClient:
@@ -107,6 +110,13 @@ class LeaseClient:
         metadata: Json = {"name": where.name, "labels": {MANAGED_BY_LABEL: MANAGED_BY}}
         if owner := await owner_reference(self._client, where.namespace, where.owner_deployment):
             metadata["ownerReferences"] = [owner]
+        elif where.always_owned:
+            raise KubeError(
+                404,
+                "NotFound",
+                f"{where.owner_deployment}: the Deployment that would own the "
+                "Lease does not exist, as while tidegate is uninstalled",
+            )
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
         collection = paths.leases(where.namespace)
         return record_of(await self._client.create(collection, body, field_manager=FIELD_MANAGER))

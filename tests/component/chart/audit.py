@@ -30,7 +30,7 @@ def entries_of(audit_log: Path) -> list[Json]:
 def requests_of(entries: list[Json], namespace: str) -> list[Json]:
     """What the accounts of an installation asked of the API server."""
     users = {f"system:serviceaccount:{namespace}:{program}" for program in PROGRAMS}
-    return [entry for entry in entries if entry["user"]["username"] in users]
+    return [entry for entry in entries if entry["user"].get("username") in users]  # none: not logged in
 
 
 def refused(requests: list[Json]) -> list[str]:

@@ -12,7 +12,7 @@ from tidegate.domain.lease import LeaseRecord
 from tidegate.kube import lease as lease_module
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
-from tidegate.kube.errors import ConflictError
+from tidegate.kube.errors import ConflictError, KubeError
 from tidegate.kube.lease import LeaseClient, LeaseName
 
 NOBODY = LeaseRecord()
@@ -89,6 +89,15 @@ async def test_it_is_owned_by_the_deployment_so_that_it_goes_with_the_chart(
     raw = await client.get(paths.lease(namespace, "tidegate-operator"))
     (owner,) = raw["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"]) == ("Deployment", made["metadata"]["uid"])
+
+
+async def test_in_a_pod_no_lease_is_made_that_nothing_would_remove(
+    client: KubeClient, namespace: str
+) -> None:
+    lease = LeaseClient(client, LeaseName(namespace, always_owned=True))
+    with pytest.raises(KubeError, match="tidegate-operator: the Deployment that would own the Lease"):
+        await lease.acquire(NOBODY, "a", 10.0, 1)
+    assert await lease.read() is None
 
 
 async def test_who_seizes_it_waits_until_the_holder_has_stopped_for_certain(

@@ -84,10 +84,12 @@ async def api_proxy(server: ApiServer) -> AsyncIterator[ApiProxy]:
 
 @asynccontextmanager
 async def running_operator(
-    proxy: ApiProxy, folder: Path, seconds: float = 30.0, **settings: Any
+    proxy: ApiProxy, folder: Path, seconds: float = 30.0, kubeconfig: Path | None = None, **settings: Any
 ) -> AsyncIterator[Operator]:
-    """An operator that is ready within ``seconds``, ended by SIGTERM at the end of the block."""
-    kubeconfig = _kubeconfig(folder, proxy.port)
+    """An operator that is ready within ``seconds``, ended by SIGTERM at the end of the block.
+
+    ``kubeconfig``: to go round the proxy."""
+    kubeconfig = kubeconfig or _kubeconfig(folder, proxy.port)
     metrics, health = free_ports(2)
     given = {"namespace": SYSTEM, "host": "127.0.0.1", "metrics_port": metrics, "health_port": health}
     environment = {name: value for name, value in os.environ.items() if name != "KUBERNETES_SERVICE_HOST"}

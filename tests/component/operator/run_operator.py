@@ -15,6 +15,8 @@ from tidegate.resources.deployment import WorkerImages
 def main() -> None:
     """Run until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for library in ("httpx", "kopf"):  # as the command line does
+        logging.getLogger(library).setLevel(logging.WARNING)
     settings = json.loads(sys.argv[1])
     images = WorkerImages(cpu="worker:cpu", cuda="worker:cuda")
     try:

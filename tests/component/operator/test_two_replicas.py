@@ -60,7 +60,7 @@ async def test_after_kill_9_the_other_one_finishes_what_was_begun(
         await world.phase("half-made", "Idle", seconds=30)
         with capsys.disabled():
             print(f"\nkill -9: the standby's first write of the Lease after {_taken(standby) - died:.1f} s")
-        assert _taken(standby) - died < 15 + 5  # the promise, and what a machine under load adds
+        assert _taken(standby) - died < 15  # the promise; 10 s and at most 2 s until it is seen make 12
         await leader.process.wait()
 
 

@@ -13,12 +13,13 @@ import yaml
 from tests.unit.devcluster.recording import Recorder
 from tidegate.devcluster.commands import Finished, SystemRunner
 from tidegate.devcluster.errors import ClusterError
-from tidegate.devcluster.images.archive import Image, ImageConfig
+from tidegate.devcluster.images.archive import Image, ImageConfig, measure
 from tidegate.devcluster.images.base import BaseSystem, python_version, require_same_python
 from tidegate.devcluster.images.cache import Made, make_once
 from tidegate.devcluster.images.catalog import OPERATOR, catalog, described_image, operator_image
-from tidegate.devcluster.images.layers import TreeLayer
-from tidegate.devcluster.images.recipe import Filled, Kitchen, Recipe, compile_python, pip_command
+from tidegate.devcluster.images.digests import Digests
+from tidegate.devcluster.images.layers import FilesLayer
+from tidegate.devcluster.images.recipe import Files, Filled, Kitchen, Recipe, compile_python, pip_command
 from tidegate.devcluster.kindconfig import REPOSITORY
 from tidegate.devcluster.layout import Cache
 from tidegate.devcluster.progress import Progress
@@ -78,6 +79,23 @@ def test_a_folder_is_filled_anew_when_an_input_changes(cache: Cache, tmp_path: P
         identities.add(made(runner, cache, [tmp_path / "input"]).identity)
     assert len(identities) == 2
     assert [line.split()[0] for line in runner.lines] == ["mmdebstrap", "fill", "fill"]
+
+
+def test_a_folder_that_two_images_have_at_two_places_is_at_its_own_place_in_each(
+    cache: Cache, tmp_path: Path
+) -> None:
+    folder = tmp_path / "package"
+    (folder / "__pycache__").mkdir(parents=True)
+    (folder / "module.py").write_text("1")
+    (folder / "__pycache__" / "module.pyc").write_text("of this machine")
+    for place in ("opt/one", "two"):
+        files = Recipe("tidegate.local/y:dev", BaseSystem(("python3",)), [Files({place: folder})])
+        layer = Kitchen(recorder(), cache, QUIET).make(files).layers[-1]
+        with (tmp_path / "layer").open("wb") as out:
+            layer.write(out)
+        with tarfile.open(tmp_path / "layer") as tar:
+            assert [each.name for each in tar if each.isfile()] == [f"{place}/module.py"]
+        assert Digests(cache.digests).of(layer) == measure(layer)
 
 
 def test_two_checkouts_with_the_same_content_share_their_folders(cache: Cache, tmp_path: Path) -> None:
@@ -223,4 +241,4 @@ def test_a_folder_among_the_files_becomes_a_layer(cache: Cache, tmp_path: Path) 
     layers = [{"files": {"opt/code": "code"}}]
     (tmp_path / "image.yaml").write_text(yaml.safe_dump({**DESCRIPTION, "layers": layers}))
     image = Kitchen(recorder(), cache, QUIET).make(described_image(tmp_path / "image.yaml"))
-    assert isinstance(image.layers[-1], TreeLayer)
+    assert image.layers[-1] == FilesLayer({"opt/code/a.py": tmp_path / "code" / "a.py"})

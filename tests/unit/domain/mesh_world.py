@@ -14,7 +14,7 @@ from tidegate.domain.membership import Membership, MembersWaiter
 from tidegate.domain.mesh_words import Finding, ToArbiter
 from tidegate.domain.peers import Link, View
 from tidegate.domain.remote_arbiter import RemoteArbiter
-from tidegate.domain.seat import Seat
+from tidegate.domain.seat import PATIENCE_SECONDS, Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey
 from tidegate.domain.shared_flow import Held, SharedFlow
 
@@ -290,6 +290,7 @@ class Node:
             peer.link = Link.GONE
             self.changed()
             return
+        self.world.end_former(self, other)
         wire = self.wires[slot] = Wire(self, other, slot)
         self.world.wires.append(wire)
         wire.state(other)
@@ -338,6 +339,12 @@ class World:
             if node in (wire.member_node, wire.arbiter_node):
                 wire.cut()
 
+    def end_former(self, member: Node, arbiter: Node) -> None:
+        """A gateway that is connected to anew drops the connection before, and what came on it unread."""
+        for wire in self.wires:
+            if (wire.member_node, wire.arbiter_node) == (member, arbiter) and wire.up:
+                wire.up = deque([partial(arbiter.member_lost, wire)])
+
     def queues(self) -> list[deque[Word]]:
         """Directions in which a word is under way to a living gateway."""
         self.wires = [w for w in self.wires if not w.broken or w.up or w.down]
@@ -357,6 +364,16 @@ class World:
                 for slot in range(self.size):
                     if slot != node.slot:
                         node.connect(slot)
-            if not self.queues():
+            if not self.queues() and not self._the_lost_are_waited_for():
                 return
         raise AssertionError("the gateways never come to rest")
+
+    def _the_lost_are_waited_for(self) -> bool:
+        """Only the dead can be lost to an arbiter where everybody has reached everybody."""
+        waiting = [node.seat for node in self.living if node.seat.here and node.seat.lost]
+        names = {node.id for node in self.living}
+        assert not any(seat.acts or seat.lost & names for seat in waiting)
+        self.now += PATIENCE_SECONDS if waiting else 0.0
+        for seat in waiting:
+            seat.turn()
+        return bool(waiting)

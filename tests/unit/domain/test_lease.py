@@ -16,8 +16,18 @@ def test_a_candidate_reads_before_it_does_anything() -> None:
     assert Election("me").decide(0.0) == Decision(Step.READ)
 
 
-def test_a_lease_that_does_not_exist_is_acquired_at_once() -> None:
-    assert Election("me").was_read(None, 0.0).decide(0.0).step is Step.ACQUIRE
+def test_a_lease_that_does_not_exist_is_made_when_a_leader_would_have_noticed_that_it_is_gone() -> None:
+    candidate = Election("me").was_read(None, 100.0)
+    assert candidate.decide(100.0) == Decision(Step.WAIT, 2.0)
+    candidate = candidate.was_read(None, 102.0)
+    assert candidate.decide(102.0) == Decision(Step.WAIT, 1.0)
+    assert candidate.decide(103.0).step is Step.ACQUIRE
+
+
+def test_the_wait_for_a_leader_that_may_have_lost_its_lease_begins_anew_when_there_was_one() -> None:
+    candidate = Election("me").was_read(None, 100.0).was_read(LeaseRecord("", "2"), 101.0)
+    assert candidate.decide(101.0).step is Step.ACQUIRE
+    assert candidate.was_read(None, 110.0).decide(110.0) == Decision(Step.WAIT, 2.0)
 
 
 def test_a_released_lease_is_acquired_at_once() -> None:

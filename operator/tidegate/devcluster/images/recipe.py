@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,14 +146,18 @@ def _key(part: Filled) -> str:
 
 
 def _layers_of(part: Files) -> list[Layer]:
-    layers: list[Layer] = []
-    single: dict[str, Path] = {}
-    for place, source in part.sources.items():
-        if not source.exists():
-            raise ClusterError(f"{source} is missing: the image needs it at /{place}")
-        if source.is_dir():
-            layers.append(TreeLayer(source, place, hash_of_tree(source)))
-        else:
-            single[place] = source
-    programs = frozenset(place for place, source in single.items() if os.access(source, os.X_OK))
-    return [*layers, FilesLayer(single, programs)] if single else layers
+    files = {name: file for place, source in part.sources.items() for name, file in _found(place, source)}
+    programs = frozenset(name for name, file in files.items() if os.access(file, os.X_OK))
+    return [FilesLayer(files, programs)] if files else []
+
+
+def _found(place: str, source: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a source by their names in the image; bytecode of this machine is none of them."""
+    if not source.exists():
+        raise ClusterError(f"{source} is missing: the image needs it at /{place}")
+    if not source.is_dir():
+        yield place, source
+        return
+    for file in sorted(source.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            yield f"{place}/{file.relative_to(source)}", file

@@ -1,0 +1,89 @@
+"""With the webhooks' pods gone nobody's write is blocked, and no queue is without its limit."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import httpx
+
+from tests.e2e.conftest import Gateway
+from tests.e2e.kubectl import Kubectl, Object, eventually
+from tests.e2e.outage import operator_down
+from tests.e2e.services import Services, simulated
+from tests.e2e.test_wake_and_sleep import chat
+
+DEFAULT = 128  # queue.defaultMaxDepth of the chart
+EXCESS = 12
+
+
+def foreign(namespace: str, value: str) -> list[Object]:
+    """Objects that are nothing of ours: a ConfigMap and a Service."""
+    metadata = {"name": "foreign", "namespace": namespace, "annotations": {"value": value}}
+    port = {"ports": [{"port": 80}]}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"value": value}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": port},
+    ]
+
+
+def seconds(block: Callable[[], object]) -> float:
+    """How long a call took."""
+    began = time.monotonic()
+    block()
+    return time.monotonic() - began
+
+
+def limit(gateway: Gateway, service: str) -> int:
+    """The queue limit that the gateway holds a service to, 0 where it does not know the service."""
+    services = httpx.get(f"{gateway.admin}/status", timeout=10).json()["services"]
+    return next((each["maxDepth"] for each in services if each["service"] == service), 0)
+
+
+def answers(gateway: Gateway, services: Services, name: str, count: int) -> Counter[int]:
+    """The statuses of so many requests at once."""
+    with ThreadPoolExecutor(count) as pool:
+        found = pool.map(lambda _: chat(gateway, services.namespace, name).status_code, range(count))
+        return Counter(found)
+
+
+def patch(kubectl: Kubectl, services: Services, name: str, kind: str, change: object) -> None:
+    """Changes a service as ``kubectl patch`` does."""
+    target = ("inferenceservices.tidegate.io", name, "-n", services.namespace)
+    kubectl.run("patch", *target, f"--type={kind}", "-p", json.dumps(change))
+
+
+def writes_succeed(kubectl: Kubectl, services: Services) -> None:
+    """Foreign objects and one of our own are created and changed, and how long that takes is printed."""
+    namespace = services.namespace
+    theirs = [seconds(partial(kubectl.apply, *foreign(namespace, value))) for value in "12"]
+    ours = seconds(lambda: services.apply(simulated("new", namespace)))
+    print(f"webhooks gone: two foreign objects {max(theirs):.2f} s, one of our own {ours:.2f} s")
+    assert "queue" not in services.get("new")["spec"]
+
+
+def test_with_the_webhooks_gone_everybody_writes_and_limits_hold(
+    kubectl: Kubectl, services: Services, gateway: Gateway
+) -> None:
+    manifest = simulated("open", services.namespace, ENGINE_REQUEST_SECONDS="6")
+    manifest["spec"]["engine"]["maxConcurrency"] = 256  # nothing of what is let in waits for a turn
+    services.apply(manifest)
+    services.wait_phase("open", "Idle", seconds=20)
+    assert services.get("open")["spec"]["queue"]["maxDepth"] == DEFAULT
+    key = f"{services.namespace}/open"
+    with operator_down(kubectl):
+        writes_succeed(kubectl, services)
+        patch(kubectl, services, "open", "merge", {"spec": {"queue": {"maxDepth": 3}}})
+        eventually(lambda: limit(gateway, key) == 3, "the gateway has the written limit", seconds=10)
+        assert answers(gateway, services, "open", 3 + EXCESS) == {200: 3, 429: EXCESS}
+        patch(kubectl, services, "open", "json", [{"op": "remove", "path": "/spec/queue"}])
+        assert "queue" not in services.get("open")["spec"]  # nobody wrote it again
+        eventually(lambda: limit(gateway, key) == DEFAULT, "the installation's limit holds", seconds=10)
+        assert answers(gateway, services, "open", DEFAULT + EXCESS) == {200: DEFAULT, 429: EXCESS}
+    services.wait_phase("new", "Idle", seconds=40)
+    status = services.get("new")["status"]
+    assert (status["queue"]["limit"], status["queue"]["source"]) == (DEFAULT, "Default")
