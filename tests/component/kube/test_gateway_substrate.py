@@ -125,6 +125,9 @@ async def test_the_last_snapshot_stays_while_the_api_server_is_down(
             await GatewaySubstrate(client).wake(key)
         assert key in sink.views
         restart(server)
+        await client.get(
+            paths.inference_service(namespace, "qwen")
+        )  # its old connections are seen to be gone
         await client.delete(paths.inference_service(namespace, "qwen"))
         await eventually(lambda: key not in sink.views, "it has caught up")
 

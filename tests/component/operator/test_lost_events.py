@@ -123,6 +123,7 @@ async def test_it_outlives_a_restart_of_the_api_server(
     async with operator_of(server, kube, tmp_path, resync=600) as operator:
         await world.idle("before")
         restart(server)
+        await world.get("before")  # the test's own connections are seen to be gone
         await world.change("before", suspend=True)
         await world.phase("before", "Suspended", seconds=30)
         assert operator.process.returncode is None
