@@ -151,7 +151,14 @@ def _guessed(name: str, schema: Json) -> list[Any]:
 
 def _fits(text: str, schema: Json) -> bool:
     length = schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", len(text))
-    return length and re.search(schema.get("pattern", ""), text) is not None
+    return length and all(re.search(pattern, text) for pattern in _patterns(schema))
+
+
+def _patterns(schema: Json) -> list[str]:
+    """Of the schema, and of its rules that begin with one."""
+    rules = [each["rule"] for each in schema.get("x-kubernetes-validations", ())]
+    told = [found[1] for text in rules if (found := re.match(r"self\.matches\(r'([^']*)'\)", text))]
+    return [schema.get("pattern", ""), *told]
 
 
 def _object(name: str, schema: Json) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -40,10 +41,25 @@ def rule(cel: str, message: str, field_path: str | None = None) -> Rule:
     return {"rule": cel, "message": message, **extra}
 
 
+def form(pattern: str, message: str) -> Rule:
+    """The rule that a whole text has a form. Unlike a schema's ``pattern`` it says so in a sentence."""
+    return rule(f"self.matches(r'{pattern}')", message)
+
+
 def require(holds: bool, violated: Rule) -> None:
     """The same rule where there is no API server: ValueError with its sentence where it does not hold."""
     if not holds:
         raise ValueError(violated["message"])
+
+
+def formed(pattern: str, violated: Rule) -> AfterValidator:
+    """For a text: ValueError with the rule's sentence where it does not match ``pattern``."""
+
+    def check(text: str) -> str:
+        require(re.fullmatch(pattern, text) is not None, violated)
+        return text
+
+    return AfterValidator(check)
 
 
 def each_once(key: str | None = None) -> AfterValidator:
@@ -114,7 +130,15 @@ Size = Annotated[
 
 def error_sentences(errors: Sequence[Mapping[str, Any]], prefix: str = "") -> str:
     """pydantic's errors as sentences that each start with the field's path."""
-    return "; ".join(f"{_path(error['loc'], prefix)}: {_reason(error)}" for error in errors)
+    told = [error for error in errors if not _follows(error, errors)]
+    return "; ".join(f"{_path(error['loc'], prefix)}: {_reason(error)}" for error in told)
+
+
+def _follows(error: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
+    """A list is too short for pydantic where its items are wrong, and they are told already."""
+    place = error["loc"]
+    inside = any(other["loc"][: len(place)] == place for other in errors if other is not error)
+    return bool(error["type"] == "too_short") and inside
 
 
 def _path(location: Sequence[int | str], prefix: str) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, Size, WholeCores, each_once, require, with_rules
-from tidegate.api.texts import SUBDOMAIN, LabelValue
+from tidegate.api.base import Model, Size, WholeCores, each_once, formed, require, with_rules
+from tidegate.api.texts import LabelValue
 from tidegate.domain.quantity import parse_bytes
 
 
@@ -17,10 +17,9 @@ class Accelerator(Model):
 
     model_config = ConfigDict(json_schema_extra=with_rules(rules.ACCELERATOR_TYPES, rules.ONE_MIG_DEVICE))
 
-    resource: str = Field(
+    resource: Annotated[str, formed(rules.ACCELERATOR_PATTERN, rules.ACCELERATOR_NAME)] = Field(
         min_length=3,
         max_length=128,
-        pattern=rf"^{SUBDOMAIN}/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$",
         description="The extended resource that the device plugin offers: nvidia.com/gpu, amd.com/gpu, "
         "nvidia.com/mig-1g.10gb.",
         json_schema_extra=with_rules(rules.ACCELERATOR_NAME),

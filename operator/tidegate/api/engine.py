@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, each_once, require, with_rules
+from tidegate.api.base import Model, each_once, formed, require, with_rules
 from tidegate.api.texts import DataKey, ObjectName
 from tidegate.domain.engine_args import refusal
 
@@ -49,15 +49,14 @@ class EnvVar(Model):
 class Engine(Model):
     """How the engine (vLLM) is run."""
 
-    image: str = Field(
+    image: Annotated[str, formed(rules.IMAGE_PATTERN, rules.IMAGE)] = Field(
         default="",
         max_length=512,
-        pattern="^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$",
         description=(
             "The worker's image: any whose entrypoint takes vLLM's arguments. Default: empty, the image that "
             "the operator was installed with."
         ),
-        json_schema_extra={"default": None},
+        json_schema_extra={"default": None, **with_rules(rules.IMAGE)},
     )
     args: tuple[Annotated[str, Field(min_length=1, max_length=1024)], ...] = Field(
         default=(),
@@ -80,15 +79,15 @@ class Engine(Model):
         description="Requests that run at once in one worker; more wait in the gateway's queue. It is vLLM's "
         "--max-num-seqs. Default: 32.",
     )
-    readiness_path: str = Field(
+    readiness_path: Annotated[str, formed(rules.READINESS_PATH_PATTERN, rules.READINESS_PATH)] = Field(
         default="/v1/models",
         min_length=1,
         max_length=256,
-        pattern=r"^/[A-Za-z0-9._~/-]*$",
         description=(
             "The path that answers 200 when the engine can take requests; asked by the kubelet and by the "
             "gateway. Default: /v1/models."
         ),
+        json_schema_extra=with_rules(rules.READINESS_PATH),
     )
     startup_deadline_seconds: int = Field(
         default=900,

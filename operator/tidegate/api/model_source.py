@@ -8,11 +8,13 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, each_once, require, with_rules
+from tidegate.api.base import Model, each_once, formed, require, with_rules
 from tidegate.api.pod import LocalReference
 
 ServedName = Annotated[
-    str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:/+-]*[A-Za-z0-9])?$")
+    str,
+    Field(min_length=1, max_length=128, json_schema_extra=with_rules(rules.SERVED_NAME)),
+    formed(rules.SERVED_NAME_PATTERN, rules.SERVED_NAME),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.api.base import Rule, rule
+from tidegate.api.base import Rule, form, rule
 from tidegate.api.texts import SUBDOMAIN
 from tidegate.domain.engine_args import OWNED_FLAGS, dividing_patterns, pattern_of, refusal_of
 
@@ -25,6 +25,17 @@ URI_MESSAGE = (
     "must be hf://OWNER/NAME, s3://BUCKET/PREFIX, pvc://CLAIM/PATH, oci://REGISTRY/REPOSITORY:TAG or "
     "file:///PATH, without .. in it"
 )
+SERVED_NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._:/+-]*[A-Za-z0-9])?$"
+SERVED_NAME = form(
+    SERVED_NAME_PATTERN,
+    "must begin and end with a letter or a digit, and have nothing but these and . _ : / + - between them",
+)
+
+IMAGE_PATTERN = "^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$"
+IMAGE = form(IMAGE_PATTERN, "must be an image's name, such as registry.example.org/my-worker:1")
+READINESS_PATH_PATTERN = r"^/[A-Za-z0-9._~/-]*$"
+READINESS_PATH = form(READINESS_PATH_PATTERN, "must be a path that starts with /, such as /health")
+
 URI = rule(f"self.matches(r'{URI_PATTERN}') && !self.contains('/..')", URI_MESSAGE)
 
 REVISION_NEEDS_HF = rule(
@@ -55,7 +66,9 @@ ACCELERATOR_TYPES = rule(
     ".types",
 )
 
+ACCELERATOR_PATTERN = rf"^{SUBDOMAIN}/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 ACCELERATOR_NAME = rule(
+    f"self.matches(r'{ACCELERATOR_PATTERN}') && "
     "!self.contains('kubernetes.io/') && !self.startsWith('requests.')",
     "must be a device plugin's resource, such as nvidia.com/gpu",
 )
@@ -138,8 +151,21 @@ SLO_NOT_EMPTY = rule(
 )
 
 
+SECONDS_PATTERN = r"^[0-9]{1,5}(\.[0-9]{1,3})?$"
+SECONDS = rule(
+    f"self.matches(r'{SECONDS_PATTERN}') && double(self) > 0.0",
+    "must be seconds as a decimal string of more than zero, such as '2.5', at most 99999.999",
+)
+RATIO_PATTERN = r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$"
+RATIO = form(RATIO_PATTERN, "must be a share from 0 to 1 as a decimal string, such as '0.99'")
+
+
 def _in_order(median: str, high: str) -> Rule:
-    holds = f"!has(self.{median}) || !has(self.{high}) || double(self.{median}) <= double(self.{high})"
+    """Only between two numbers; what is none is told by the field's own rule."""
+    told = " || ".join(
+        f"!has(self.{name}) || !self.{name}.matches(r'{SECONDS_PATTERN}')" for name in (median, high)
+    )
+    holds = f"{told} || double(self.{median}) <= double(self.{high})"
     return rule(holds, f"{median} must not be more than {high}", f".{median}")
 
 

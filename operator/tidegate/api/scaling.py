@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tidegate.api import scaling_rules as rules
-from tidegate.api.base import Model, require, with_rules
+from tidegate.api.base import Model, formed, require, with_rules
 from tidegate.domain.cron import PATTERN, parse_cron
 from tidegate.domain.schedule import Window, zone_of
 
@@ -85,15 +84,10 @@ class Metric(Model):
         return self
 
 
-def _form(cron: str) -> str:
-    require(re.fullmatch(PATTERN, cron) is not None, rules.CRON)
-    return cron
-
-
 class Schedule(Model):
     """A stretch of time, again and again, in which more workers are kept."""
 
-    cron: Annotated[str, AfterValidator(_form)] = Field(
+    cron: Annotated[str, formed(PATTERN, rules.CRON)] = Field(
         min_length=9,
         max_length=128,
         description=(
@@ -103,14 +97,14 @@ class Schedule(Model):
         ),
         json_schema_extra=with_rules(rules.CRON),
     )
-    time_zone: str = Field(
+    time_zone: Annotated[str, formed(rules.TIME_ZONE_PATTERN, rules.TIME_ZONE)] = Field(
         default="UTC",
         min_length=1,
         max_length=64,
-        pattern="^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
         description=(
             "Whose clocks cron is about: a name of the IANA database, such as Asia/Ho_Chi_Minh. Default: UTC."
         ),
+        json_schema_extra=with_rules(rules.TIME_ZONE),
     )
     for_seconds: int = Field(
         ge=60, le=2678400, description="Seconds that it lasts, from a minute to 31 days; 28800 are 8 hours."
@@ -133,7 +127,7 @@ class Scaling(Model):
     mode: Literal["Managed", "External"] = Field(
         default="Managed",
         description="Managed: tidegate wakes, scales and puts to sleep, between minReplicas and maxReplicas. "
-        "External: spec.replicas is followed, and only that; it is written by kubectl scale, an "
+        "External: spec.replicas is followed, and only that; it is written by kubectl scale, a "
         "HorizontalPodAutoscaler or KEDA. Default: Managed.",
     )
     min_replicas: int = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.api.base import rule
+from tidegate.api.base import form, rule
 from tidegate.domain.cron import PATTERN
 
 MIN_MAX = rule(
@@ -46,8 +46,16 @@ TARGET_FITS = rule(
     ".spec.scaling.metric.concurrency.targetPerReplica",
 )
 
-CRON = rule(
-    f"self.matches(r'{PATTERN}')",
+TIME_ZONE_PATTERN = "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
+TIME_ZONE = form(TIME_ZONE_PATTERN, "must be a name of the IANA database, such as UTC or Europe/Berlin")
+
+PRICE_PATTERN = r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?$"
+PRICE = form(PRICE_PATTERN, "must be a decimal number in quotes, from 0 to 999999999.999999, such as '0.40'")
+CURRENCY_PATTERN = "^[A-Z]{3}$"
+CURRENCY = form(CURRENCY_PATTERN, "must be the three letters of ISO 4217, such as USD, EUR or VND")
+
+CRON = form(
+    PATTERN,
     "must be five fields, such as 0 9 * * MON-FRI: minute (0-59), hour (0-23), day of month (1-31), month "
     "(1-12 or JAN-DEC), day of week (0-7 or SUN-SAT; 0 and 7 are Sunday); each of them *, a number, a range, "
     "either of * and a range with a step (*/15, 8-18/2), or a list of these",

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from tidegate.api import rules
-from tidegate.api.base import Model, require, rule, with_rules
+from tidegate.api.base import Model, formed, require, with_rules
 from tidegate.domain.slo import Target
-
-_SECONDS = "must be seconds as a decimal string of more than zero, such as '2.5', at most 99999"
-_RATIO = "must be a share from 0 to 1 as a decimal string, such as '0.99'"
-_SECONDS_PATTERN = r"^[0-9]{1,5}(\.[0-9]{1,3})?$"
-_RATIO_PATTERN = r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$"
 
 
 def _above_zero(value: str) -> str:
-    if float(value) <= 0:
-        raise ValueError(_SECONDS)
+    require(float(value) > 0, rules.SECONDS)
     return value
 
 
 Seconds = Annotated[
     str,
-    Field(max_length=9, pattern=_SECONDS_PATTERN),
+    Field(max_length=9, json_schema_extra=with_rules(rules.SECONDS)),
+    formed(rules.SECONDS_PATTERN, rules.SECONDS),
     AfterValidator(_above_zero),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "maxLength": 9,
-            "pattern": _SECONDS_PATTERN,
-            "x-kubernetes-validations": [rule("double(self) > 0.0", _SECONDS)],
-        }
-    ),
 ]
-Ratio = Annotated[str, Field(max_length=8, pattern=_RATIO_PATTERN)]
+Ratio = Annotated[
+    str,
+    Field(max_length=8, json_schema_extra=with_rules(rules.RATIO)),
+    formed(rules.RATIO_PATTERN, rules.RATIO),
+]
 
 
 class Slo(Model):

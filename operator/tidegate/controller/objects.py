@@ -67,7 +67,7 @@ class ObjectWriter:
         self._metrics.writes.labels("Scale", "update").inc()
         self._metrics.scale_decisions.labels(decision.reason).inc()
         name = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
-        _logger.info("%s: %d workers: %s (%s)", name, decision.replicas, decision.message, decision.reason)
+        _logger.info("%s: scaled to %d: %s (%s)", name, decision.replicas, decision.message, decision.reason)
         self._cache.put(Kind.DEPLOYMENT, scaled)
 
     async def write_status(self, raw: Json, patch: Json) -> None:
@@ -94,7 +94,6 @@ class ObjectWriter:
             created = existing  # ours, without its label; the apply that follows gives it back
         else:
             self._metrics.writes.labels(kind, "create").inc()
-            _logger.info("%s %s/%s created", kind, metadata["namespace"], metadata["name"])
         self._cache.put(kind, created)
         return None
 

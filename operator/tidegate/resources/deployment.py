@@ -46,10 +46,13 @@ class WorkerImages:
             return spec.engine.image
         accelerator = spec.resources.accelerator
         device = accelerator.resource if accelerator else "CPU"
-        by_vendor = {"CPU": self.cpu, "nvidia.com": self.cuda}
-        image = by_vendor.get(device.partition("/")[0])
+        by_vendor = {"CPU": (self.cpu, "cpu"), "nvidia.com": (self.cuda, "cuda")}
+        image, value = by_vendor.get(device.partition("/")[0], ("", ""))
         if not image:
-            raise ValueError(f"spec.engine.image: must be set, there is no default image for {device}")
+            default = f"; or the installation names one in worker.images.{value}" if value else ""
+            raise ValueError(
+                f"spec.engine.image: must be set, there is no default image for {device}{default}"
+            )
         return image
 
 

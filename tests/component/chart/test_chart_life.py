@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.component.chart.conftest import NAMESPACE
-from tests.component.chart.helm import CHART, Helm
+from tests.component.chart.helm import CHART, Helm, HelmError
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/inferenceservices.tidegate.io"
 WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/tidegate"
@@ -55,6 +55,32 @@ def test_its_pods_are_admitted_under_the_restricted_standard(helm: Helm, admin: 
         }
         answer = admin.post(f"/api/v1/namespaces/{NAMESPACE}/pods", params={"dryRun": "All"}, json=pod)
         assert answer.status_code == 201, answer.text
+
+
+def test_a_second_cluster_wide_release_is_told_of_the_first(helm: Helm) -> None:
+    helm.install()
+    first = "a cluster has one cluster-wide release, and tidegate in the namespace tidegate-system is it"
+    with pytest.raises(HelmError, match=first):
+        helm("install", "second", CHART, "--namespace", "default")
+
+
+def test_a_crd_of_no_release_is_named_with_the_commands_that_hand_it_over(
+    helm: Helm, admin: httpx.Client
+) -> None:
+    helm.install()
+    helm.uninstall()
+    owner = {"meta.helm.sh/release-name": "tidegate", "meta.helm.sh/release-namespace": NAMESPACE}
+    _annotate(admin, dict.fromkeys(owner))
+    with pytest.raises(HelmError, match=r"belongs to no helm release.*kubectl annotate crd"):
+        helm.install()
+    _annotate(admin, owner)
+    helm.install()
+
+
+def _annotate(admin: httpx.Client, annotations: Mapping[str, str | None]) -> None:
+    merge = {"content-type": "application/merge-patch+json"}
+    body = {"metadata": {"annotations": annotations}}
+    admin.patch(CRD, json=body, headers=merge).raise_for_status()
 
 
 def test_an_upgrade_leaves_the_operators_ca_bundle_alone(helm: Helm, admin: httpx.Client) -> None:

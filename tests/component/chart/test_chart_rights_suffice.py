@@ -168,7 +168,7 @@ async def a_budget_comes_and_goes(admin: KubeClient, key: ServiceKey) -> None:
 
     async def one_at_a_time() -> bool:
         try:
-            return bool((await admin.get(path))["spec"]["maxUnavailable"] == 1)
+            return bool((await admin.get(path))["spec"].get("maxUnavailable") == 1)
         except NotFoundError:
             return False
 

@@ -79,6 +79,7 @@ async def api_proxy(server: ApiServer) -> AsyncIterator[ApiProxy]:
         try:
             yield proxy
         finally:
+            await proxy.end()
             await runner.cleanup()
 
 

@@ -82,6 +82,14 @@ class ApiProxy:
         for task in self._watches:
             task.cancel()
 
+    async def end(self) -> None:
+        """Returns when no watch is under way any more."""
+        self._mended.set()
+        while self._watches:
+            for task in self._watches:
+                task.cancel()
+            await asyncio.wait(self._watches)
+
     def mend_watches(self) -> None:
         """Watches go on, but the first one of each kind is told that it is too old: what was deleted
         meanwhile is reported by nobody."""

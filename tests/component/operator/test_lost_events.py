@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,7 +143,7 @@ async def test_a_gateway_that_is_not_heard_is_reported(
     server: ApiServer, kube: KubeClient, tmp_path: Path
 ) -> None:
     await gateway_pod(kube)
-    nobody = {"gateway_admin_port": 1}
+    nobody: dict[str, Any] = {"gateway_admin_port": 1}
     async with api_proxy(server) as proxy, running_operator(proxy, tmp_path, **nobody) as operator:
 
         async def silent() -> bool:

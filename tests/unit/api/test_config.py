@@ -152,3 +152,10 @@ def test_steps_out_of_order_are_refused(degradation: Json, sentence: str) -> Non
     with pytest.raises(ValueError, match="degradation") as refused:
         parse_service_config(resource(degradation=degradation))
     assert sentence in str(refused.value)
+
+
+def test_a_wrong_item_is_told_once_and_its_list_is_not_called_too_short() -> None:
+    with pytest.raises(ValueError, match=r"^spec\.model\.servedNames\[0\]: must begin and end [^;]*$"):
+        parse(resource(model={"uri": "hf://a/b", "servedNames": ["a b"]}))
+    with pytest.raises(ValueError, match=r"^spec\.model\.servedNames: .*at least 1 item"):
+        parse(resource(model={"uri": "hf://a/b", "servedNames": []}))

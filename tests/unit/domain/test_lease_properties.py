@@ -65,6 +65,7 @@ class Simulation:
         self.events: list[tuple[float, int, Callable[[], None]]] = []
         self.order = count()
         self.candidates: list[Candidate] = []
+        self.deleted_at = -60.0
 
     def after(self, seconds: float, do: Callable[[], None]) -> None:
         heapq.heappush(self.events, (self.now + seconds, next(self.order), do))
@@ -77,10 +78,13 @@ class Simulation:
             assert len(leaders) <= 1, f"at {self.now:.2f} s: {leaders}"
         self.now = until
 
-    def all_know_the_holder(self) -> bool:
-        """Only then a Lease may be deleted: who never saw it cannot know that there is a leader."""
+    def delete(self) -> None:
+        """Somebody deletes the Lease: what is promised then, is promised where all know who holds it, and
+        where that is not done again within a minute. Who was away in between sees one long absence in two."""
         known = {each.election.record.holder for each in self.candidates if each.alive}
-        return self.server.record is not None and known == {self.server.record.holder}
+        there = self.server.record is not None and known == {self.server.record.holder}
+        if there and self.now >= self.deleted_at + 60.0:
+            self.server.record, self.deleted_at = None, self.now
 
     def leaders(self) -> list[Candidate]:
         return [each for each in self.candidates if each.acts()]
@@ -198,8 +202,8 @@ def do_harm(simulation: Simulation, victim: Candidate, harm: str, seconds: float
             victim.release()
         case "stir":
             victim.stir()
-        case _ if simulation.all_know_the_holder():
-            simulation.server.record = None
+        case _:
+            simulation.delete()
 
 
 @settings(max_examples=300, deadline=None)

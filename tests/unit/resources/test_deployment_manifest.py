@@ -145,7 +145,7 @@ def test_the_image_follows_the_device_unless_the_spec_names_one() -> None:
     assert engine(engine={"image": "mine:1"})["image"] == "mine:1"
     with pytest.raises(ValueError, match=r"spec\.engine\.image: must be set.*amd\.com/gpu"):
         engine(resources={**FULL, "accelerator": {"resource": "amd.com/gpu", "count": 1}})
-    with pytest.raises(ValueError, match="no default image for CPU"):
+    with pytest.raises(ValueError, match=r"no default image for CPU; .* worker\.images\.cpu$"):
         WorkerImages(cpu="", cuda="").image_for(service().spec)
 
 
