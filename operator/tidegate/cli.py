@@ -87,6 +87,13 @@ def _add_operator(parser: argparse.ArgumentParser) -> None:
         help="between two full listings, 20 %% more or less each time (180)",
     )
     parser.add_argument(
+        "--event-repeat-seconds",
+        type=_positive,
+        default=300,
+        metavar="SECONDS",
+        help="between two writes of one Event, whose series counts what happened meanwhile (300)",
+    )
+    parser.add_argument(
         "--kubelet-insecure-skip-tls-verify",
         action="store_true",
         help="believe kubelets whose certificate the cluster's authority did not sign",
@@ -106,6 +113,7 @@ def _operator(options: argparse.Namespace) -> int:
         webhook_config=None if options.watch_namespace else options.webhook_config or None,
         watch_namespace=options.watch_namespace,
         resync_seconds=options.resync_seconds,
+        event_repeat_seconds=options.event_repeat_seconds,
         kubelet_insecure=options.kubelet_insecure_skip_tls_verify,
     )
     asyncio.run(run(settings))

@@ -71,6 +71,12 @@ class Services:
         pods: list[Object] = self._kubectl.get("pods", "-n", self.namespace, "-l", selector)["items"]
         return pods
 
+    def events(self, name: str, reason: str) -> list[int]:
+        """How often each Event of the service with this reason says that it happened."""
+        events = self._kubectl.get("events.v1.events.k8s.io", "-n", self.namespace)["items"]
+        ours = [e for e in events if (e["regarding"]["name"], e["reason"]) == (name, reason)]
+        return [(event.get("series") or {}).get("count", 1) for event in ours]
+
     def deployment(self, name: str) -> Object:
         """The worker Deployment of the service."""
         deployment: Object = self._kubectl.get("deployment", f"{name}-worker", "-n", self.namespace)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import openai
@@ -70,6 +72,7 @@ def test_an_idle_service_goes_back_to_zero_and_wakes_again(services: Services, g
         eventually(lambda: services.pods("tidal") == [], "the pod is gone", seconds=40)
         assert services.deployment("tidal")["spec"]["replicas"] == 0
     assert metric(gateway, "gateway_wakes_total", "tidal") == 2
+    eventually(lambda: services.events("tidal", "Woken") == [2], "one Event counts both wakes", seconds=20)
 
 
 def test_the_worker_is_guaranteed_on_one_exclusive_core_and_others_have_the_rest(
@@ -138,6 +141,23 @@ def test_a_client_in_the_cluster_reaches_a_service_by_name(services: Services, k
     done = ("wait", "pod/client", "-n", services.namespace, "--timeout=80s")
     kubectl.run(*done, "--for=jsonpath={.status.phase}=Succeeded", timeout=90)
     assert json.loads(kubectl.run("logs", "client", "-n", services.namespace))["data"][0]["id"] == "named"
+
+
+def test_a_budget_is_there_while_there_may_be_several_workers(services: Services, kubectl: Kubectl) -> None:
+    def services_with_budgets() -> list[str]:
+        found = kubectl.get("poddisruptionbudgets", "-n", services.namespace)["items"]
+        return [budget["metadata"]["labels"]["tidegate.io/inferenceservice"] for budget in found]
+
+    manifest = simulated("wide", services.namespace)
+    for workers in (2, 1, 2):
+        manifest["spec"]["scaling"]["maxReplicas"] = workers
+        services.apply(manifest)
+        expected = ["wide"] * (workers - 1)
+        eventually(partial(_equal, services_with_budgets, expected), f"budgets of {expected}", seconds=20)
+
+
+def _equal(ask: Callable[[], list[str]], expected: list[str]) -> bool:
+    return ask() == expected
 
 
 def test_a_deployment_deleted_by_hand_comes_back_asleep(services: Services, kubectl: Kubectl) -> None:
