@@ -58,12 +58,14 @@ async def _served(client: KubeClient) -> bool:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def world(kube: KubeClient) -> World:
-    """A namespace of the test's own."""
+async def world(kube: KubeClient) -> AsyncIterator[World]:
+    """A namespace of the test's own; at its end there is nothing in it that an operator would look after."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await kube.create("/api/v1/namespaces", body, field_manager="tests")
-    return World(kube, name)
+    world = World(kube, name)
+    yield world
+    await world.leave()
 
 
 @dataclass

@@ -29,7 +29,7 @@ from tidegate.devcluster.apiserver import free_ports
 from tidegate.domain.timestamps import to_timestamp
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
-from tidegate.kube.errors import AlreadyExistsError
+from tidegate.kube.errors import AlreadyExistsError, NotFoundError
 
 SYSTEM = "tidegate-system"
 
@@ -153,6 +153,19 @@ class World:
     def __init__(self, kube: KubeClient, namespace: str) -> None:
         self.kube = kube
         self.namespace = namespace
+        self._nodes: set[str] = set()
+
+    async def leave(self) -> None:
+        """Delete what an operator of another test would look after: services first, then what they own."""
+        collections = (
+            paths.inference_services(self.namespace),
+            paths.deployments(self.namespace),
+            paths.services(self.namespace),
+            paths.pod_disruption_budgets(self.namespace),
+        )
+        for path in (*collections, *(paths.node(name) for name in self._nodes)):
+            with suppress(NotFoundError):
+                await self.kube.delete(path)
 
     async def create(self, name: str, **spec: Any) -> Json:
         """An InferenceService with one core, without isolation's preferences in its way."""
@@ -210,6 +223,7 @@ class World:
 
     async def node(self, name: str, policy: str) -> None:
         """A node with this label, on which any worker fits."""
+        self._nodes.add(name)
         labels = {"tidegate.io/cpu-manager-policy": policy}
         body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
         await self.kube.apply(paths.node(name), body, field_manager=MANAGER)
