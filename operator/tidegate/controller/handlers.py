@@ -45,7 +45,7 @@ class Feed:
     def take(self, event_type: str | None, raw: Json) -> None:
         """``event_type`` as in a watch; None for an object of kopf's own listing."""
         before = self._cache.get(self._kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
-        news = self._cache.remove if event_type == "DELETED" else self._cache.put
+        news = self._cache.remove if event_type == "DELETED" else self._cache.heard
         if news(self._kind, raw):
             for key in {key_of(self._kind, each) for each in (before, raw) if each} - {None}:
                 if key is not None:

@@ -62,6 +62,14 @@ class ObjectCache:
             self._members[kind].setdefault(key, set()).add(name)
         return True
 
+    def heard(self, kind: Kind, raw: Json) -> bool:
+        """Take an object that a watch tells of; whether it was taken.
+
+        Of one that is not known, what is no newer than the last listing is old news: it was gone by then.
+        """
+        unknown = _name(raw) not in self._objects[kind]
+        return not (unknown and _version(raw) <= self._listed.get(kind, 0)) and self.put(kind, raw)
+
     def remove(self, kind: Kind, raw: Json) -> bool:
         """An object is gone for good; whether that is news. A successor of the same name stays."""
         uid, name = raw["metadata"]["uid"], _name(raw)

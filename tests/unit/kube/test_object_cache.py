@@ -118,3 +118,19 @@ def test_a_listing_of_a_history_that_was_put_back_replaces_everything() -> None:
     assert version(cache) == 40
     assert cache.get(Kind.POD, "team", "later") is None
     assert cache.put(Kind.POD, worker(46))
+
+
+def test_what_a_listing_left_out_is_not_brought_back_by_an_old_event() -> None:
+    cache = ObjectCache()
+    cache.heard(Kind.POD, worker(5))
+    cache.replace_all(Kind.POD, [], "10")
+    assert not cache.heard(Kind.POD, worker(5))
+    assert not cache.heard(Kind.POD, worker(9, uid="u2"))
+    assert version(cache) is None
+
+
+def test_what_is_newer_than_the_listing_is_believed() -> None:
+    cache = ObjectCache()
+    cache.replace_all(Kind.POD, [], "10")
+    assert cache.heard(Kind.POD, worker(11))
+    assert version(cache) == 11
