@@ -76,6 +76,8 @@ def _inference_service(raw: Json, generation: int) -> None:
     status["observedGeneration"] = status.get("observedGeneration") == generation
     for condition in status.get("conditions") or []:
         condition["observedGeneration"] = condition.get("observedGeneration") == generation
+        if condition["type"] == "CPUIsolated":  # names the workers of the last look, a minute apart
+            condition.pop("message", None)
     # A cold start is counted when it is seen: one that begins and ends while no operator runs is not.
     status.pop("coldStarts", None)
     for entry in raw["metadata"]["managedFields"]:
