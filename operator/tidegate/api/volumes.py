@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -43,38 +43,34 @@ class DataItem(Model):
         return path
 
 
+DataItems = Annotated[
+    tuple[DataItem, ...],
+    Field(
+        max_length=32,
+        description="The keys that become files. Default: all, each under its own name.",
+        json_schema_extra=with_rules(list_type="atomic"),
+    ),
+]
+MayBeMissing = Annotated[
+    bool,
+    Field(description="True: pods start without it. Default: false.", json_schema_extra={"default": None}),
+]
+
+
 class ConfigMapVolume(Model):
     """A ConfigMap of this namespace, as files."""
 
     name: ObjectName = Field(description="The ConfigMap's name.")
-    items: tuple[DataItem, ...] = Field(
-        default=(),
-        max_length=32,
-        description="The keys that become files. Default: all, each under its own name.",
-        json_schema_extra=with_rules(list_type="atomic"),
-    )
-    optional: bool = Field(
-        default=False,
-        description="True: pods start without it. Default: false.",
-        json_schema_extra={"default": None},
-    )
+    items: DataItems = ()
+    optional: MayBeMissing = False
 
 
 class SecretVolume(Model):
     """A Secret of this namespace, as files."""
 
     secret_name: ObjectName = Field(description="The Secret's name.")
-    items: tuple[DataItem, ...] = Field(
-        default=(),
-        max_length=32,
-        description="The keys that become files. Default: all, each under its own name.",
-        json_schema_extra=with_rules(list_type="atomic"),
-    )
-    optional: bool = Field(
-        default=False,
-        description="True: pods start without it. Default: false.",
-        json_schema_extra={"default": None},
-    )
+    items: DataItems = ()
+    optional: MayBeMissing = False
 
 
 class ScratchVolume(Model):
