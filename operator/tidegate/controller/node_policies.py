@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.controller.node_sizes import NodeSizes
-from tidegate.domain.isolation import STATIC, NodePolicy
+from tidegate.domain.isolation import NodePolicy
 from tidegate.domain.static_nodes import NodeFacts
 from tidegate.kube.ownership import wrote_label
 from tidegate.resources.names import CPU_POLICY_LABEL
@@ -58,10 +58,6 @@ class NodePolicies:
     def label(self, node: str) -> NodePolicy:
         """The same, and whose word it is."""
         return _policy(self._nodes.get(node))
-
-    def any_static(self) -> bool:
-        """Whether any node gives exclusive cores."""
-        return any(node.facts.policy == STATIC for node in self._nodes.values())
 
     def facts(self) -> list[NodeFacts]:
         """All nodes."""

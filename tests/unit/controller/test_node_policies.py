@@ -21,7 +21,7 @@ def test_only_another_policy_or_another_hand_on_it_is_news() -> None:
     assert not nodes.put(node("static"))
     assert nodes.put(node("static", "kubectl-label"))
     assert nodes.label("n") == NodePolicy("static", administrators=True)
-    assert nodes.any_static()
+    assert [facts.policy for facts in nodes.facts()] == ["static"]
     assert nodes.remove("n")
     assert not nodes.remove("n")
     assert nodes.label("n") == NodePolicy()
