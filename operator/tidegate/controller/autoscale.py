@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.api.config import service_key
-from tidegate.api.scaling import windows_of
+from tidegate.api.scaling import longest_idle_timeout, windows_of
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.scaling_status import last_start, remembered
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
 from tidegate.domain.rejections import BackOff
@@ -48,7 +49,8 @@ class Scene:
 class Autoscaler:
     """Decides, asks the workers' counters where the decision wants them, and remembers what was needed.
 
-    What it remembers is lost with it: the next one takes all that run for needed until then.
+    What was needed is lost with it: the next one takes all that run for needed until then. How short the last
+    sleeps were stands in the status.
     """
 
     def __init__(self, counters: CounterWatch) -> None:
@@ -77,15 +79,13 @@ class Autoscaler:
     def _decided(
         self, service: InferenceService, scene: Scene, counters: Counters | None = None
     ) -> ScaleDecision:
-        key = service_key(service)
-        decision, self._memories[key] = decide(
-            bounds_of(service.spec, scene.now),
-            scene.pool,
-            scene.load,
-            scene.now,
-            self._memories.get(key, Memory()),
-            counters,
+        key, now = service_key(service), scene.now
+        bounds, pool = (
+            bounds_of(service.spec, now),
+            replace(scene.pool, start_seconds=last_start(service.status)),
         )
+        memory = remembered(service.status, self._memories.get(key, Memory()))
+        decision, self._memories[key] = decide(bounds, pool, scene.load, now, memory, counters)
         return decision
 
     def forget(self, key: ServiceKey) -> None:
@@ -107,6 +107,8 @@ def bounds_of(spec: InferenceServiceSpec, now: float) -> Bounds:
         external=spec.replicas if scaling.mode == "External" else None,
         scale_down_delay=scaling.idle_timeout_seconds if delay is None else delay,
         scheduled=minimum_at(windows_of(scaling.schedules), now),
+        longest_idle_timeout=longest_idle_timeout(scaling),
+        slots=spec.engine.max_concurrency,
     )
 
 
@@ -135,4 +137,5 @@ def pool_of(deployment: dict[str, Any], workers: Sequence[WorkerFacts], refused:
         ready_since=max((worker.ready_since for worker in alive if worker.ready_since), default=None),
         trying_since=max(trying, default=0.0),
         running=sum(1 for worker in alive if worker.started or worker.ready),
+        oldest=min((worker.created for worker in alive), default=0.0),
     )
