@@ -11,14 +11,14 @@ from tidegate.api.scaling import windows_of
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
+from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
 from tidegate.domain.rejections import BackOff
 from tidegate.domain.scale_bounds import Bounds
-from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
+from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision
 from tidegate.domain.scaling_metrics import Metric, PerReplica, QueueDelay
 from tidegate.domain.schedule import minimum_at
 from tidegate.domain.service import ServiceKey
-from tidegate.domain.surplus import NeedHistory
 from tidegate.domain.workers import WorkerFacts
 
 
@@ -53,7 +53,7 @@ class Autoscaler:
 
     def __init__(self, counters: CounterWatch) -> None:
         self._counters = counters
-        self._needed: dict[ServiceKey, NeedHistory] = {}
+        self._memories: dict[ServiceKey, Memory] = {}
 
     async def decide(
         self, service: InferenceService, look: Callable[[], Scene | None]
@@ -77,23 +77,21 @@ class Autoscaler:
     def _decided(
         self, service: InferenceService, scene: Scene, counters: Counters | None = None
     ) -> ScaleDecision:
-        bounds, pool = bounds_of(service.spec, scene.now), scene.pool
-        needed = self._remember(service_key(service), bounds, pool, scene)
-        return decide_scale(bounds, replace(pool, needed=needed), scene.load, scene.now, counters)
-
-    def _remember(self, key: ServiceKey, bounds: Bounds, pool: Pool, scene: Scene) -> NeedHistory | None:
-        """Only a pool of several workers can have surplus; a single one is asleep or awake."""
-        if pool.replicas <= 1:
-            self._needed.pop(key, None)
-            return None
-        before, need = self._needed.get(key, NeedHistory(pool.replicas)), kept_for(bounds, pool, scene.load)
-        history = self._needed[key] = before.then(need, scene.now, bounds.scale_down_delay)
-        return history
+        key = service_key(service)
+        decision, self._memories[key] = decide(
+            bounds_of(service.spec, scene.now),
+            scene.pool,
+            scene.load,
+            scene.now,
+            self._memories.get(key, Memory()),
+            counters,
+        )
+        return decision
 
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""
         self._counters.forget(key)
-        self._needed.pop(key, None)
+        self._memories.pop(key, None)
 
 
 def bounds_of(spec: InferenceServiceSpec, now: float) -> Bounds:
