@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tidegate.domain.scale_bounds import Bounds
 from tidegate.simulation.bound import Bound, lower_bound
 from tidegate.simulation.clairvoyant import carried_out
 from tidegate.simulation.figures import Figures
@@ -32,32 +31,28 @@ class Comparison:
     plan: Figures | None
 
 
-def compare(scenario: Scenario, seed: int = 1) -> Comparison:
-    """Every policy on the same arrivals, with the same chance."""
+def compare(scenario: Scenario, seed: int = 1, *, plan: bool = True) -> Comparison:
+    """Every policy on the same arrivals, with the same chance; ``plan``: a clairvoyant one is tried too."""
     case, maximum = scenario.case, scenario.bounds.maximum
     step = max(1.0, case.duration / STEPS)
     bound = lower_bound(case.arrivals, case.engine, case.duration, case.target, maximum, step)
-    plan = carried_out(case, bound, maximum, seed).figures if bound else None
+    done = carried_out(case, bound, maximum, seed).figures if bound and plan else None
     ran = [simulate(case, policy, chance(seed)) for policy in policies(scenario)]
     ran.append(always_on(case, maximum, seed))
-    return Comparison(scenario, tuple(ran), bound, plan)
+    return Comparison(scenario, tuple(ran), bound, done)
 
 
 def policies(scenario: Scenario) -> list[Autoscaler]:
     """Each anew: they remember."""
     target, maximum = scenario.per_worker, scenario.bounds.maximum
+    cron = scenario.cron
     return [
-        tidegate(scenario.bounds),
+        Tidegate(scenario.spec),
         Hpa(target, maximum),
         keda_queue(target, maximum),
-        keda_cron(scenario.cron, maximum),
+        *([keda_cron(cron, maximum)] if cron else []),
         Knative(scenario.engine.slots, maximum),
     ]
-
-
-def tidegate(bounds: Bounds, name: str = "tidegate") -> Tidegate:
-    """The operator's decision for bounds that stay the same."""
-    return Tidegate(lambda _: bounds, name)
 
 
 def always_on(case: Case, maximum: int, seed: int) -> Figures:
