@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tidegate.simulation import shapes
-from tidegate.simulation.comparison import chance
 from tidegate.simulation.reading import read_trace
+from tidegate.simulation.seeds import seeded
 from tidegate.simulation.trace import Trace
 
 _GZIP: Final = b"\x1f\x8b"
@@ -32,7 +32,7 @@ def _shape(options: argparse.Namespace) -> Trace:
     rate, duration, seconds = options.rate, options.hours * 3600, options.request_seconds
     if not (rate and duration and seconds):
         raise ValueError("--rate, --hours and --request-seconds must be above 0")
-    random = chance(options.seed)
+    random = seeded(options.seed)
     made: Mapping[str, Callable[[], Trace]] = {
         "steady": lambda: shapes.steady(rate, duration, seconds, random),
         "bursts": lambda: shapes.bursts(shapes.Bursts(rate / 16, rate), duration, seconds, random),

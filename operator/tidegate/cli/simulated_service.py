@@ -18,12 +18,13 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.cli.simulated_load import simulated_trace
 from tidegate.domain.scale_bounds import Bounds
-from tidegate.simulation.comparison import Comparison, chance, compare
+from tidegate.simulation.comparison import Comparison, compare
 from tidegate.simulation.engine import Engine
 from tidegate.simulation.figures import Figures
 from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.run import simulate
 from tidegate.simulation.scenario import Scenario
+from tidegate.simulation.seeds import seeded
 from tidegate.simulation.table import table
 from tidegate.simulation.trace import Trace
 
@@ -124,7 +125,7 @@ class SpecOverTime:
 
 def _tried(text: str, service: InferenceService, trace: Trace, options: argparse.Namespace) -> Figures:
     scenario = _scenario(service, trace, options)
-    return simulate(scenario.case, Tidegate(scenario.spec, text), chance(options.seed))
+    return simulate(scenario.case, Tidegate(scenario.spec, text), seeded(options.seed))
 
 
 def _price(service: InferenceService) -> tuple[float, str]:

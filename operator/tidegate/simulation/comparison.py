@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.run import Case, simulate
 from tidegate.simulation.scenario import Scenario
 from tidegate.simulation.scene import Autoscaler
+from tidegate.simulation.seeds import seeded
 
 STEPS = 40_000  # of the bound, at most: a day is looked at every 3 s, an hour every second
 
@@ -37,7 +37,7 @@ def compare(scenario: Scenario, seed: int = 1, *, plan: bool = True) -> Comparis
     step = max(1.0, case.duration / STEPS)
     bound = lower_bound(case.arrivals, case.engine, case.duration, case.target, maximum, step)
     done = carried_out(case, bound, maximum, seed).figures if bound and plan else None
-    ran = [simulate(case, policy, chance(seed)) for policy in policies(scenario)]
+    ran = [simulate(case, policy, seeded(seed)) for policy in policies(scenario)]
     ran.append(always_on(case, maximum, seed))
     return Comparison(scenario, tuple(ran), bound, done)
 
@@ -57,7 +57,7 @@ def policies(scenario: Scenario) -> list[Autoscaler]:
 
 def always_on(case: Case, maximum: int, seed: int) -> Figures:
     """The smallest number that serves as many in time as the largest does, all the time."""
-    return _least(lambda count: simulate(case, AlwaysOn(count), chance(seed)), maximum)
+    return _least(lambda count: simulate(case, AlwaysOn(count), seeded(seed)), maximum)
 
 
 def _least(run: Callable[[int], Figures], maximum: int) -> Figures:
@@ -71,11 +71,6 @@ def _least(run: Callable[[int], Figures], maximum: int) -> Figures:
         else:
             low = middle + 1
     return best
-
-
-def chance(seed: int) -> random.Random:
-    """The same for every policy."""
-    return random.Random(seed)  # noqa: S311  a simulation, not a secret
 
 
 def better_on_both(one: Figures, others: Sequence[Figures]) -> list[Figures]:

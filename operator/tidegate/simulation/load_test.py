@@ -8,7 +8,6 @@ is varied.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +19,7 @@ from tidegate.simulation.engine import Engine
 from tidegate.simulation.figures import Figures
 from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.run import Case, simulate
+from tidegate.simulation.seeds import seeded
 from tidegate.simulation.service import service
 
 FEWEST: Final = 2
@@ -68,7 +68,7 @@ def variations() -> Iterator[Assumptions]:
 
 
 def _run(assumed: Assumptions, scaler_value: int, seed: int) -> Figures:
-    chance = random.Random(seed)  # noqa: S311  a simulation
+    chance = seeded(seed)
     rate = assumed.load * MOST / assumed.job_seconds
     trace = shapes.steady(rate, HOURS * 3600.0, assumed.job_seconds, chance)
     engine = Engine(slots=1, start_seconds=assumed.start_seconds)

@@ -8,6 +8,7 @@ from typing import Final
 from tidegate.simulation import shapes
 from tidegate.simulation.engine import Engine
 from tidegate.simulation.scenario import Scenario
+from tidegate.simulation.seeds import seeded
 from tidegate.simulation.service import default_bounds, service
 from tidegate.simulation.trace import Trace
 
@@ -53,4 +54,4 @@ def _scenario(name: str, trace: Trace, busy: tuple[tuple[float, float], ...]) ->
 
 
 def _chance(name: str) -> random.Random:
-    return random.Random(f"{SEED} {name}")  # noqa: S311  a simulation, not a secret
+    return seeded(f"{SEED} {name}")
