@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-from tidegate.domain.autoscaler import Memory, decide
+from tidegate.domain.autoscaler import decide
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Load
 from tidegate.domain.scaling_metrics import QueueDelay
@@ -34,7 +34,7 @@ def _enough_for_more(facts: Facts, bounds: Bounds) -> int | None:
 
     def raised(requests: int) -> bool:
         load = Load(in_flight=requests)
-        decision, _ = decide(bounds, facts.pool, load, facts.now, Memory())
+        decision, _ = decide(bounds, facts.pool, load, facts.now, facts.memory)
         return decision.replicas > facts.pool.replicas
 
     found = bisect_left(range(_MOST_REQUESTS), True, key=raised)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tidegate.api.bounds import bounds_of
+from tidegate.api.memory import last_start, remembered
 from tidegate.api.spec import InferenceServiceSpec
+from tidegate.api.status import InferenceServiceStatus
 from tidegate.api.v1alpha1 import parse
+from tidegate.domain.autoscaler import Memory
 from tidegate.domain.causes import replica_failure
 from tidegate.domain.loose import Json, condition, mapping, text, whole
 from tidegate.domain.pools import pool_of
@@ -45,6 +49,7 @@ class Facts:
     spec_error: str
     workers: tuple[WorkerFacts, ...]
     pool: Pool
+    memory: Memory  # as much as the status has of it
     scaling: Json = field(default_factory=dict)
 
     @property
@@ -84,28 +89,17 @@ class Facts:
         return from_timestamp(of.get(key))
 
     @property
-    def is_damped(self) -> bool:
-        """Whether a longer idle timeout than the spec's holds, because the service has flapped."""
-        return bool(whole(mapping(self.scaling.get("flapping")).get("idleTimeoutSeconds")))
-
-    @property
     def bounds_at(self) -> Callable[[float], Bounds] | None:
-        """What the spec asks for at a Unix time; None where the spec cannot be read.
-
-        While flap damping holds, the longer idle timeout that the operator goes by is the status' to tell.
-        """
-        spec, longer = self.spec, whole(mapping(self.scaling.get("flapping")).get("idleTimeoutSeconds"))
-        if spec is None:
-            return None
-        if not longer:
-            return lambda moment: bounds_of(spec, moment)
-        return lambda moment: replace(bounds_of(spec, moment), idle_timeout=float(longer))
+        """What the spec asks for at a Unix time; None where the spec cannot be read."""
+        spec = self.spec
+        return None if spec is None else lambda moment: bounds_of(spec, moment)
 
 
 def facts_of(seen: Seen) -> Facts:
     """Reads a look; a spec that this version does not understand is a fact, too."""
     metadata, status = mapping(seen.service.get("metadata")), mapping(seen.service.get("status"))
     spec, error = _spec(seen.service)
+    typed = _typed(status)
     deadline = float(spec.engine.startup_deadline_seconds) if spec else _UNKNOWN_DEADLINE
     workers = tuple(worker_facts(pod, deadline) for pod in seen.pods or ())
     return Facts(
@@ -116,7 +110,8 @@ def facts_of(seen: Seen) -> Facts:
         spec=spec,
         spec_error=error,
         workers=workers,
-        pool=_pool(seen, status, workers),
+        pool=replace(_pool(seen, status, workers), start_seconds=last_start(typed)),
+        memory=remembered(typed, Memory()),
         scaling=mapping(status.get("scaling")),
     )
 
@@ -130,6 +125,14 @@ def _spec(service: Json) -> tuple[InferenceServiceSpec | None, str]:
     except ValueError as error:
         return None, str(error)
     return spec, ""
+
+
+def _typed(status: Json) -> InferenceServiceStatus | None:
+    """The status, where this version understands it; what a person reads is taken from it piece by piece."""
+    try:
+        return InferenceServiceStatus.model_validate_json(json.dumps(status, default=str), extra="ignore")
+    except ValueError:
+        return None
 
 
 def _pool(seen: Seen, status: Json, workers: tuple[WorkerFacts, ...]) -> Pool:

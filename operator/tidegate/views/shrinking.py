@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from tidegate.domain.autoscaler import Memory, decide
+from tidegate.domain.autoscaler import decide
 from tidegate.domain.forecast import Change, next_change
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling_metrics import QueueDelay
@@ -43,16 +43,16 @@ def shrink(facts: Facts, bounds_at: BoundsAt) -> Iterator[Said]:
 def _change(facts: Facts, bounds_at: BoundsAt, *, latest: bool) -> Change | None:
     """``latest``: a request may have ended just now; else none ever did. Told by the gateways, both are one.
 
-    How long fewer workers have been enough is the operator's to remember: with no memory it is the latest.
+    For how long fewer workers have been enough no status remembers: what comes out is the latest time.
     """
     load = facts.load
     if latest and load.last_activity is None and facts.seen.load is None:
         load = replace(load, last_activity=facts.now)
-    return next_change(bounds_at, facts.pool, load, facts.now, Memory())
+    return next_change(bounds_at, facts.pool, load, facts.now, facts.memory)
 
 
 def _stays(facts: Facts, bounds: Bounds) -> Iterator[Said]:
-    decision, _ = decide(bounds, facts.pool, facts.load, facts.now, Memory())
+    decision, _ = decide(bounds, facts.pool, facts.load, facts.now, facts.memory)
     least = words.count(bounds.least, "worker")
     if decision.reason in _STAYS:
         yield _STAYS[decision.reason].format(least=least), None
@@ -95,5 +95,6 @@ def _sleep(facts: Facts, bounds_at: BoundsAt, latest: Change) -> Said:
 
 
 def _idle(facts: Facts, bounds: Bounds) -> str:
-    source = "the extended idle timeout" if facts.is_damped else "scaling.idleTimeoutSeconds"
-    return f"{bounds.idle_timeout:g} s ({source})"
+    decision, _ = decide(bounds, facts.pool, facts.load, facts.now, facts.memory)
+    extended = decision.flapping.extended if decision.flapping else bounds.idle_timeout
+    return replace(bounds, idle_extension=extended - bounds.idle_timeout).why_idle

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.unit.domain.recorded_objects import recorded
+from tidegate.domain.flapping import Flapping
 from tidegate.domain.scaling import Load
 from tidegate.domain.timestamps import from_timestamp, to_timestamp
 from tidegate.views.seen import Seen
@@ -13,6 +14,7 @@ from tidegate.views.seen import Seen
 Json = dict[str, Any]
 
 NOW = from_timestamp("2026-11-23T02:18:20Z") or 0.0
+WOKEN = "a request arrived, and a gateway woke the service"
 SCALING = {"maxReplicas": 4, "idleTimeoutSeconds": 300, "scaleDownDelaySeconds": 120}
 PARTS = {
     "api": "0.12",
@@ -113,7 +115,7 @@ def idle() -> Seen:
 
 def starting() -> Seen:
     """Woken 12 seconds ago; the engine loads."""
-    woken = decided(1, 0, "Woken", "a request came while no worker ran", 12, waiting=3, inFlight=0, ready=0)
+    woken = decided(1, 0, "Woken", WOKEN, 12, waiting=3, inFlight=0, ready=0)
     ready = condition(
         "Ready", "False", "Starting", "a worker starts; requests are held until it is ready", 12
     )
@@ -126,7 +128,7 @@ def starting() -> Seen:
 
 def running() -> Seen:
     """One worker, between two requests."""
-    woken = decided(1, 0, "Woken", "a request came while no worker ran", 900, **FIGURES | {"waiting": 1})
+    woken = decided(1, 0, "Woken", WOKEN, 900, **FIGURES | {"waiting": 1})
     price = {"perReplicaHour": "0.40", "currency": "USD"}
     met = condition("SLOMet", "True", "TargetsMet", "every target is met over the last 10 min", 4000)
     told = status("Running", 1, 0, woken, READY, EXCLUSIVE, met, cost={"currency": "USD", "perHour": "0.40"})
@@ -158,14 +160,13 @@ def sleep_known() -> Seen:
 
 
 def flapping() -> Seen:
-    """Woken again and again right after it fell asleep."""
-    flaps = {"wakes": 4, "idleTimeoutSeconds": 1200}
-    woken = decided(1, 0, "Woken", "a request came while no worker ran", 400, flapping=flaps)
-    text = (
-        "woken 4 times within 300 s after it fell asleep: it stays awake for 1200 s without a request, "
-        "not 300 s (scaling.idleTimeoutSeconds), until it has slept through"
-    )
-    held = condition("IdleTimeoutExtended", "True", "Flapping", text, 400)
+    """Woken again and again right after it fell asleep, in the operator's own words."""
+    flaps = Flapping(wakes=5, start=34.1, idle_timeout=300.0, most=1200.0)
+    said = flaps.condition()
+    assert said is not None
+    told = {"wakes": flaps.wakes, "idleTimeoutSeconds": round(flaps.extended)}
+    woken = decided(1, 0, "Woken", WOKEN, 400, flapping=told)
+    held = condition(said.type, said.status, said.reason, said.message, 400)
     pods = (worker("qwen-worker-7c9-x2", 400, 360),)
     return Seen(service(status("Running", 1, 0, woken, READY, held)), NOW, deployment(1), pods)
 
@@ -178,7 +179,7 @@ def failed_image() -> Seen:
         "the image registry.invalid/none:1 cannot be pulled: failed to do request: Head "
         '"https://registry.invalid/v2/none/manifests/1": dial tcp: lookup registry.invalid: no such host'
     )
-    woken = decided(1, 0, "Woken", "a request came while no worker ran", 185)
+    woken = decided(1, 0, "Woken", WOKEN, 185)
     conditions = (
         condition("Ready", "False", "ImagePullBackOff", message, 185),
         condition("Scheduled", "True", "Scheduled", "every worker has a node", 185),
@@ -202,7 +203,7 @@ def no_node() -> Seen:
 
 def external() -> Seen:
     """A HorizontalPodAutoscaler sets the number, and cannot at present."""
-    told = decided(3, 2, "External", "spec.replicas says so", 600)
+    told = decided(3, 2, "External", "spec.replicas is 3", 600)
     ready = condition("Ready", "True", "Ready", "3 of 3 workers ready")
     raw = service(status("Running", 3, 20, told, ready), scaling={"mode": "External"}, replicas=3)
     fields: Json = {"f:spec": {"f:replicas": {}}}
@@ -240,14 +241,14 @@ def external() -> Seen:
 
 def suspended() -> Seen:
     """Switched off by its owner."""
-    told = decided(0, 1, "Suspended", "suspend is true", 7200)
+    told = decided(0, 1, "Suspended", "spec.suspend is true", 7200)
     ready = condition("Ready", "False", "Suspended", "suspend is true: requests are answered with 503", 7200)
     return Seen(service(status("Suspended", 0, 0, told, ready), suspend=True), NOW, deployment(0), ())
 
 
 def scheduled() -> Seen:
     """Kept warm by a schedule until the evening."""
-    told = decided(1, 0, "Schedule", "scaling.schedules", 2000)
+    told = decided(1, 0, "Schedule", "one of scaling.schedules keeps 1 now", 2000)
     morning = {
         "cron": "45 8 * * MON-FRI",
         "timeZone": "Asia/Ho_Chi_Minh",

@@ -144,8 +144,8 @@ def test_programs_get_the_times_as_times() -> None:
     sleep = {
         "what": "Sleep",
         "workers": 0,
-        "notBefore": scenes.ago(360 - 1200),
-        "atLatest": scenes.ago(-1200),
+        "notBefore": scenes.ago(360 - 405),
+        "atLatest": scenes.ago(-405),
     }
     assert document["expected"] == [sleep]
     assert document["summary"] == "qwen in namespace team-a is running: 1 worker is ready."
