@@ -1,4 +1,4 @@
-"""status.coldStarts and the Event ColdStart, before a real API server; gateway, worker and kubelet are played."""
+"""status.coldStarts and the Event ColdStart, before a real API server; all others are played."""
 
 from __future__ import annotations
 

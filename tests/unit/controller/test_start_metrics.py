@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tidegate.controller.start_metrics import StartCollector
 
-ONE = {
+ONE: dict[str, Any] = {
     "metadata": {"namespace": "team", "name": "qwen"},
     "status": {"coldStarts": {"count": 1, "parts": {"api": "0.05", "firstByte": "0.20"}}},
 }
-OTHERS = [
+OTHERS: list[dict[str, Any]] = [
     {"metadata": {"namespace": "team", "name": "new"}},
     {"metadata": {"namespace": "team", "name": "open"}, "status": {"coldStarts": {"count": 1}}},
 ]
