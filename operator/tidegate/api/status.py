@@ -120,8 +120,8 @@ class ColdStartStatus(Model):
     last_seconds: str | None = Field(
         default=None,
         max_length=_SECONDS,
-        description="Seconds from the wake until a worker was ready, the last time; from the creation of its "
-        "pod where no gateway has woken the service.",
+        description="Seconds that the last one took, from the wake until the first byte was passed to a "
+        "client: the sum of its parts, as far as they are known.",
     )
     last_worker: str | None = Field(
         default=None, max_length=253, description="The pod of that worker, the last time."

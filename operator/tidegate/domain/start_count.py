@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from tidegate.domain.loose import text, whole
-from tidegate.domain.start_parts import Details, Part, parts_of, until_ready, written
+from tidegate.domain.start_parts import Details, Part, parts_of, until_ready, whole_of, written
 from tidegate.domain.start_record import StartRecord
 from tidegate.domain.timestamps import from_timestamp, to_micro_timestamp
 from tidegate.domain.workers import WorkerFacts
@@ -94,7 +94,7 @@ def _by_pod(status: Json, workers: tuple[WorkerFacts, ...]) -> Json:
 
 
 def _counted(status: Json, record: StartRecord, more: int) -> Json:
-    return _begun(status, record.worker, record.at, record.at - record.began, more)
+    return _begun(status, record.worker, record.at, max(dict(record.points).values()), more)
 
 
 def _begun(status: Json, worker: str, at: float, seconds: float, more: int) -> Json:
@@ -119,10 +119,9 @@ def _completed(status: Json, workers: tuple[WorkerFacts, ...], starts: Starts) -
         return status
     parts = parts_of(dict(record.points), details) if record else _parts_of_pod(pod, details)
     texts = written(parts)
-    ready = until_ready(texts)
-    usual = ready - Decimal(texts.get(Part.IMAGE.key, "0"))
+    usual = until_ready(texts) - Decimal(texts.get(Part.IMAGE.key, "0"))
     recent = [f"{usual:.2f}", *(status.get("recentSeconds") or ())][:RECENT]
-    return status | {"lastSeconds": f"{ready:.2f}", "parts": texts, "recentSeconds": recent}
+    return status | {"lastSeconds": f"{whole_of(texts):.2f}", "parts": texts, "recentSeconds": recent}
 
 
 def _parts_of_pod(pod: WorkerFacts | None, details: Details) -> dict[Part, float]:

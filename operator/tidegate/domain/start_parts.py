@@ -119,6 +119,11 @@ def written(parts: Mapping[Part, float]) -> dict[str, str]:
     return texts
 
 
+def whole_of(parts: Mapping[str, object]) -> Decimal:
+    """Seconds of all of the status's parts."""
+    return sum((seconds for _, seconds in _read(parts)), Decimal())
+
+
 def until_ready(parts: Mapping[str, object]) -> Decimal:
     """Seconds from the wake until a worker was ready: all of the status's parts but the first byte."""
     return sum((seconds for part, seconds in _read(parts) if part is not Part.FIRST_BYTE), Decimal())
@@ -126,9 +131,8 @@ def until_ready(parts: Mapping[str, object]) -> Decimal:
 
 def sentence(parts: Mapping[str, object]) -> str:
     """``12.3 s: API 0.05, scheduling 0.01, …`` from the status's parts."""
-    found = list(_read(parts))
-    whole = sum((seconds for _, seconds in found), Decimal())
-    return f"{_plain(whole)} s: " + ", ".join(f"{part.words} {_plain(seconds)}" for part, seconds in found)
+    told = ", ".join(f"{part.words} {_plain(seconds)}" for part, seconds in _read(parts))
+    return f"{_plain(whole_of(parts))} s: {told}"
 
 
 def _read(parts: Mapping[str, object]) -> Iterator[tuple[Part, Decimal]]:

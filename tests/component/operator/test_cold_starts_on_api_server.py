@@ -111,7 +111,7 @@ async def test_a_start_that_a_gateway_watched_is_told_once_with_all_of_its_parts
         "load": "4.80",
         "firstByte": "0.20",
     }
-    assert (found["lastSeconds"], found["lastWorker"]) == ("12.16", "told-1")
+    assert (found["lastSeconds"], found["lastWorker"]) == ("12.36", "told-1")
 
     async def announced() -> bool:
         return await notes(world, "told") == [

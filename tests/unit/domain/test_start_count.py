@@ -53,7 +53,7 @@ def test_a_start_that_a_gateway_tells_of_is_counted_with_all_of_its_parts() -> N
     found = count(None, A, known=starts(record("a", T0)))
     assert found == {
         "count": 1,
-        "lastSeconds": "12.16",
+        "lastSeconds": "12.36",
         "lastWorker": "a",
         "lastTime": "2026-01-01T00:00:12.160000Z",
         "parts": {
@@ -73,7 +73,7 @@ def test_the_pods_word_and_the_gateways_are_one_start_in_either_order() -> None:
     by_pod = count(None, A, known=starts(pending=True), turned_ready=True)
     assert (by_pod["count"], by_pod["lastSeconds"], "parts" in by_pod) == (1, "12.00", False)
     then = count(by_pod, A, known=starts(record("a", T0)))
-    assert (then["count"], then["lastSeconds"], then["parts"]["firstByte"]) == (1, "12.16", "0.20")
+    assert (then["count"], then["lastSeconds"], then["parts"]["firstByte"]) == (1, "12.36", "0.20")
     first = count(None, replace(A, ready_since=None), known=starts(record("a", T0), details=None))
     assert (first["count"], "parts" in first) == (1, False)
     after = count(first, A, known=starts(record("a", T0)), turned_ready=True)

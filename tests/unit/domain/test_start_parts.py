@@ -18,6 +18,7 @@ from tidegate.domain.start_parts import (
     pulled_seconds,
     sentence,
     until_ready,
+    whole_of,
     written,
 )
 
@@ -102,6 +103,10 @@ def test_the_sentence_has_the_whole_and_each_part() -> None:
     assert sentence(parts) == (
         "12.36 s: API 0.05, scheduling 0.01, image 0, container 1.1, engine 6.2, load 4.8, first byte 0.2"
     )
+
+
+def test_the_whole_is_the_sum_of_the_parts() -> None:
+    assert whole_of({"api": "0.05", "load": "4.80", "firstByte": "60.00"}) == Decimal("64.85")
 
 
 def test_until_ready_leaves_the_first_byte_out_and_forgives_what_is_no_number() -> None:
