@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.domain.scale_bounds import Bounds
-from tidegate.domain.scaling_metrics import PerReplica
+from tidegate.domain.scaling_metrics import Pooled
 from tidegate.domain.service import ServiceConfig, ServiceKey
 
 
@@ -14,5 +14,4 @@ def service(slots: int, max_depth: int = 256) -> ServiceConfig:
 
 def default_bounds(slots: int, maximum: int) -> Bounds:
     """What a spec says that gives maxReplicas and maxConcurrency only."""
-    metric = PerReplica(max(1, slots * 3 // 4))
-    return Bounds(0, maximum, metric=metric, longest_idle_timeout=720.0, slots=slots)
+    return Bounds(0, maximum, metric=Pooled(slots), longest_idle_timeout=720.0, slots=slots)
