@@ -52,6 +52,7 @@ class Fleet:
         self.replicas = count
         for _ in range(count):
             worker = self._new(self._loop.now - self.engine.start(self._chance))
+            self.last_cold_start = self._loop.now - worker.created
             worker.ready_since = self._loop.now
             self.ready.append(worker)
         self._note()
