@@ -124,6 +124,36 @@ def test_a_queue_delay_cannot_be_reckoned_from_a_sum_and_can_from_the_gateways_o
     assert "1 worker would be enough" in said
 
 
+def test_at_its_maximum_it_says_that_no_more_are_started() -> None:
+    most = with_spec(scenes.surplus_soon(), scaling={**scenes.SCALING, "maxReplicas": 2})
+    assert "No more are started: scaling.maxReplicas is 2." in topic(explain(most), "Next")
+
+
+def test_a_spec_that_the_operator_refuses_is_the_only_cause_that_counts() -> None:
+    conditions = [
+        scenes.condition("Ready", "False", "InvalidSpec", "spec.scaling: no zone Mars/Olympus", 30),
+        scenes.condition("Scheduled", "False", "Unschedulable", "no node has enough cpu", 400),
+    ]
+    said = topic(explain(with_status(scenes.no_node(), phase="Failed", conditions=conditions)), "Problem")
+    assert said.startswith("InvalidSpec: spec.scaling: no zone Mars/Olympus. What to do: Correct the field")
+    assert "Unschedulable" not in said
+
+
+def test_where_one_worker_serves_and_another_cannot_start_both_are_said() -> None:
+    ready = scenes.condition("Ready", "True", "OOMKilled", "1 of 2 workers ready; OOMKilled: it needed more")
+    said = topic(explain(with_status(scenes.scaled_up(), conditions=[ready])), "Problem")
+    assert said == (
+        "1 of 2 workers ready; OOMKilled: it needed more. What to do: Raise resources.memory. "
+        "The workers that are ready go on to serve."
+    )
+
+
+def test_somebody_who_overwrites_fields_is_named_beside_all_that_is_well() -> None:
+    contested = scenes.condition("Contested", "True", "FieldsOverwritten", "sidecar-injector writes it")
+    said = topic(explain(with_status(scenes.running(), conditions=[scenes.READY, contested])), "Problem")
+    assert said.startswith("FieldsOverwritten: sidecar-injector writes it. What to do: Have whoever")
+
+
 def test_a_service_that_is_being_deleted_says_that_and_nothing_of_the_future() -> None:
     seen = scenes.running()
     metadata = {**seen.service["metadata"], "deletionTimestamp": scenes.ago(1)}
