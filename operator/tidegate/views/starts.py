@@ -63,13 +63,15 @@ def _cold_start(facts: Facts) -> Iterator[str]:
     if not seconds:
         return
     which = "The only one so far" if number == 1 else f"The last of {number}"
-    worker = f" ({text(told.get('lastWorker'))})" if told.get("lastWorker") else ""
+    ready, worker = facts.time(told, "lastTime"), text(told.get("lastWorker"))
+    when = "" if ready is None else f", {words.span(facts.now - ready)} ago"
+    what = f"{which} took {seconds} s{when}{f' ({worker})' if worker else ''}"
     parts = _parts(mapping(told.get("parts")))
     if not parts:
-        yield f"{which} took {seconds} s{worker}; what the time went into is not told."
+        yield f"{what}; what the time went into is not told."
         return
     spent = words.listed([f"{took} s for {what}" for took, what in parts])
-    yield f"{which} took {seconds} s{worker}."
+    yield f"{what}."
     yield f"Of these {spent}."
     yield from _longest(parts)
 
@@ -85,7 +87,8 @@ def _longest(parts: list[tuple[str, str]]) -> Iterator[str]:
     numbers = [(_number(took), what) for took, what in parts]
     total, (longest, what) = sum(took for took, _ in numbers), max(numbers)
     if total > 0 and longest / total >= 0.5:
-        yield f"{what[0].upper()}{what[1:]} was {100 * longest / total:.0f} % of it."
+        share = f"{what[0].upper()}{what[1:]} was {100 * longest / total:.0f} % of it"
+        yield f"{share}: docs/cold-starts.md says what makes it shorter."
 
 
 def _number(seconds: str) -> float:

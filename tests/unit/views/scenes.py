@@ -25,12 +25,20 @@ PARTS = {
     "load": "28.90",
     "firstByte": "0.30",
 }
-COLD = {"count": 3, "lastSeconds": "34.1", "lastWorker": "qwen-worker-7c9-x2", "parts": PARTS}
 
 
 def ago(seconds: float) -> str:
     """The timestamp of so many seconds before the look."""
     return to_timestamp(NOW - seconds)
+
+
+COLD = {
+    "count": 3,
+    "lastSeconds": "34.12",
+    "lastWorker": "qwen-worker-7c9-x2",
+    "lastTime": ago(4100),
+    "parts": PARTS,
+}
 
 
 def service(status: Json, **spec: Any) -> Json:
@@ -248,7 +256,7 @@ def suspended() -> Seen:
 
 def scheduled() -> Seen:
     """Kept warm by a schedule until the evening."""
-    told = decided(1, 0, "Schedule", "one of scaling.schedules keeps 1 now", 2000)
+    told = decided(1, 0, "Schedule", "a schedule keeps 1 worker now (scaling.schedules)", 2000)
     morning = {
         "cron": "45 8 * * MON-FRI",
         "timeZone": "Asia/Ho_Chi_Minh",
