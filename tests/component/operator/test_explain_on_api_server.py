@@ -124,6 +124,14 @@ async def test_running_it_says_when_it_sleeps_and_what_would_add_a_worker(
     assert "No more are started: scaling.maxReplicas is 3." in said.text
 
 
+async def test_gateways_that_cannot_be_asked_are_said_to_be_missing(world: World, asked: Explain) -> None:
+    await world.idle("qwen")
+    said = await asked("qwen", "--ask-gateways")
+    assert (said.code, said.err) == (0, "")
+    assert "Not read gateways: " in said.text
+    assert "so the numbers of requests are those of the status." in said.text
+
+
 async def test_a_failed_start_names_the_cause_before_anything_else(world: World, asked: Explain) -> None:
     await world.idle("qwen")
     await world.scale("qwen", 1)
