@@ -34,6 +34,9 @@ def starting(facts: Facts) -> Topic | None:
     sentences = [_stage(worker, facts.now) for worker in coming[:_NAMED]]
     if len(coming) > _NAMED:
         sentences.append(f"{len(coming) - _NAMED} more start.")
+    if missing := _not_made(facts):
+        more = words.count(missing, "more worker")
+        sentences.append(f"{more} {'is' if missing == 1 else 'are'} about to be made.")
     if not sentences and not facts.pods_known and facts.phase == "Starting":
         sentences.append(
             words.sentence(text(facts.condition(MODEL_LOADED).get("message")) or "a worker starts")
@@ -42,6 +45,13 @@ def starting(facts: Facts) -> Topic | None:
         seconds = facts.spec.engine.startup_deadline_seconds
         sentences.append(f"An engine has {seconds} s to get ready (engine.startupDeadlineSeconds).")
     return Topic("Starting", tuple(sentences)) if sentences else None
+
+
+def _not_made(facts: Facts) -> int:
+    """Workers that the Deployment wants and that have no pod yet; why they have none, the conditions say."""
+    alive = sum(1 for worker in facts.workers if worker.alive)
+    known = facts.pods_known and facts.seen.deployment is not None
+    return max(0, facts.pool.replicas - alive) if known else 0
 
 
 def _stage(worker: WorkerFacts, now: float) -> str:

@@ -162,6 +162,17 @@ def test_a_service_that_is_being_deleted_says_that_and_nothing_of_the_future() -
     assert topic(explanation, "Next") == "It is being deleted: its workers finish what they run and go."
 
 
+def test_workers_without_a_pod_yet_are_counted() -> None:
+    said = topic(explain(replace(scenes.scaled_up(), deployment=scenes.deployment(4))), "Starting")
+    assert "2 more workers are about to be made." in said
+
+
+def test_a_demand_beyond_the_maximum_says_what_it_asked_for() -> None:
+    scaling = scenes.scaled_up().service["status"]["scaling"] | {"needed": 5}
+    said = topic(explain(with_status(scenes.scaled_up(), scaling=scaling)), "Workers")
+    assert said.endswith("That asked for 5 workers, and scaling.maxReplicas allowed 2.")
+
+
 def test_many_workers_that_start_are_counted_not_listed() -> None:
     pods = tuple(scenes.worker(f"qwen-worker-{number}", 5) for number in range(9))
     said = topic(explain(replace(scenes.starting(), pods=pods)), "Starting")
