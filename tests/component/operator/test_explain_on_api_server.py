@@ -149,7 +149,7 @@ async def test_in_mode_external_it_says_who_wrote_the_number_last(world: World, 
     await world.kube.merge_patch(scale, {"spec": {"replicas": 2}}, field_manager="somebody")
     await _desired(world, "qwen", 2)
     said = await asked("qwen")
-    assert "spec.replicas says 2" in said.text
+    assert "spec.replicas is 2" in said.text
     assert "Field manager somebody wrote it last" in said.text
     assert "through the scale subresource" in said.text
 

@@ -95,6 +95,14 @@ def test_an_autoscaler_on_a_managed_service_is_told_that_it_is_refused() -> None
     )
 
 
+def test_an_autoscaler_does_nothing_at_zero_and_how_to_begin_is_said() -> None:
+    asleep = with_spec(scenes.external(), replicas=0)
+    assert "At 0 it does nothing: begin with kubectl scale --replicas 1." in topic(
+        explain(asleep), "Scaled by"
+    )
+    assert "At 0" not in topic(explain(scenes.external()), "Scaled by")
+
+
 def test_a_number_that_nobody_signed_is_said_to_have_no_writer() -> None:
     seen = scenes.external()
     metadata = {name: part for name, part in seen.service["metadata"].items() if name != "managedFields"}
