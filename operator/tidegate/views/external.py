@@ -38,8 +38,8 @@ def _writer(facts: Facts) -> Iterator[str]:
     replicas = facts.spec.replicas if facts.spec else None
     number = "is not set" if replicas is None else f"is {replicas}"
     yield (
-        f"The mode is External: spec.replicas {number}, and tidegate follows it. It neither wakes the service "
-        "nor puts it to sleep."
+        f"The mode is External: spec.replicas {number}, and tidegate follows it. It neither wakes the "
+        "service nor puts it to sleep."
     )
     entry = last_writer(facts.seen.service)
     if not entry:
