@@ -7,7 +7,7 @@ from enum import Enum
 OPEN_INTERVAL = (
     0.05  # seconds; whatever listens there spends time on each probe, a refusal costs the kernel's
 )
-CALM_INTERVAL = 1.0  # seconds; where no request waits
+LONGEST_INTERVAL = 1.0  # seconds
 SHARE = 0.01  # of the time that it has been asked for
 
 
@@ -27,4 +27,4 @@ def pause_after(result: ProbeResult, asked_for: float, shortest: float) -> float
     some 650 and not 30,000.
     """
     least = shortest if result is ProbeResult.CLOSED else max(shortest, OPEN_INTERVAL)
-    return min(max(least, asked_for * SHARE), CALM_INTERVAL)
+    return min(max(least, asked_for * SHARE), LONGEST_INTERVAL)

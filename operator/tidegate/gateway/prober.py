@@ -8,7 +8,7 @@ import logging
 from typing import Protocol
 
 from tidegate.domain.flow_ticket import EndpointKey
-from tidegate.domain.probe_pace import CALM_INTERVAL, ProbeResult, pause_after
+from tidegate.domain.probe_pace import ProbeResult, pause_after
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway.settings import GatewaySettings
 
@@ -77,7 +77,7 @@ class Prober:
         if not service.anyone_waits():
             service.hurry.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(service.hurry.wait(), CALM_INTERVAL - seconds)
+                await asyncio.wait_for(service.hurry.wait(), self._settings.calm_probe_interval)
 
     async def _probe(self, key: EndpointKey, path: str) -> ProbeResult:
         async with self._slots:

@@ -72,7 +72,10 @@ class GatewaySettings:
 
     probe_interval: float = 0.01
     """Between the first probes of a worker that requests wait for and that does not listen yet; later it is a
-    hundredth of what the start has taken. 0.05 at least where something listens, 1 where nobody waits."""
+    hundredth of what the start has taken, 1 at most. 0.05 at least where something listens."""
+
+    calm_probe_interval: float = 1.0
+    """Between two probes of a worker that no request waits for."""
 
     probe_timeout: float = 1.0
     """For one probe's answer; its connection gets 0.2."""

@@ -25,15 +25,15 @@ class Growing:
 
 
 async def test_a_burst_is_one_line_whenever_its_first_request_comes() -> None:
-    """Requests that come over less than the coalescing time are never told in two parts: with a clock that
-    ticks, one in twenty of these bursts would be."""
+    """Requests that come over less than the coalescing time are never told in two parts."""
     service = Growing()
     feed = DemandFeed(lambda: [service])
     async with aclosing(feed.subscribe()) as lines:  # type: ignore[type-var]
         await anext(lines)
-        for _ in range(5):
+        for calm in (0.0, 0.5, 0.8, 1.0, 1.5):  # of the coalescing time, since the last line
             service.waiting = 0
             told = asyncio.ensure_future(anext(lines))
+            await asyncio.sleep(demand.COALESCE_SECONDS * calm)
             for _ in range(8):
                 await asyncio.sleep(demand.COALESCE_SECONDS / 20)
                 service.waiting += 25
