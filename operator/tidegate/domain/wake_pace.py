@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 RETRY_SHARE = 1 / 20  # of the interval: a refusal may be over at once (409, a connection that was closed)
-CHECK_SHARE = (
-    1 / 10
-)  # of the interval: whoever had asked for the worker may take that back (it went to sleep)
-CHECK_LIMIT = 5  # intervals
+CHECK_SHARE = 1 / 10  # of the interval
+CHECK_LIMIT = 5  # intervals: how rarely it is looked whether a scale that was raised still is
 
 
 class WakeResult(Enum):
@@ -24,9 +22,10 @@ class WakeResult(Enum):
 class WakePace:
     """The pauses between the wakes of one service that nobody has come for yet; seconds.
 
-    With an interval of 1 s: a wake that raised the scale is followed by one after 1, 2,
-    4, 5, 5 … s, which find the scale raised and change nothing. A refused one is tried again after 0.05, 0.1,
-    0.2 … 1 s; one that found the scale raised, with no worker to be seen, after 0.1, 0.2, 0.4 … 5 s.
+    With an interval of 1 s: a wake that raised the scale is followed by another one, which changes nothing,
+    only where no worker was seen for 5 s: controllers may take long when many are woken together. A refused
+    one is tried again after 0.05, 0.1, 0.2 … 1 s. One that found the scale raised is followed by another
+    after 0.1, 0.2, 0.4 … 5 s: whoever had raised it may be about to put the service to sleep.
     """
 
     interval: float
@@ -37,7 +36,7 @@ class WakePace:
         """Seconds until the next wake."""
         refused = result is WakeResult.REFUSED
         if result is WakeResult.RAISED:
-            self._pause = self.interval
+            self._pause = self.interval * CHECK_LIMIT
         elif refused == (self._last is WakeResult.REFUSED) and self._last is not None:
             self._pause = min(self._pause * 2, self.interval * (1 if refused else CHECK_LIMIT))
         else:

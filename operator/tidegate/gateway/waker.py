@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Protocol
 
 from tidegate.domain.errors import WakeError
@@ -43,9 +44,16 @@ class Sleeper(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Waking:
+    """One service that is being woken; ``seen``: a worker of it was, or nobody waits any more."""
+
+    task: asyncio.Task[None]
+    seen: asyncio.Event
+
+
 class Waker:
-    """At most one task a service. After a wake that raised the scale the next one comes ``wake_interval``
-    later at the earliest; one that was refused is tried again sooner, see WakePace.
+    """At most one task a service, which makes at most one wake in ``wake_interval``; see WakePace.
 
     ``jitter``: (lowest factor, highest factor) → factor, so that a thousand services do not all ask at one
     moment. ``sleep``: waits so many seconds.
@@ -56,22 +64,26 @@ class Waker:
         settings: GatewaySettings,
         substrate: Substrate,
         jitter: Callable[[float, float], float] = random.uniform,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Coroutine[None, None, None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._substrate = substrate
         self._jitter = jitter
         self._sleep = sleep
-        self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
+        self._waking: dict[ServiceKey, _Waking] = {}
 
     def poke(self, service: Sleeper) -> None:
-        """A request of ``service`` waits; it is woken where that is necessary."""
-        if service.key not in self._tasks and service.must_wake():
-            task = asyncio.create_task(self._wake_while_needed(service))
-            self._tasks[service.key] = task
+        """A request of ``service`` waits, or its workers changed: it is woken where that is necessary."""
+        waking, must = self._waking.get(service.key), service.must_wake()
+        if waking is not None and not must:
+            waking.seen.set()
+        elif waking is None and must:
+            seen = asyncio.Event()
+            task = asyncio.create_task(self._wake_while_needed(service, seen))
+            self._waking[service.key] = _Waking(task, seen)
             task.add_done_callback(_log_failure)
 
-    async def _wake_while_needed(self, service: Sleeper) -> None:
+    async def _wake_while_needed(self, service: Sleeper, seen: asyncio.Event) -> None:
         pace = WakePace(self._settings.wake_interval)
         try:
             while service.must_wake():
@@ -79,15 +91,29 @@ class Waker:
                 if rest > 0:
                     await self._sleep(min(rest, self._settings.wake_interval))
                 else:
-                    await self._wake_then_pause(service, pace)
+                    await self._wake_then_pause(service, seen, pace)
         finally:
-            self._tasks.pop(service.key, None)
+            self._waking.pop(service.key, None)
 
-    async def _wake_then_pause(self, service: Sleeper, pace: WakePace) -> None:
+    async def _wake_then_pause(self, service: Sleeper, seen: asyncio.Event, pace: WakePace) -> None:
+        """A pause beyond the interval ends when a worker is seen: what comes after it is another wake."""
         result, at_least = await self._wake(service)
         pause = max(pace.after(result), at_least)
-        jitter = 1.0 if result is WakeResult.RAISED else self._jitter(1.0, 1.5)
-        await self._sleep(pause * jitter)
+        pause *= 1.0 if result is WakeResult.RAISED else self._jitter(1.0, 1.5)
+        interval = self._settings.wake_interval
+        await self._sleep(min(pause, interval))
+        if pause > interval:
+            await self._until_seen(seen, pause - interval)
+        seen.clear()
+
+    async def _until_seen(self, seen: asyncio.Event, seconds: float) -> None:
+        sleeping = asyncio.create_task(self._sleep(seconds))
+        waiting = asyncio.create_task(seen.wait())
+        try:
+            await asyncio.wait((sleeping, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waiting.cancel()
 
     async def _wake(self, service: Sleeper) -> tuple[WakeResult, float]:
         """What became of it, and the seconds that whoever refused it asks for."""
@@ -108,7 +134,7 @@ class Waker:
 
     async def close(self) -> None:
         """Ends every task."""
-        tasks = list(self._tasks.values())
+        tasks = [waking.task for waking in self._waking.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,15 +14,15 @@ RAISED, UNCHANGED, REFUSED = WakeResult.RAISED, WakeResult.UNCHANGED, WakeResult
     [
         ([REFUSED] * 7, [0.05, 0.1, 0.2, 0.4, 0.8, 1, 1]),
         ([UNCHANGED] * 8, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5]),
-        ([RAISED, UNCHANGED, UNCHANGED, UNCHANGED, UNCHANGED], [1, 2, 4, 5, 5]),
-        ([RAISED, RAISED], [1, 1]),
-        ([RAISED, REFUSED, REFUSED], [1, 0.05, 0.1]),
+        ([RAISED, UNCHANGED, UNCHANGED], [5, 5, 5]),
+        ([RAISED, RAISED], [5, 5]),
+        ([RAISED, REFUSED, REFUSED], [5, 0.05, 0.1]),
         ([REFUSED, REFUSED, UNCHANGED, UNCHANGED], [0.05, 0.1, 0.1, 0.2]),
         ([UNCHANGED, UNCHANGED, REFUSED], [0.1, 0.2, 0.05]),
-        ([REFUSED, RAISED, UNCHANGED], [0.05, 1, 2]),
+        ([REFUSED, RAISED, UNCHANGED], [0.05, 5, 5]),
     ],
 )
-def test_a_refusal_is_tried_again_soon_and_a_raised_scale_is_looked_at_ever_more_rarely(
+def test_a_refusal_is_tried_again_soon_and_a_raised_scale_is_looked_at_more_rarely(
     results: list[WakeResult], pauses: list[float]
 ) -> None:
     pace = WakePace(1.0)

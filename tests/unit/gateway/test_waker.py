@@ -64,16 +64,21 @@ class Answers:
 
 
 class Pauses:
-    """The pauses between wakes: noted, and over at once; the one after the last answer never ends."""
+    """The pauses between wakes: noted, and over at once; those after the last answer, and those of
+    ``endless_from`` seconds, never end."""
 
     def __init__(self, substrate: Answers) -> None:
         self._substrate = substrate
         self.seconds: list[float] = []
-        self.first, self.last = asyncio.Event(), asyncio.Event()
+        self.first, self.first_long, self.last = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.endless_from = float("inf")
 
     async def sleep(self, seconds: float) -> None:
         self.seconds.append(seconds)
         self.first.set()
+        if seconds >= self.endless_from:
+            self.first_long.set()
+            await asyncio.Event().wait()
         if not self._substrate.left:
             self.last.set()
             await asyncio.Event().wait()
@@ -112,7 +117,7 @@ async def test_a_refused_wake_does_not_wait_for_the_interval() -> None:
 async def test_a_scale_that_somebody_else_has_raised_is_looked_at_again_soon() -> None:
     """He may be about to take that back: an operator that has just decided to put it to sleep."""
     service, pauses = await played(False, False, True, False)
-    assert pauses == pytest.approx([0.1, 0.2, 1.0, 2.0])
+    assert pauses == pytest.approx([0.1, 0.2, 1.0, 4.0, 1.0])
     assert service.accepted == [False, False, True, False]
 
 
@@ -129,7 +134,7 @@ async def test_a_thousand_requests_are_one_wake_while_its_worker_is_on_the_way()
 
 async def test_who_refuses_is_left_alone_for_as_long_as_it_asks() -> None:
     _, pauses = await played(WakeError("too many requests", 7.0), WakeError("no"), True)
-    assert pauses == pytest.approx([7.0, 0.1, 1.0])
+    assert pauses == pytest.approx([1.0, 6.0, 0.1, 1.0])
 
 
 async def test_a_wake_without_an_answer_is_given_up_and_asked_for_again() -> None:
@@ -148,6 +153,34 @@ async def test_wakes_that_hang_keep_no_other_service_waiting() -> None:
         await pauses.last.wait()
     assert substrate.asked == [*(service.key for service in services), OTHER]
     assert other.accepted == [True]
+
+
+async def test_a_worker_that_was_seen_and_vanished_is_another_wake_and_not_the_rest_of_a_pause() -> None:
+    """The pause after a wake is 1 s, in which none may follow, and 4 s more until a worker is seen."""
+    substrate, service = Answers(True, True), Waiting()
+    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+        pauses.endless_from = 4.0
+        made.poke(service)
+        await pauses.first_long.wait()
+        service.waits = False  # its worker is there
+        made.poke(service)
+        service.waits = True  # and gone
+        made.poke(service)
+        await pauses.last.wait()
+    assert substrate.asked == [KEY, KEY]
+
+
+async def test_a_worker_that_vanishes_within_the_interval_is_waited_out() -> None:
+    substrate, service = Answers(True), Waiting()
+    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+        made.poke(service)
+        await pauses.last.wait()
+        for waits in (False, True):
+            service.waits = waits
+            made.poke(service)
+        await asyncio.sleep(0)
+        assert pauses.seconds == [1.0]
+    assert substrate.asked == [KEY]
 
 
 class GivesUp(Waiting):
