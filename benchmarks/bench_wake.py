@@ -16,9 +16,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import resource
 
-from harness.report import Findings, machine, plain, rows, write_results
+from harness.report import (
+    ROOT,
+    Findings,
+    machine,
+    markdown,
+    plain,
+    rows,
+    write_between_markers,
+    write_results,
+)
 from tests.e2e.kubectl import Kubectl
 from tidegate.kube.client import KubeClient
 from wake.activation import activation
@@ -26,27 +36,52 @@ from wake.at_once import at_once
 from wake.cluster import audit_log, gateway_address, installed
 from wake.crowds import burst, patches
 from wake.field import field
+from wake.pods import BUDGET
 from wake.small_requests import small_requests
 
 ALONE, TOGETHER = "bench-wake-alone", "bench-wake-together"
+PAGE = ROOT / "docs" / "waking.md"
+PAIRS, ROUNDS = 30, 3
 FILES = 8192  # a thousand clients have a connection each
 
 
 def main() -> None:
-    """Measure everything, print the table and write benchmarks/results/wake.json."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--pairs", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
+    """Measure everything and print the table; a whole run is written to its JSON file and docs/waking.md."""
+    options = _options()
+    _open_files()
     about = machine()
     with installed() as kubectl:
-        findings = asyncio.run(_measured(kubectl, options.pairs, options.rounds))
-    print(plain(rows(findings.measures, ["tidegate", "bare"])))
-    print(f"\n{write_results('wake', about, findings)}")
+        try:
+            findings = asyncio.run(_measured(kubectl, options.pairs, options.rounds))
+        except TimeoutError:
+            raise SystemExit(
+                f"something did not come within {BUDGET:g} s; the last line says after what"
+            ) from None
+    table = rows(findings.measures, ["tidegate", "bare"])
+    print(plain(table))
+    if (options.pairs, options.rounds) == (PAIRS, ROUNDS):
+        print(f"\n{write_results('wake', about | {'load_after': load()}, findings)}")
+        where = ", ".join(f"{name} {value}" for name, value in about.items())
+        write_between_markers(PAGE, "bench-wake", f"{markdown(table)}\n\n{where}")
+
+
+def load() -> float:
+    """The machine's load of the last minute."""
+    return round(os.getloadavg()[0], 2)
+
+
+def _options() -> argparse.Namespace:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    other = "another number is tried out, and nothing is written"
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"{PAIRS}; {other}")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of twenty at once; {ROUNDS}; {other}")
+    return parser.parse_args()
+
+
+def _open_files() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
 
 
 async def _measured(kubectl: Kubectl, pairs: int, rounds: int) -> Findings:
