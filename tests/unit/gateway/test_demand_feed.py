@@ -20,8 +20,9 @@ class Growing:
         self.key = KEY
         self.waiting = 0
 
-    def demand(self) -> dict[str, object]:
-        return {"service": str(self.key), "waiting": self.waiting}
+    def demand(self, *, everything: bool = False) -> dict[str, object]:
+        line: dict[str, object] = {"service": str(self.key), "waiting": self.waiting}
+        return line | ({"everything": True} if everything else {})
 
 
 async def test_a_burst_is_one_line_whenever_its_first_request_comes() -> None:
