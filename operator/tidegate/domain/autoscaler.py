@@ -5,11 +5,12 @@ The operator and the simulator both drive this, one with what a cluster shows an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
 from tidegate.domain.surplus import NeedHistory
+from tidegate.domain.wake_seen import WakeSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Memory:
     """
 
     needed: NeedHistory | None = None  # None: no pool of several workers has been seen
+    wake: WakeSeen = field(default_factory=WakeSeen)
 
 
 def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is remembered
@@ -30,8 +32,10 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     ``counters`` None: the workers have not been asked. Where the decision wants them (``ask_counters``), ask,
     look again, and decide once more with the memory that came back.
     """
-    after = replace(memory, needed=_needed(bounds, pool, load, now, memory.needed))
-    return decide_scale(bounds, replace(pool, needed=after.needed), load, now, counters), after
+    wake, needed = memory.wake.seen(pool.replicas, now), _needed(bounds, pool, load, now, memory.needed)
+    known, load = replace(pool, needed=needed), wake.counted(load, bounds.idle_timeout)
+    decision = decide_scale(bounds, known, load, now, counters)
+    return decision, Memory(needed, wake.decided(decision.replicas))
 
 
 def _needed(

@@ -20,7 +20,7 @@ from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.timestamps import to_timestamp
-from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
+from tidegate.domain.worker_state import WorkerState, candidates, furthest_stage, must_wake, worker_state
 from tidegate.gateway import families
 from tidegate.gateway.families import Family
 from tidegate.gateway.local_arbiter import LocalArbiter
@@ -264,7 +264,7 @@ class Service:
 
     def must_wake(self) -> bool:
         """See Sleeper."""
-        return self.view.config.wakes and self.flow.waiting > 0 and not any_coming(self.view)
+        return must_wake(self.view, self.flow.waiting)
 
     def wake_rest(self) -> float:
         """See Sleeper; what waits in vain for so long is told when to come again."""
