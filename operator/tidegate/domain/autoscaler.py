@@ -38,7 +38,7 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     flapping = _flapping(bounds, pool, load, now, memory)
     obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
     wake, needed = memory.wake.seen(pool.replicas, now), _needed(bounds, pool, load, now, memory.needed)
-    heard = wake.counted(load, obeyed.idle_after)
+    heard = wake.counted(load, obeyed.idle_after, now)
     found = decide_scale(obeyed, replace(pool, needed=needed), heard, now, counters)
     managed = not bounds.suspended and bounds.external is None
     decision = replace(

@@ -33,9 +33,9 @@ class WakeSeen:
         """After the decision for so many workers."""
         return replace(self, asleep=replicas == 0)
 
-    def counted(self, load: Load, idle_timeout: float) -> Load:
-        """The load with the wake as its latest activity, if it is."""
-        if self.at is None:
+    def counted(self, load: Load, idle_timeout: float, now: float) -> Load:
+        """The load with the wake as its latest activity, if it is. After ``now``: the clock was set back."""
+        if self.at is None or self.at > now:
             return load
         latest = self.at + max(0.0, HEARD_WITHIN - idle_timeout)
         return replace(load, last_activity=max(latest, load.last_activity or 0.0))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.pools import pool_of
@@ -244,7 +244,7 @@ def is_deleted(world: World, uid: int) -> World:
 # -- the operator
 
 
-def _operator(world: World, **changes: object) -> World:
+def _operator(world: World, **changes: Any) -> World:
     return world._replace(operator=world.operator._replace(**changes))
 
 
