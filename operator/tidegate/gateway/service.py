@@ -264,7 +264,7 @@ class Service:
 
     def must_wake(self) -> bool:
         """See Sleeper."""
-        return must_wake(self.view, self.flow.waiting)
+        return must_wake(self.view, self.flow.waiting) and self.flow.waker_waits()
 
     def wake_rest(self) -> float:
         """See Sleeper; what waits in vain for so long is told when to come again."""

@@ -63,8 +63,13 @@ class Driver:
         self._send(step)
 
     async def _reach(self, *phases: Phase) -> None:
-        what = f"{self.service} is {' or '.join(phases)}"
-        await self.scene.until(lambda: self.pool.phase in phases, what, WAKE_BUDGET)
+        """Returns also where nothing leads there: the worker that was about to go has served all."""
+
+        def reached() -> bool:
+            idle = all(task.done() for task in self._under_way) and not self.pool.replicas
+            return self.pool.phase in phases or (idle and Phase.ASLEEP not in phases)
+
+        await self.scene.until(reached, f"{self.service} is {' or '.join(phases)}", WAKE_BUDGET)
 
     async def _answered(self) -> None:
         await asyncio.gather(*self._under_way)
@@ -76,4 +81,6 @@ class Driver:
         seen = "idle" if self.pool.phase is Phase.RUNNING and idle else str(self.pool.phase)
         id_ = f"{self.service}-{self._count}"
         request = Sent(id_, self.service, step.phase, seen, step.stream, step.tokens)
-        self._under_way.append(self.client.send(request))
+        task = self.client.send(request)
+        task.add_done_callback(lambda _: self.scene.nudge())
+        self._under_way.append(task)

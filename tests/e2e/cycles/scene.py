@@ -64,6 +64,10 @@ class Scene:
         except TimeoutError:
             raise AssertionError(f"not within {seconds:g} s: {what}") from None
 
+    def nudge(self) -> None:
+        """Something else may have changed: those that wait look again."""
+        self._news.set()
+
     async def tell(self) -> None:
         """Wakes those that wait, whenever there is news; never returns."""
         while True:
