@@ -59,7 +59,11 @@ def names(kubectl: Kubectl, services: Services) -> Iterator[list[str]]:
 def _service(name: str, namespace: str, ledger: str) -> dict[str, object]:
     manifest = simulated(name, namespace, ENGINE_REPORT_TO=ledger, ENGINE_START_DELAY_SECONDS="0.3")
     manifest["spec"] |= {"cpuIsolation": "None", "resources": {"cpu": 1, "memory": "96Mi"}}
-    manifest["spec"]["scaling"] = {"idleTimeoutSeconds": IDLE_TIMEOUT, "coldStartTimeoutSeconds": 60}
+    manifest["spec"]["scaling"] = {
+        "idleTimeoutSeconds": IDLE_TIMEOUT,
+        "maxIdleTimeoutSeconds": IDLE_TIMEOUT,  # they are woken again and again, which is the point
+        "coldStartTimeoutSeconds": 60,
+    }
     return manifest
 
 
