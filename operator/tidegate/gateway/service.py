@@ -19,7 +19,7 @@ from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.timestamps import to_timestamp
-from tidegate.domain.worker_state import WorkerState, candidates, must_wake, worker_state
+from tidegate.domain.worker_state import WorkerState, any_coming, candidates, must_wake, worker_state
 from tidegate.gateway import families
 from tidegate.gateway.cold_starts import ColdStarts
 from tidegate.gateway.families import Family
