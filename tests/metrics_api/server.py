@@ -90,7 +90,6 @@ class MetricsServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.values: dict[str, float] = {}
         self._read = read
-        self.authority = b""
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def value(self, namespace: str, metric: str, labels: Labels) -> float:
