@@ -1,4 +1,4 @@
-"""The HorizontalPodAutoscaler that the docs show, with Kubernetes' own controller and the gateway's metric."""
+"""The HorizontalPodAutoscaler of the docs, with Kubernetes' own controller and the gateway's metric."""
 
 from __future__ import annotations
 
