@@ -134,6 +134,7 @@ async def test_switched_there_and_back_while_it_exists_the_number_has_one_owner_
     await qwen.says("AbleToScale", "False", "FailedGetScale")
     await stage.operator.settled(1.0)
     assert await world.replicas("qwen") == 4, "surplus has its delay, and nobody else has a say"
+    assert (await world.get("qwen"))["status"]["scaling"]["reason"] != "External"
     assert await _owners(world) == []
     stage.gateway.tell(key, waiting=100, inFlight=32)
     await qwen.workers(6)
