@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.controller.ownership import in_a_manifest
+
 Json = dict[str, Any]
 
 EXTERNAL = "External"
+_FIELD = ("spec", "replicas")
 _PATH = "/spec/replicas"
 _FIRST = 1  # as a Deployment without a number has it: from zero no HorizontalPodAutoscaler ever begins
 
@@ -50,9 +53,9 @@ def _set(number: int) -> tuple[Json, ...]:
 
 
 def _left_behind(new: Json, old: Json | None) -> tuple[Json, ...]:
-    """The number that others set goes where nobody writes one: its owner's next manifest need not know it."""
+    """The number that others set goes, unless a manifest asks for it: whose is not, need not remove it."""
     left = _replicas(new) is not None and _replicas(new) == _replicas(old)
-    return ({"op": "remove", "path": _PATH},) if left else ()
+    return ({"op": "remove", "path": _PATH},) if left and not in_a_manifest(new, _FIELD) else ()
 
 
 def _mode(resource: Json | None) -> object:

@@ -73,8 +73,8 @@ def _worth_telling(condition: Mapping[str, object]) -> bool:
 
 def _refused(raw: Json) -> Iterator[str]:
     yield (
-        f"HorizontalPodAutoscaler {_name(raw)} has this service as its target, but the mode is Managed: the "
-        "API server refuses what it writes. Delete it, or set scaling.mode External and spec.replicas."
+        f"HorizontalPodAutoscaler {_name(raw)} has this service as its target, but the mode is Managed: it "
+        "changes nothing, and says FailedGetScale. Delete it, or set scaling.mode to External."
     )
 
 

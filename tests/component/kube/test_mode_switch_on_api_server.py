@@ -100,6 +100,20 @@ async def test_a_number_that_was_written_belongs_to_whoever_scaled_last(
         await kubectl(*ARGO, text=text)
 
 
+async def test_who_states_a_number_in_his_manifest_is_told_at_once_that_it_cannot_stay(
+    kubectl: Kubectl, installation: Installation, namespace: str
+) -> None:
+    external = manifest(namespace, replicas=2, scaling={"mode": "External"})
+    async with running(installation, world=running_workers(namespace, 2)):
+        for apply in (ARGO, ("apply", "-f", "-")):
+            await kubectl(*apply, text=external)
+            with pytest.raises(KubectlError, match=r"replicas cannot be set while scaling\.mode is Managed"):
+                await kubectl(*apply, text=manifest(namespace, replicas=2, scaling={"mode": "Managed"}))
+            await kubectl(*apply, text=manifest(namespace, scaling={"mode": "Managed"}))
+            assert await _replicas(kubectl) is None
+            await kubectl("delete", "infsvc", "qwen")
+
+
 async def test_a_replace_or_a_null_keeps_the_number(
     kubectl: Kubectl, installation: Installation, namespace: str
 ) -> None:

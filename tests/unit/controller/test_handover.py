@@ -13,7 +13,7 @@ from tidegate.controller.handover import handover
 
 def resource(mode: str | None, replicas: int | None = None) -> dict[str, Any]:
     spec: dict[str, Any] = {} if replicas is None else {"replicas": replicas}
-    return {"spec": spec | ({} if mode is None else {"scaling": {"mode": mode}})}
+    return {"metadata": {}, "spec": spec | ({} if mode is None else {"scaling": {"mode": mode}})}
 
 
 def written(new: dict[str, Any], old: dict[str, Any] | None, running: int | None = None) -> Any:
@@ -58,6 +58,19 @@ def test_the_number_that_others_set_goes_when_tidegate_takes_over() -> None:
     assert handover(resource("Managed"), resource("External", 3), 3).operations == ()
 
 
+def test_a_number_in_a_manifest_is_left_for_the_schema_to_refuse() -> None:
+    server = {"managedFields": [{"operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]}
+    kubectl = {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": '{"spec":{"replicas":3}}'}}
+    scaled = {
+        "managedFields": [
+            {"operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        ]
+    }
+    for metadata, kept in ((server, 3), (kubectl, 3), (scaled, None)):
+        new = resource("Managed", 3) | {"metadata": metadata}
+        assert written(new, resource("External", 3), 3) == kept
+
+
 @pytest.mark.parametrize("old", [None, resource("Managed"), resource("External", 2)])
 def test_a_number_that_is_set_in_managed_is_left_for_the_schema_to_refuse(old: dict[str, Any] | None) -> None:
     assert written(resource("Managed", 3), old, 2) == 3
@@ -66,4 +79,5 @@ def test_a_number_that_is_set_in_managed_is_left_for_the_schema_to_refuse(old: d
 
 @pytest.mark.parametrize("spec", [None, [], {"scaling": None}, {"scaling": "External"}, {"scaling": {}}])
 def test_what_cannot_be_read_is_left_to_the_schema(spec: Any) -> None:
-    assert handover({"spec": spec}, {"spec": spec}, 2).operations == ()
+    item = {"metadata": {}, "spec": spec}
+    assert handover(item, item, 2).operations == ()
