@@ -127,12 +127,12 @@ class Autoscaled:
         return sum(1 for each in self._requests() if each["verb"] == "get" and _by_the_controller(each))
 
     def writes(self) -> list[tuple[str, str, int]]:
-        """Who wrote what of the service and its Deployment, and how it ended; without the autoscaler's own
-        object."""
+        """Who wrote what of the service and its Deployment, and how it ended; without statuses, which follow
+        what pods tell of themselves in their own time."""
         return [
             (_writer(each), _written(each["objectRef"]), each["responseStatus"]["code"])
             for each in self._requests()
-            if each["verb"] not in READS
+            if each["verb"] not in READS and each["objectRef"].get("subresource") != "status"
         ]
 
     async def warnings(self) -> list[str]:
