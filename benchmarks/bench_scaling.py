@@ -96,7 +96,12 @@ class Speed:
 
 
 def speed_of(scenario: Scenario) -> Speed:
-    """With the operator's own decision."""
+    """With the operator's own decision; of three runs the one that others on the machine disturbed least."""
+    runs = [_timed(scenario) for _ in range(3)]
+    return Speed(max(run.by_clock for run in runs), max(run.by_cpu for run in runs))
+
+
+def _timed(scenario: Scenario) -> Speed:
     case, policy = scenario.case, Tidegate(scenario.spec)
     clock, cpu = time.perf_counter(), time.process_time()
     simulate(case, policy, seeded(1))
