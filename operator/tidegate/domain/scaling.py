@@ -15,6 +15,7 @@ from tidegate.domain.scaling_metrics import HEADROOM
 __all__ = ["REJECTED", "Bounds", "Counters", "Load", "Pool", "ScaleDecision", "decide_scale", "kept_for"]
 
 REJECTED = "Rejected"
+SAID_BY_THE_SPEC = frozenset({"External", "Suspended", "MaxReplicas"})  # reasons: whatever the load is
 COUNTERS_INTERVAL = 5.0  # seconds between two looks at the workers' counters while they decide
 CLOCK_INTERVAL = 3600.0  # seconds; the machine's clock may be set, and schedules go by it
 

@@ -77,9 +77,8 @@ def _worth_telling(condition: Mapping[str, object]) -> bool:
 
 def _refused(raw: Json) -> Iterator[str]:
     yield (
-        f"HorizontalPodAutoscaler {_name(raw)} has this service as its target, but the mode is Managed, in "
-        "which tidegate sets the number: it can change nothing and reports an error. Delete it, or set "
-        "scaling.mode to External."
+        f"HorizontalPodAutoscaler {_name(raw)} has this service as its target, but the mode is Managed: it "
+        "changes nothing, and says FailedGetScale. Delete it, or set scaling.mode to External."
     )
 
 

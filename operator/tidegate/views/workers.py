@@ -21,6 +21,7 @@ BECAUSE: Final = {
     "NotStarting": "the start failed and nobody waited for it",
     "External": "spec.replicas says so",
     "Suspended": "spec.suspend is true",
+    "TakenOver": "so many were there when scaling.mode became Managed again",
     "Rejected": "a kubelet rejects the workers",
 }
 """What the reasons of status.scaling mean, for statuses that have no sentence of their own."""
