@@ -23,6 +23,7 @@ from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.deletion_order import DeletionOrder
 from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
@@ -198,9 +199,16 @@ class _Operator:
 
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
-        autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
+        counters = CounterWatch(http, self._settings.worker_port)
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
+        autoscaler = Autoscaler(counters, self._deletion_order(counters))
         return Reconciler(self._world, writer, autoscaler, settings, self._events)
+
+    def _deletion_order(self, counters: CounterWatch) -> DeletionOrder | None:
+        """None where one namespace is served: there no admission policy could bound the right."""
+        if self._settings.watch_namespace is not None:
+            return None
+        return DeletionOrder(self._client, counters, self._metrics)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
