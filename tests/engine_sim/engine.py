@@ -6,7 +6,9 @@ One file, standard library only. It takes vLLM's arguments (unknown ones are ign
 - ``ENGINE_TOKENS_PER_SECOND`` (100, 0 for no delay): the pace of one sequence;
 - ``ENGINE_REQUEST_SECONDS`` (unset): how long a request that does not stream takes, whatever its tokens;
 - ``ENGINE_FAIL`` (unset): ``<Reason>: <message>``, written to the termination log before exit 1;
-- ``ENGINE_TERMINATION_LOG`` (/dev/termination-log): where that line goes.
+- ``ENGINE_TERMINATION_LOG`` (/dev/termination-log): where that line goes;
+- ``ENGINE_REPORT_TO`` (unset): ``<host>:<port>`` of a TCP server that is told of each completion, by the
+  request's x-request-id: ``begun <id> <pod>``, and ``ended <id> <pod>`` when its last byte was written.
 
 Each may also be given as an argument (``--engine-start-delay-seconds 2``).
 """
@@ -22,6 +24,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import struct
 import sys
 import time
@@ -48,6 +51,7 @@ class Settings:
     request_seconds: float | None
     fail: str
     termination_log: Path
+    report_to: str
 
 
 def parse(argv: Sequence[str]) -> Settings:
@@ -64,6 +68,7 @@ def parse(argv: Sequence[str]) -> Settings:
     _environment_option(parser, "request-seconds", "")
     _environment_option(parser, "fail", "")
     _environment_option(parser, "termination-log", "/dev/termination-log")
+    _environment_option(parser, "report-to", "")
     known, _ = parser.parse_known_args(argv)
     model = known.model or known.model_positional or "simulated"
     return Settings(
@@ -77,6 +82,7 @@ def parse(argv: Sequence[str]) -> Settings:
         request_seconds=float(known.engine_request_seconds) if known.engine_request_seconds else None,
         fail=known.engine_fail,
         termination_log=Path(known.engine_termination_log),
+        report_to=known.engine_report_to,
     )
 
 
@@ -124,14 +130,32 @@ class Slots:
             self._free.release()
 
 
+class Reporter:
+    """Tells a server which requests have begun and ended here; nobody, where none was named.
+
+    It blocks for the moment that a line takes, so that no line is lost when the process ends right after it.
+    """
+
+    def __init__(self, report_to: str) -> None:
+        host, _, port = report_to.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=5) if port else None
+        self._name = socket.gethostname()
+
+    def tell(self, word: str, request: Request) -> None:
+        """One line."""
+        if self._socket is not None and request.id:
+            self._socket.sendall(f"{word} {request.id} {self._name}\n".encode())
+
+
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One parsed HTTP request."""
+    """One parsed HTTP request; ``id``: its x-request-id, empty where it has none."""
 
     method: str
     path: str
     keep_alive: bool
     body: bytes
+    id: str = ""
 
     def json(self) -> dict[str, Any]:
         """The body as an object; ApiError 400 for anything else."""
@@ -150,6 +174,7 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.slots = Slots(settings.max_num_seqs)
+        self._reporter = Reporter(settings.report_to)
         self._created = int(time.time())
         self._count = 0
 
@@ -157,7 +182,7 @@ class Engine:
         """Writes the whole answer to ``request``; ApiError where it is an error."""
         path = request.path.partition("?")[0]
         if path in ("/v1/chat/completions", "/v1/completions"):
-            await self._completions(request.json(), writer, chat="chat" in path)
+            await self._completions(request, writer, chat="chat" in path)
         elif path == "/v1/embeddings":
             await self._embeddings(request.json(), writer)
         elif path == "/v1/models":
@@ -198,14 +223,17 @@ class Engine:
             raise ApiError(404, "NotFoundError", f"The model `{model}` does not exist.")
         return str(model)
 
-    async def _completions(self, body: dict[str, Any], writer: asyncio.StreamWriter, *, chat: bool) -> None:
+    async def _completions(self, request: Request, writer: asyncio.StreamWriter, *, chat: bool) -> None:
+        body = request.json()
         reply = Reply(self._check_model(body), body, chat=chat, number=self._next())
         async with self.slots.one():
+            self._reporter.tell("begun", request)
             if body.get("stream"):
                 await self._stream(reply, writer)
             else:
                 await asyncio.sleep(self._unary_seconds(reply.tokens))
                 await _send_json(writer, reply.whole())
+            self._reporter.tell("ended", request)
 
     async def _stream(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
         writer.write(_head(200, "text/event-stream; charset=utf-8", "transfer-encoding: chunked"))
@@ -347,7 +375,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         raise ApiError(400, "BadRequestError", f"a body of {length} bytes is over this engine's {MAX_BODY}")
     body = await reader.readexactly(length)
     keep_alive = version == "HTTP/1.1" and fields.get("connection", "").lower() != "close"
-    return Request(method, path, keep_alive, body)
+    return Request(method, path, keep_alive, body, fields.get("x-request-id", ""))
 
 
 class Connection(asyncio.StreamReaderProtocol):

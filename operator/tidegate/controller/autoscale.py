@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidegate.api.bounds import bounds_of
 from tidegate.api.config import service_key
-from tidegate.api.scaling import windows_of
-from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.deletion_order import DeletionOrder
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
+from tidegate.domain.pools import pool_of
 from tidegate.domain.rejections import BackOff
-from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision
-from tidegate.domain.scaling_metrics import Metric, PerReplica, QueueDelay
-from tidegate.domain.schedule import minimum_at
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts
 
@@ -109,47 +106,3 @@ class Autoscaler:
         """A service is gone."""
         self._counters.forget(key)
         self._memories.pop(key, None)
-
-
-def bounds_of(spec: InferenceServiceSpec, now: float) -> Bounds:
-    """What the spec says about the number of workers at ``now``, Unix time. ValueError: a schedule cannot be
-    read."""
-    scaling, delay = spec.scaling, spec.scaling.scale_down_delay_seconds
-    return Bounds(
-        minimum=scaling.min_replicas,
-        maximum=scaling.max_replicas,
-        idle_timeout=scaling.idle_timeout_seconds,
-        metric=metric_of(spec),
-        suspended=spec.suspend,
-        external=spec.replicas if scaling.mode == "External" else None,
-        scale_down_delay=scaling.idle_timeout_seconds if delay is None else delay,
-        scheduled=minimum_at(windows_of(scaling.schedules), now),
-    )
-
-
-def metric_of(spec: InferenceServiceSpec) -> Metric:
-    """What is counted; three quarters of what a worker runs at once where the spec does not say."""
-    metric, slots = spec.scaling.metric, spec.engine.max_concurrency
-    if metric and metric.queue_delay:
-        return QueueDelay(metric.queue_delay.target_milliseconds / 1000, slots)
-    if metric and metric.request_count:
-        return PerReplica(metric.request_count.per_replica)
-    if metric and metric.concurrency:
-        return PerReplica(metric.concurrency.target_per_replica)
-    return PerReplica(max(1, slots * 3 // 4))
-
-
-def pool_of(deployment: dict[str, Any], workers: Sequence[WorkerFacts], refused: Cause | None) -> Pool:
-    """The workers as they are; ``refused``: why the Deployment cannot make its pods, if it cannot."""
-    replicas = int(deployment["spec"].get("replicas", 0))
-    alive = [worker for worker in workers if worker.alive]
-    due = len(alive) < replicas and refused is None  # a pod that is about to be made
-    trying = [worker.created for worker in alive if not worker.ready]
-    return Pool(
-        replicas=replicas,
-        ready=sum(1 for worker in alive if worker.ready),
-        loading=due or any(worker.loading for worker in alive),
-        ready_since=max((worker.ready_since for worker in alive if worker.ready_since), default=None),
-        trying_since=max(trying, default=0.0),
-        running=sum(1 for worker in alive if worker.started or worker.ready),
-    )

@@ -153,6 +153,6 @@ def free_ports(count: int) -> list[int]:
 
 
 def _serves(client: httpx.Client) -> bool:
-    # readyz is 200 a moment before the namespace `default` is there, and that before the server's own Service:
+    # readyz is 200 a moment before the namespace `default` is there, and that before its own Service:
     # who lists what a fresh server holds must not find more of its own a moment later.
     return is_ready(client) and get(client, "/api/v1/namespaces/default/services/kubernetes") is not None

@@ -97,6 +97,9 @@ class ControlPlane:
             service_account_issuer="https://kubernetes.default.svc.cluster.local",
             authorization_mode="Node,RBAC",
             enable_admission_plugins="NodeRestriction",
+            # Tests fit many small workers on one node by a MutatingAdmissionPolicy, off by default in 1.34.
+            feature_gates="MutatingAdmissionPolicy=true",
+            runtime_config="admissionregistration.k8s.io/v1beta1=true",
             allow_privileged=True,
             audit_log_path=self.state.audit_log,
             audit_log_maxsize=AUDIT_MEGABYTES,

@@ -157,7 +157,7 @@ def test_the_operators_image_holds_what_ships_and_not_this_tool() -> None:
     code = made.parts[1]
     assert isinstance(code, Filled)
     assert made.name == OPERATOR
-    assert {"cli.py", "gateway"} <= {path.name for path in code.inputs}
+    assert {"cli", "gateway"} <= {path.name for path in code.inputs}
     assert "devcluster" not in {path.name for path in code.inputs}
     assert "compile.py" in {path.name for path in code.inputs}
     assert made.config.env["PYTHONPATH"] == f"/{code.place}"
@@ -170,7 +170,7 @@ def test_the_package_is_copied_without_the_tool_and_without_bytecode(tmp_path: P
     words = [word.replace("{target}", str(tmp_path)) for word in code.command]
     words[words.index("--libc") + 1] = "1.0"
     SystemRunner().run(words)
-    assert (tmp_path / "tidegate" / "cli.py").exists()
+    assert (tmp_path / "tidegate" / "cli" / "__main__.py").exists()
     assert not (tmp_path / "tidegate" / "devcluster").exists()
     assert not list(tmp_path.rglob("__pycache__"))
     assert not list(tmp_path.rglob("*.so"))
