@@ -242,6 +242,10 @@ class Service:
             self._draining.add(key)
             self._choose_endpoints()
 
+    def leaves(self, key: EndpointKey) -> bool:
+        """Whether the substrate says that the worker ends, or has none such any more."""
+        return key not in candidates(self.view)
+
     def pool(self, endpoint: Endpoint) -> Pool:
         """The connections to an endpoint; those of one that is gone are closed after their answer."""
         pool = endpoint.handle
