@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm test-vllm check bench bench-operator manifests lock corpus fuzz campaign
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-drain test-vllm check bench bench-operator manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -47,6 +47,11 @@ test-e2e: setup ## a real cluster, a simulated engine
 
 campaign-helm: setup ## install, upgrade, rollback, uninstall under requests, five times: what each step takes and loses
 	TIDEGATE_HELM_ROUNDS=5 TIDEGATE_HELM_RESULTS=benchmarks/results/helm.json $(PY) -m pytest tests/e2e/test_helm_loop.py -s --timeout 3000
+
+campaign-drain: setup ## workers that end under 100 streams, in every way, on two nodes: what fails of what runs and what comes
+	$(PY) -m tidegate.devcluster up --mode two-nodes
+	TIDEGATE_DRAIN_RESULTS=benchmarks/results/drain.json $(PY) -m pytest tests/e2e/test_draining.py -s --timeout 900; \
+		code=$$?; $(PY) -m tidegate.devcluster down && exit $$code
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
