@@ -90,6 +90,9 @@ bench-tickets: compiled ## what a request costs where another gateway is the arb
 bench-operator: setup ## what 1,000 and 5,000 idle services cost: writes, CPU, memory, a pass over all
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_operator.py
 
+bench-scaling: setup ## policies of scaling on traces, simulated: what they serve in time, and what they cost
+	$(PY) benchmarks/bench_scaling.py
+
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests
 

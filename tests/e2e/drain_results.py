@@ -25,12 +25,13 @@ def write_results(cases: list[Case]) -> None:
         "figures": [figure for case in cases for figure in figures(case)],
         "rounds": cases,
     }
-    Path(os.environ["TIDEGATE_DRAIN_RESULTS"]).write_text(json.dumps(result, indent=1) + "\n")
+    where = Path(os.environ["TIDEGATE_DRAIN_RESULTS"])
+    where.write_text(json.dumps(result, indent=1) + "\n")
     print(table(cases))
 
 
 def figures(case: Case) -> list[dict[str, Any]]:
-    """What failed of each kind; a worker that is killed ends the streams that had begun, each with an event."""
+    """What failed of each kind; a worker that is killed ends the streams that had begun, with an event."""
     name = case["case"].replace(" ", "_")
     silent = case["streams_cut"] - case["cut_with_event"]
     killed = case["case"].endswith("killed")

@@ -27,6 +27,6 @@ def _is_engine(folder: Path, uid: str) -> bool:
 
 
 def kill_engine(pod: Object) -> None:
-    """SIGKILL, as the kernel sends it where memory ends. Only to processes in the pod's own control groups."""
+    """SIGKILL, as the kernel sends it where memory ends. Only to what is in the pod's own control groups."""
     for number in engines_of(pod):
         os.kill(number, signal.SIGKILL)

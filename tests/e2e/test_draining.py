@@ -216,9 +216,10 @@ def test_the_only_worker_evicted_under_load_fails_nothing(stage: Stage, cases: l
     def evict() -> bool:
         try:
             stage.kubectl.run("create", "--raw", path, "-f", "-", stdin=eviction)
-        except CommandError as error:  # the budget's controller has not looked yet
-            assert "disruption budget" in str(error), error
-            return False
+        except CommandError as error:
+            if "disruption budget" in str(error):  # whose controller has not looked yet
+                return False
+            raise
         return True
 
     counts = Counts("the only worker evicted")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.api.scaling import windows_of
+from tidegate.api.scaling import longest_idle_timeout, windows_of
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling_metrics import Metric, PerReplica, QueueDelay
@@ -22,6 +22,8 @@ def bounds_of(spec: InferenceServiceSpec, now: float) -> Bounds:
         external=spec.replicas if scaling.mode == "External" else None,
         scale_down_delay=scaling.idle_timeout_seconds if delay is None else delay,
         scheduled=minimum_at(windows_of(scaling.schedules), now),
+        longest_idle_timeout=longest_idle_timeout(scaling),
+        slots=spec.engine.max_concurrency,
     )
 
 

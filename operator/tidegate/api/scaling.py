@@ -122,7 +122,9 @@ class Schedule(Model):
 class Scaling(Model):
     """How many workers there are."""
 
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.MIN_MAX, rules.SCHEDULES_MAX))
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(rules.MIN_MAX, rules.SCHEDULES_MAX, rules.IDLE_MAX)
+    )
 
     mode: Literal["Managed", "External"] = Field(
         default="Managed",
@@ -164,6 +166,17 @@ class Scaling(Model):
             "Managed. Default: 180."
         ),
     )
+    max_idle_timeout_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=604800,
+        description=(
+            "Seconds to which idleTimeoutSeconds is extended at most, by itself, while requests wake the "
+            "service again and again sooner after it fell asleep than a start takes (condition "
+            "IdleTimeoutExtended). Equal to idleTimeoutSeconds: it is never extended. Read in mode Managed. "
+            "Default: four times idleTimeoutSeconds."
+        ),
+    )
     scale_down_delay_seconds: int | None = Field(
         default=None,
         ge=0,
@@ -194,7 +207,14 @@ class Scaling(Model):
     def _ordered(self) -> Self:
         require(self.min_replicas <= self.max_replicas, rules.MIN_MAX)
         require(all(each.min_replicas <= self.max_replicas for each in self.schedules), rules.SCHEDULES_MAX)
+        require(longest_idle_timeout(self) >= self.idle_timeout_seconds, rules.IDLE_MAX)
         return self
+
+
+def longest_idle_timeout(scaling: Scaling) -> int:
+    """Seconds to which the idle timeout is extended at most: four times itself where that is not said."""
+    most = scaling.max_idle_timeout_seconds
+    return 4 * scaling.idle_timeout_seconds if most is None else most
 
 
 def windows_of(schedules: tuple[Schedule, ...]) -> tuple[Window, ...]:

@@ -18,6 +18,13 @@ SCHEDULES_MAX = rule(
     ".schedules",
 )
 
+IDLE_MAX = rule(
+    "!has(self.maxIdleTimeoutSeconds) || !has(self.idleTimeoutSeconds) || "
+    "self.maxIdleTimeoutSeconds >= self.idleTimeoutSeconds",
+    "maxIdleTimeoutSeconds must not be less than idleTimeoutSeconds",
+    ".maxIdleTimeoutSeconds",
+)
+
 METRIC_CONCURRENCY = rule(
     "self.type == 'Concurrency' || !has(self.concurrency)",
     "concurrency belongs to type Concurrency; remove it, or change type",

@@ -25,16 +25,54 @@ class QueueStatus(Model):
     )
 
 
+class FlappingStatus(Model):
+    """What is remembered of sleeps that were too short; present while there is something to remember."""
+
+    wakes: int | None = Field(
+        default=None,
+        description=(
+            "Sleeps that were shorter than the start which ended them; one as long as several starts takes "
+            "as many off."
+        ),
+    )
+    idle_timeout_seconds: int | None = Field(
+        default=None,
+        description="The idle timeout that holds; from the third such sleep on more than the spec's.",
+    )
+
+
 class ScalingStatus(Model):
-    """The last decision about the number of workers."""
+    """The last decision that changed the number of workers, with the figures of its moment; they stand still
+    until it changes again."""
 
     desired: int | None = Field(default=None, description="Workers that should run.")
+    previous: int | None = Field(default=None, description="Workers that should have run before.")
     reason: str | None = Field(default=None, max_length=64, description="Why, in one word.")
+    message: str | None = Field(
+        default=None, max_length=1024, description="Why, in a sentence with its figures."
+    )
     since: str | None = Field(
         default=None,
         max_length=32,
         description="When this number was decided.",
         json_schema_extra={"format": "date-time"},
+    )
+    waiting: int | None = Field(default=None, description="Requests that waited for a worker then.")
+    in_flight: int | None = Field(default=None, description="Requests that ran then.")
+    execution_seconds: str | None = Field(
+        default=None,
+        max_length=16,
+        description="Seconds that requests had run lately, on average; absent where none had ended.",
+    )
+    needed: int | None = Field(
+        default=None, description="Workers that the metric asked for then, bounds left aside."
+    )
+    ready: int | None = Field(default=None, description="Workers that were ready then.")
+    starting: int | None = Field(default=None, description="Workers that were starting then.")
+    window: str | None = Field(
+        default=None,
+        max_length=16,
+        description="Over which time demand was looked at, where demand decided.",
     )
     backoff_until: str | None = Field(
         default=None,
@@ -44,6 +82,9 @@ class ScalingStatus(Model):
             "request that waits. A change of the spec ends it."
         ),
         json_schema_extra={"format": "date-time"},
+    )
+    flapping: FlappingStatus | None = Field(
+        default=None, description="Sleeps that were too short, and the idle timeout that follows from them."
     )
 
 
@@ -138,8 +179,8 @@ class InferenceServiceStatus(Model):
         max_length=16,
         description=(
             "Ready (a request sent now is answered, if need be after a cold start), Scheduled, ModelLoaded, "
-            "CPUIsolated (absent where cpuIsolation is None), QueueLimited and, where spec.slo is set, "
-            "SLOMet; each with its cause."
+            "CPUIsolated (absent where cpuIsolation is None), QueueLimited, where spec.slo is set, SLOMet, "
+            "and IdleTimeoutExtended while short sleeps extend the idle timeout; each with its cause."
         ),
         json_schema_extra=with_rules(list_type="map", list_map_keys=["type"]),
     )

@@ -11,6 +11,7 @@ from tidegate.api.config import service_key
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.deletion_order import DeletionOrder
+from tidegate.controller.scaling_status import last_start, remembered
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
 from tidegate.domain.pools import pool_of
@@ -46,7 +47,8 @@ class Scene:
 class Autoscaler:
     """Decides, asks the workers' counters where the decision wants them, and remembers what was needed.
 
-    What it remembers is lost with it: the next one takes all that run for needed until then.
+    What was needed is lost with it: the next one takes all that run for needed until then. How short the last
+    sleeps were stands in the status.
     """
 
     def __init__(self, counters: CounterWatch, order: DeletionOrder | None = None) -> None:
@@ -91,15 +93,13 @@ class Autoscaler:
     def _decided(
         self, service: InferenceService, scene: Scene, counters: Counters | None = None
     ) -> ScaleDecision:
-        key = service_key(service)
-        decision, self._memories[key] = decide(
-            bounds_of(service.spec, scene.now),
-            scene.pool,
-            scene.load,
-            scene.now,
-            self._memories.get(key, Memory()),
-            counters,
+        key, now = service_key(service), scene.now
+        bounds, pool = (
+            bounds_of(service.spec, now),
+            replace(scene.pool, start_seconds=last_start(service.status)),
         )
+        memory = remembered(service.status, self._memories.get(key, Memory()))
+        decision, self._memories[key] = decide(bounds, pool, scene.load, now, memory, counters)
         return decision
 
     def forget(self, key: ServiceKey) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.costs import cost_status
+from tidegate.controller.scaling_status import figures_of, scaling_status
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import (
     Condition,
@@ -29,8 +30,6 @@ from tidegate.resources.names import GATEWAY_SERVICE_PORT
 from tidegate.resources.service import url
 
 Json = dict[str, Any]
-
-_KEPT = ("Loading", "Recent", "Asking", "Steady", "Busy", "Unheard")  # reasons to leave the number as it is
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
     """The whole status; a field that does not apply is None, so that a merge patch removes it."""
     phase = phase_of(seen.facts)
     present = [worker for worker in seen.workers if not worker.ended]
-    others = (*seen.others, *_cpu_isolated(seen.verdict))
+    others = (*seen.others, *_cpu_isolated(seen.verdict), *_sleeps_later(seen.decision))
     conditions = conditions_of(phase, seen.facts, seen.limit, others)
     generation = service.metadata.generation
     return {
@@ -70,7 +69,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
         "model": served_names(service)[0],
         "isolation": _isolation(seen),
         "queue": _queue(seen.limit, seen.load),
-        "scaling": _with_back_off(_scaling(seen.decision, previous.get("scaling") or {}, now), seen.back_off),
+        "scaling": _scaling(seen, previous.get("scaling") or {}, now),
         "coldStarts": _cold_starts(phase, seen.workers, previous),
         "cost": cost_status(service.spec.pricing, len(present)),
         "conditions": written(conditions, previous.get("conditions") or (), generation, now),
@@ -100,6 +99,11 @@ def _cpu_isolated(verdict: Verdict | None) -> list[Condition]:
     return [Condition(CPU_ISOLATED, verdict.status, verdict.reason, verdict.message)] if verdict else []
 
 
+def _sleeps_later(decision: ScaleDecision | None) -> list[Condition]:
+    extended = decision.flapping.condition() if decision and decision.flapping else None
+    return [extended] if extended else []
+
+
 def _isolation(seen: Observation) -> str | None:
     """By evidence where there is any."""
     found = seen.verdict.isolation if seen.verdict else None
@@ -107,36 +111,15 @@ def _isolation(seen: Observation) -> str | None:
     return None if word is None else str(word)
 
 
-def _with_back_off(scaling: Json | None, back_off: BackOff | None) -> Json | None:
-    if scaling is None:
-        return None
-    rest = {name: value for name, value in scaling.items() if name != "backoffUntil"}
-    return rest | {"backoffUntil": to_timestamp(back_off.until)} if back_off else rest
-
-
 def _queue(limit: QueueLimit, load: Load) -> Json:
     return {"limit": limit.limit, "source": limit.source, "summary": f"{load.depth}/{limit.limit}"}
 
 
-def _scaling(decision: ScaleDecision | None, previous: Mapping[str, Any], now: float) -> Json | None:
-    """The decision that set the number: why it is kept is not news."""
-    if decision is None:
-        return None
-    if previous.get("desired") == decision.replicas and previous.get("since"):
-        return dict(previous)
-    reason = _reason(decision, previous)
-    return {"desired": decision.replicas, "reason": reason, "since": to_timestamp(now)}
-
-
-def _reason(decision: ScaleDecision, previous: Mapping[str, Any]) -> str:
-    """Why there are so many, also where the decision to keep them is not the one that set them.
-
-    Who set them may have died before it could tell: a gateway raises to one, more are demand's.
-    """
-    raised = decision.replicas > previous.get("desired", 0)
-    if not raised or decision.reason not in _KEPT:
-        return decision.reason
-    return "Woken" if decision.replicas == 1 else "Demand"
+def _scaling(seen: Observation, previous: Mapping[str, Any], now: float) -> Json | None:
+    told = scaling_status(seen.decision, figures_of(seen.load, seen.workers), previous, now)
+    if told is None or seen.back_off is None:
+        return told
+    return told | {"backoffUntil": to_timestamp(seen.back_off.until)}
 
 
 def _cold_starts(phase: Phase, workers: tuple[WorkerFacts, ...], previous: Mapping[str, Any]) -> Json | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
 from tidegate.domain.surplus import NeedHistory
@@ -16,10 +17,12 @@ from tidegate.domain.surplus import NeedHistory
 class Memory:
     """All that is remembered between two looks at a service; ``Memory()`` knows nothing.
 
-    Without it no worker is stopped earlier: all that run are taken for needed until the first look.
+    What must outlive the process, ``wakes`` and ``asleep_since``, is given from the status.
     """
 
     needed: NeedHistory | None = None  # None: no pool of several workers has been seen
+    wakes: int = 0  # short sleeps, see Flapping
+    asleep_since: float | None = None  # Unix time since which it sleeps for being idle; None: it does not
 
 
 def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is remembered
@@ -30,8 +33,17 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     ``counters`` None: the workers have not been asked. Where the decision wants them (``ask_counters``), ask,
     look again, and decide once more with the memory that came back.
     """
-    after = replace(memory, needed=_needed(bounds, pool, load, now, memory.needed))
-    return decide_scale(bounds, replace(pool, needed=after.needed), load, now, counters), after
+    flapping = _flapping(bounds, pool, load, now, memory)
+    obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
+    needed = _needed(bounds, pool, load, now, memory.needed)
+    found = decide_scale(obeyed, replace(pool, needed=needed), load, now, counters)
+    managed = not bounds.suspended and bounds.external is None
+    decision = replace(
+        found,
+        needed=bounds.metric.workers(load) if managed else None,
+        flapping=flapping if managed and flapping.wakes else None,
+    )
+    return decision, Memory(needed, flapping.wakes, _asleep_since(pool, decision, now, memory))
 
 
 def _needed(
@@ -42,3 +54,23 @@ def _needed(
         return None
     history = before or NeedHistory(pool.replicas)
     return history.then(kept_for(bounds, pool, load), now, bounds.scale_down_delay)
+
+
+def _flapping(bounds: Bounds, pool: Pool, load: Load, now: float, memory: Memory) -> Flapping:
+    """A sleep counts when a request has ended it; its end is the creation of the first worker."""
+    found = Flapping(memory.wakes, pool.start_seconds, bounds.idle_timeout, bounds.longest_idle_timeout)
+    since = memory.asleep_since
+    if since is None or pool.replicas == 0 or not _asked_for(load, since):
+        return found
+    woken = pool.oldest if since <= pool.oldest <= now else now
+    return replace(found, wakes=found.after(woken - since))
+
+
+def _asked_for(load: Load, since: float) -> bool:
+    return load.depth > 0 or (load.last_activity or 0.0) >= since
+
+
+def _asleep_since(pool: Pool, decision: ScaleDecision, now: float, memory: Memory) -> float | None:
+    if pool.replicas == 0:
+        return memory.asleep_since
+    return now if decision.replicas == 0 and decision.reason == "Idle" else None

@@ -23,4 +23,5 @@ def pool_of(deployment: Json, workers: Sequence[WorkerFacts], refused: Cause | N
         ready_since=max((worker.ready_since for worker in alive if worker.ready_since), default=None),
         trying_since=max(trying, default=0.0),
         running=sum(1 for worker in alive if worker.started or worker.ready),
+        oldest=min((worker.created for worker in alive), default=0.0),
     )

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     NO_GATEWAY_HEARD = "NoGatewayHeard"
     # Contested
     FIELDS_OVERWRITTEN = "FieldsOverwritten"
+    # IdleTimeoutExtended
+    FLAPPING = "Flapping"
     # From the scheduler
     UNSCHEDULABLE = "Unschedulable"
     NO_MATCHING_NODE = "NoMatchingNode"

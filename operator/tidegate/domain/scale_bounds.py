@@ -20,6 +20,9 @@ class Bounds:
     external: int | None = None  # the number that others set; None in mode Managed
     scale_down_delay: float = 180.0
     scheduled: Minimum = field(default_factory=lambda: Minimum(0, None))
+    longest_idle_timeout: float = 0.0  # what short sleeps extend idle_timeout to; not more: they do not
+    idle_extension: float = 0.0  # what short sleeps add to idle_timeout now
+    slots: int = 32  # requests that a worker runs at once
 
     @property
     def least(self) -> int:
@@ -30,5 +33,16 @@ class Bounds:
     def why_least(self) -> tuple[str, str]:
         """The reason and the message for that number."""
         if self.scheduled.replicas > self.minimum:
-            return "Schedule", "scaling.schedules"
-        return "MinReplicas", "scaling.minReplicas"
+            return "Schedule", f"one of scaling.schedules keeps {self.scheduled.replicas} now"
+        return "MinReplicas", f"scaling.minReplicas is {self.minimum}"
+
+    @property
+    def idle_after(self) -> float:
+        """Seconds without activity until sleep."""
+        return self.idle_timeout + self.idle_extension
+
+    @property
+    def why_idle(self) -> str:
+        """Where that number is from."""
+        extended = f", extended by {self.idle_extension:g} s for short sleeps" if self.idle_extension else ""
+        return f"{self.idle_after:g} s (scaling.idleTimeoutSeconds{extended})"

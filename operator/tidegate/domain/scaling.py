@@ -6,78 +6,17 @@ Waking 0→1 is the gateway's; everything else is decided here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scale_facts import Counters, Facts, Load, Pool, ScaleDecision
 from tidegate.domain.scaling_metrics import HEADROOM
-from tidegate.domain.surplus import NeedHistory
+
+__all__ = ["REJECTED", "Bounds", "Counters", "Load", "Pool", "ScaleDecision", "decide_scale", "kept_for"]
 
 REJECTED = "Rejected"
 COUNTERS_INTERVAL = 5.0  # seconds between two looks at the workers' counters while they decide
 CLOCK_INTERVAL = 3600.0  # seconds; the machine's clock may be set, and schedules go by it
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """The gateways' demand, summed. ``silent``: not every gateway is heard, so this may be too little."""
-
-    waiting: int = 0
-    in_flight: int = 0
-    last_activity: float | None = None  # Unix time of the latest arrival or end; None: none is known
-    silent: bool = False
-    execution_seconds: float | None = None  # how long requests have run lately; None: none has ended
-
-    @property
-    def depth(self) -> int:
-        """Waiting + in flight."""
-        return self.waiting + self.in_flight
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What the workers' own counters tell; times are Unix seconds."""
-
-    busy: bool
-    first_asked: float  # since when these workers' counters are looked at
-    last_busy: float | None = None  # the last look that showed work; None: none did
-    complete: bool = True  # every ready worker answered
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The workers as they are."""
-
-    replicas: int  # what the Deployment is told
-    ready: int = 0
-    loading: bool = False  # one is on its way, with nothing wrong
-    ready_since: float | None = None  # of the worker that became ready last
-    trying_since: float = 0.0  # creation of the newest worker that is not ready
-    running: int = 0  # whose engine runs, ready or not
-    rejected_until: float = 0.0  # kubelets have refused the last ones: nobody is started before this time
-    needed: NeedHistory | None = None  # what the load needed lately; None: surplus is not looked at
-
-
-@dataclass(frozen=True, slots=True)
-class ScaleDecision:
-    """``ask_counters``: sleep is due, decide again with the workers' counters, which have the last word."""
-
-    replicas: int
-    reason: str
-    message: str
-    recheck_after: float | None = None  # seconds; None: only when a fact changes
-    ask_counters: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    bounds: Bounds
-    pool: Pool
-    load: Load
-    counters: Counters | None
-    now: float
-
-    def stay(self, reason: str, message: str, recheck_after: float | None = None) -> ScaleDecision:
-        return ScaleDecision(self.pool.replicas, reason, message, recheck_after)
 
 
 def kept_for(bounds: Bounds, pool: Pool, load: Load) -> int:
@@ -92,13 +31,13 @@ def decide_scale(
     bounds: Bounds, pool: Pool, load: Load, now: float, counters: Counters | None = None
 ) -> ScaleDecision:
     """The number of workers for these facts; ``counters`` None where they have not been asked."""
-    facts = _Facts(bounds, pool, load, counters, now)
+    facts = Facts(bounds, pool, load, counters, now)
     decisions = (policy(facts) for policy in _POLICIES)
     found = next((each for each in decisions if each), None) or facts.stay("Steady", "as many as are needed")
     return replace(found, recheck_after=_earliest(found.recheck_after, *_edges(facts)))
 
 
-def _edges(facts: _Facts) -> tuple[float | None, ...]:
+def _edges(facts: Facts) -> tuple[float | None, ...]:
     """When the same facts may come to another decision: a schedule's next edge, the end of surplus."""
     bounds = facts.bounds
     if bounds.suspended or bounds.external is not None:
@@ -111,11 +50,11 @@ def _earliest(*delays: float | None) -> float | None:
     return min((delay for delay in delays if delay is not None and delay > 0), default=None)
 
 
-def _suspended(facts: _Facts) -> ScaleDecision | None:
-    return ScaleDecision(0, "Suspended", "suspend is true") if facts.bounds.suspended else None
+def _suspended(facts: Facts) -> ScaleDecision | None:
+    return ScaleDecision(0, "Suspended", "spec.suspend is true") if facts.bounds.suspended else None
 
 
-def _rejected(facts: _Facts) -> ScaleDecision | None:
+def _rejected(facts: Facts) -> ScaleDecision | None:
     """No more are made than run, so that the ReplicaSet has none to replace."""
     rest = facts.pool.rejected_until - facts.now
     if rest <= 0:
@@ -124,25 +63,25 @@ def _rejected(facts: _Facts) -> ScaleDecision | None:
     return ScaleDecision(count, REJECTED, "a kubelet rejects the workers", rest)
 
 
-def _external(facts: _Facts) -> ScaleDecision | None:
+def _external(facts: Facts) -> ScaleDecision | None:
     count = facts.bounds.external
-    return None if count is None else ScaleDecision(count, "External", "spec.replicas says so")
+    return None if count is None else ScaleDecision(count, "External", f"spec.replicas is {count}")
 
 
-def _within_bounds(facts: _Facts) -> ScaleDecision | None:
+def _within_bounds(facts: Facts) -> ScaleDecision | None:
     bounds = facts.bounds
     if facts.pool.replicas < bounds.least:
         return ScaleDecision(max(bounds.least, _needed(facts)), *bounds.why_least)
     if facts.pool.replicas > bounds.maximum:
-        return ScaleDecision(bounds.maximum, "MaxReplicas", "scaling.maxReplicas")
+        return ScaleDecision(bounds.maximum, "MaxReplicas", f"scaling.maxReplicas is {bounds.maximum}")
     return None
 
 
-def _asleep(facts: _Facts) -> ScaleDecision | None:
+def _asleep(facts: Facts) -> ScaleDecision | None:
     return facts.stay("Idle", "the next request wakes it") if facts.pool.replicas == 0 else None
 
 
-def _demand(facts: _Facts) -> ScaleDecision | None:
+def _demand(facts: Facts) -> ScaleDecision | None:
     """Raises at once."""
     needed, pool = _needed(facts), facts.pool
     if needed <= pool.replicas:
@@ -150,11 +89,11 @@ def _demand(facts: _Facts) -> ScaleDecision | None:
     return ScaleDecision(needed, "Demand", facts.bounds.metric.says(facts.load))
 
 
-def _needed(facts: _Facts) -> int:
+def _needed(facts: Facts) -> int:
     return min(facts.bounds.maximum, facts.bounds.metric.workers(facts.load))
 
 
-def _surplus(facts: _Facts) -> ScaleDecision | None:
+def _surplus(facts: Facts) -> ScaleDecision | None:
     """Down to what was enough for the whole delay, in one step. One worker stays in any case: sleep is the
     idle timeout's business, and the workers' counters have the last word on it."""
     history, delay = facts.pool.needed, facts.bounds.scale_down_delay
@@ -168,12 +107,12 @@ def _surplus(facts: _Facts) -> ScaleDecision | None:
     return ScaleDecision(enough, "Surplus", text)
 
 
-def _unsettled(facts: _Facts) -> float:
+def _unsettled(facts: Facts) -> float:
     """Seconds that the newest ready worker still has before anything is surplus; at most 0: none."""
     return (facts.pool.ready_since or 0.0) + facts.bounds.scale_down_delay - facts.now
 
 
-def _surplus_after(facts: _Facts) -> float | None:
+def _surplus_after(facts: Facts) -> float | None:
     """Seconds until there may be surplus; None: none while the load stays as it is, or there is already."""
     history, replicas = facts.pool.needed, facts.pool.replicas
     if history is None or max(facts.bounds.least, history.current, 1) >= replicas:
@@ -181,26 +120,26 @@ def _surplus_after(facts: _Facts) -> float | None:
     return _earliest(history.falls_after(facts.now, facts.bounds.scale_down_delay), _unsettled(facts))
 
 
-def _in_use(facts: _Facts) -> ScaleDecision | None:
+def _in_use(facts: Facts) -> ScaleDecision | None:
     depth = facts.load.depth
     return facts.stay("Demand", f"{depth} requests wait or run") if depth else None
 
 
-def _at_minimum(facts: _Facts) -> ScaleDecision | None:
+def _at_minimum(facts: Facts) -> ScaleDecision | None:
     at_minimum = facts.pool.replicas <= facts.bounds.least
     return facts.stay(*facts.bounds.why_least) if at_minimum else None
 
 
-def _loading(facts: _Facts) -> ScaleDecision | None:
+def _loading(facts: Facts) -> ScaleDecision | None:
     return facts.stay("Loading", "a worker still loads") if facts.pool.loading else None
 
 
-def _not_idle_long_enough(facts: _Facts) -> ScaleDecision | None:
+def _not_idle_long_enough(facts: Facts) -> ScaleDecision | None:
     remaining = _awake_for(facts)
     return facts.stay("Recent", "idle, but not for long enough", remaining) if remaining > 0 else None
 
 
-def _counters(facts: _Facts) -> ScaleDecision | None:
+def _counters(facts: Facts) -> ScaleDecision | None:
     """The last word before sleep: somebody may have come round the gateway, or a gateway is not heard."""
     if not facts.pool.ready:
         return None
@@ -212,24 +151,23 @@ def _counters(facts: _Facts) -> ScaleDecision | None:
         return facts.stay("Unheard", "neither the gateway nor every worker can be asked", COUNTERS_INTERVAL)
     # Counters show the moment they are asked: where they alone decide, the clock starts at the first look.
     since = facts.counters.last_busy or (facts.counters.first_asked if facts.load.silent else 0.0)
-    remaining = min(since + facts.bounds.idle_timeout - facts.now, COUNTERS_INTERVAL)
+    remaining = min(since + facts.bounds.idle_after - facts.now, COUNTERS_INTERVAL)
     return facts.stay("Recent", "idle, but not for long enough", remaining) if remaining > 0 else None
 
 
-def _sleep(facts: _Facts) -> ScaleDecision | None:
+def _sleep(facts: Facts) -> ScaleDecision | None:
     reason, why = ("Idle", "idle for") if facts.pool.ready else ("NotStarting", "nobody waits, no start for")
-    text = f"{why} {facts.bounds.idle_timeout:g} s (scaling.idleTimeoutSeconds)"
-    return ScaleDecision(facts.bounds.least, reason, text)
+    return ScaleDecision(facts.bounds.least, reason, f"{why} {facts.bounds.why_idle}")
 
 
-def _awake_for(facts: _Facts) -> float:
+def _awake_for(facts: Facts) -> float:
     """Seconds until it has been idle for the idle timeout if nothing comes; at most 0: it has."""
     begun = facts.pool.ready_since if facts.pool.ready else facts.pool.trying_since
     idle_since = max(begun or 0.0, facts.load.last_activity or 0.0)
-    return idle_since + facts.bounds.idle_timeout - facts.now
+    return idle_since + facts.bounds.idle_after - facts.now
 
 
-_POLICIES: tuple[Callable[[_Facts], ScaleDecision | None], ...] = (
+_POLICIES: tuple[Callable[[Facts], ScaleDecision | None], ...] = (
     _suspended,
     _rejected,
     _external,

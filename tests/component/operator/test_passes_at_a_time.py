@@ -95,7 +95,18 @@ async def test_a_schedule_wakes_at_its_minute_and_lets_sleep_at_its_end(world: C
         assert await world.replicas("office") == 2
         assert begun.recheck_after == 3600.0, "its end is eight hours away"
         scaling = (await world.get("office"))["status"]["scaling"]
-        assert scaling == {"desired": 2, "reason": "Schedule", "since": "2026-11-23T02:00:00Z"}
+        assert scaling == {
+            "desired": 2,
+            "previous": 0,
+            "reason": "Schedule",
+            "message": "one of scaling.schedules keeps 2 now",
+            "since": "2026-11-23T02:00:00Z",
+            "waiting": 0,
+            "inFlight": 0,
+            "needed": 0,
+            "ready": 0,
+            "starting": 0,
+        }
         for number in range(2):
             await world.pod("office", f"office-{number}", ready_status(opens + 60))
         late = await passes.at(closes - 10)

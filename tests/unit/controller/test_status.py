@@ -110,7 +110,17 @@ def test_a_start_from_zero_is_counted_once_with_its_seconds() -> None:
 def test_the_scaling_reason_is_that_of_the_last_change() -> None:
     status = after({}, seen(0, reason="Idle"))
     woken = after(status, seen(1, WORKER, reason="Loading"), NOW + 5)
-    assert woken["scaling"] == {"desired": 1, "reason": "Woken", "since": "2026-01-01T00:01:45Z"}
+    assert woken["scaling"] == {
+        "desired": 1,
+        "previous": 0,
+        "reason": "Woken",
+        "message": "a request arrived, and a gateway woke the service",
+        "since": "2026-01-01T00:01:45Z",
+        "waiting": 0,
+        "inFlight": 0,
+        "ready": 0,
+        "starting": 1,
+    }
     assert after(woken, seen(1, READY, reason="Recent"), NOW + 50)["scaling"] == woken["scaling"]
 
 

@@ -1,0 +1,137 @@
+"""Policies of scaling on the conversation trace and on made shapes, beside what no policy can beat.
+
+Writes benchmarks/results/scaling.json. Everything in it but the speed is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime as dt
+import gzip
+import io
+import json
+import os
+import platform
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tidegate.simulation.comparison import Comparison, better_on_both, compare, tidegate
+from tidegate.simulation.reading import read_trace
+from tidegate.simulation.run import simulate
+from tidegate.simulation.scenario import Scenario
+from tidegate.simulation.scenarios import conversation, made
+from tidegate.simulation.table import table
+from tidegate.simulation.trace import Trace
+
+ROOT = Path(__file__).parents[1]
+TRACE = ROOT / "benchmarks" / "traces" / "azure-llm-2023-conv.csv.gz"
+PRICE = 4.0  # USD for a worker and an hour, for the column only
+LEAST_ATTAINMENT, MOST_COST = 0.95, 1.15  # of the clairvoyant's
+LEAST_SPEED = 1000.0
+
+
+def azure() -> Trace:
+    """The vendored trace."""
+    with gzip.open(TRACE) as file:
+        return read_trace(io.TextIOWrapper(file, "utf-8"))
+
+
+def main() -> int:
+    """Prints the tables, writes the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="scenarios whose name contains it; no JSON"
+    )
+    options = parser.parse_args()
+    scenarios = [each for each in (*conversation(azure()), *made()) if options.only in each.name]
+    results = []
+    for scenario in scenarios:
+        result = measured(scenario)
+        results.append(result)
+        print(flush=True)
+    if not options.only:
+        write(results)
+    return 0
+
+
+def measured(scenario: Scenario) -> dict[str, Any]:
+    """One scenario's table, printed, and its figures."""
+    speed = speed_of(scenario)
+    comparison = compare(scenario)
+    print(table(comparison, PRICE, "USD"))
+    result = record(comparison, speed)
+    print(f"tidegate: {result['verdict']}; {speed:,.0f} times faster than real time")
+    return result
+
+
+def speed_of(scenario: Scenario) -> float:
+    """Simulated seconds in one second, with the operator's own decision."""
+    case, policy = scenario.case, tidegate(scenario.bounds)
+    begun = time.perf_counter()
+    simulate(case, policy, random.Random(1))  # noqa: S311  a simulation
+    return case.duration / (time.perf_counter() - begun)
+
+
+def record(comparison: Comparison, speed: float) -> dict[str, Any]:
+    """What stands in the JSON."""
+    scenario, bound, plan = comparison.scenario, comparison.bound, comparison.plan
+    return {
+        "scenario": scenario.name,
+        "requests": len(scenario.trace.requests),
+        "seconds": scenario.trace.duration,
+        "engine": dataclasses.asdict(scenario.engine),
+        "target_seconds": scenario.target,
+        "max_replicas": scenario.bounds.maximum,
+        "times_faster_than_real_time": round(speed),
+        "lower_bound_replica_seconds": bound.replica_seconds if bound else None,
+        "clairvoyant_plan": dataclasses.asdict(plan) if plan else None,
+        "policies": [dataclasses.asdict(figures) for figures in comparison.figures],
+        "verdict": verdict(comparison),
+    }
+
+
+def verdict(comparison: Comparison) -> str:
+    """Whether the operator's policy is where it should be, in words and numbers."""
+    own, *others = comparison.figures
+    plan, bound = comparison.plan, comparison.bound
+    if plan is None or bound is None:
+        return "no plan serves all in time"
+    attained, cost = own.attainment / plan.attainment, own.replica_seconds / bound.replica_seconds
+    met = attained >= LEAST_ATTAINMENT and cost <= MOST_COST
+    better = [figures.policy for figures in better_on_both(own, others)]
+    goal = f"{attained:.3f} of the clairvoyant attainment at {cost:.2f} of its least replica-seconds"
+    return f"{goal}: {'met' if met else 'missed'}; better on both: {', '.join(better) or 'none'}"
+
+
+def write(results: list[dict[str, Any]]) -> None:
+    """The JSON, with the machine and its load."""
+    path = ROOT / "benchmarks" / "results" / "scaling.json"
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load": os.getloadavg(),
+    }
+    when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    slowest = min(result["times_faster_than_real_time"] for result in results)
+    report = {
+        "name": "scaling",
+        "when": when,
+        "machine": machine,
+        "slowest_times_faster_than_real_time": {
+            "value": slowest,
+            "goal": LEAST_SPEED,
+            "met": slowest >= LEAST_SPEED,
+        },
+        "scenarios": results,
+    }
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(f"{path.relative_to(ROOT)} written")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

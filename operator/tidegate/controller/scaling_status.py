@@ -1,0 +1,96 @@
+"""status.scaling: the decision that set the number of workers, with its figures; and what is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tidegate.api.status import InferenceServiceStatus
+from tidegate.domain.autoscaler import Memory
+from tidegate.domain.flapping import Flapping
+from tidegate.domain.scaling import Load, ScaleDecision
+from tidegate.domain.timestamps import from_timestamp, to_timestamp
+from tidegate.domain.workers import WorkerFacts
+
+Json = dict[str, Any]
+
+KEPT: Final = frozenset({"Loading", "Recent", "Asking", "Steady", "Busy", "Unheard"})
+"""Reasons to leave the number as it is."""
+
+
+def scaling_status(
+    decision: ScaleDecision | None, figures: Json, previous: Mapping[str, Any], now: float
+) -> Json | None:
+    """The block, from what stood there; ``figures``: this moment's. Why a number is kept is no news."""
+    if decision is None:
+        return None
+    if previous.get("desired") == decision.replicas and previous.get("since"):
+        told = {name: value for name, value in previous.items() if name not in ("flapping", "backoffUntil")}
+    else:
+        told = _changed(decision, previous, now) | figures
+    return told | _flapping(decision.flapping)
+
+
+def figures_of(load: Load, workers: Sequence[WorkerFacts]) -> Json:
+    """What a decision was made on, for status.scaling."""
+    alive = [worker for worker in workers if worker.alive]
+    ready, seconds = sum(1 for worker in alive if worker.ready), load.execution_seconds
+    return {
+        "waiting": load.waiting,
+        "inFlight": load.in_flight,
+        **({} if seconds is None else {"executionSeconds": f"{seconds:.3g}"}),
+        "ready": ready,
+        "starting": len(alive) - ready,
+    }
+
+
+def _changed(decision: ScaleDecision, previous: Mapping[str, Any], now: float) -> Json:
+    before = previous.get("desired")
+    reason, message = _why(decision, int(before or 0))
+    return {
+        "desired": decision.replicas,
+        **({} if before is None else {"previous": before}),
+        "reason": reason,
+        "message": message,
+        "since": to_timestamp(now),
+        **({} if decision.needed is None else {"needed": decision.needed}),
+    }
+
+
+def _why(decision: ScaleDecision, before: int) -> tuple[str, str]:
+    """Why there are so many, also where the decision to keep them is not the one that set them.
+
+    Who set them may have died before it could tell: a gateway raises to one, more are demand's.
+    """
+    raised = decision.replicas > before
+    if raised and decision.replicas == 1 and decision.reason in {*KEPT, "Demand"}:
+        return "Woken", "a request arrived, and a gateway woke the service"
+    if raised and decision.reason in KEPT:
+        return "Demand", "they were asked for by an operator that could not say why any more"
+    return decision.reason, decision.message
+
+
+def _flapping(flapping: Flapping | None) -> Json:
+    if flapping is None:
+        return {}
+    return {"flapping": {"wakes": flapping.wakes, "idleTimeoutSeconds": round(flapping.extended)}}
+
+
+def remembered(status: InferenceServiceStatus | None, memory: Memory) -> Memory:
+    """``memory`` with what the status has of it, which outlives the process that wrote it."""
+    scaling = status.scaling if status else None
+    if scaling is None:
+        return replace(memory, wakes=0, asleep_since=None)
+    asleep = scaling.desired == 0 and scaling.reason == "Idle"
+    wakes = scaling.flapping.wakes if scaling.flapping else None
+    return replace(memory, wakes=wakes or 0, asleep_since=from_timestamp(scaling.since) if asleep else None)
+
+
+def last_start(status: InferenceServiceStatus | None) -> float | None:
+    """Seconds that the last start from zero took, as status.coldStarts has them; None: none is known."""
+    starts = status.cold_starts if status else None
+    try:
+        return float(starts.last_seconds) if starts and starts.last_seconds else None
+    except ValueError:
+        return None  # not written by an operator

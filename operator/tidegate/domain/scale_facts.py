@@ -1,0 +1,87 @@
+"""What a decision about the number of workers is made from, and what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tidegate.domain.flapping import Flapping
+from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.surplus import NeedHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The gateways' demand, summed. ``silent``: not every gateway is heard, so this may be too little."""
+
+    waiting: int = 0
+    in_flight: int = 0
+    last_activity: float | None = None  # Unix time of the latest arrival or end; None: none is known
+    silent: bool = False
+    execution_seconds: float | None = None  # how long requests have run lately; None: none has ended
+
+    @property
+    def depth(self) -> int:
+        """Waiting + in flight."""
+        return self.waiting + self.in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the workers' own counters tell; times are Unix seconds."""
+
+    busy: bool
+    first_asked: float  # since when these workers' counters are looked at
+    last_busy: float | None = None  # the last look that showed work; None: none did
+    complete: bool = True  # every ready worker answered
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The workers as they are."""
+
+    replicas: int  # what the Deployment is told
+    ready: int = 0
+    loading: bool = False  # one is on its way, with nothing wrong
+    ready_since: float | None = None  # of the worker that became ready last
+    trying_since: float = 0.0  # creation of the newest worker that is not ready
+    running: int = 0  # whose engine runs, ready or not
+    rejected_until: float = 0.0  # kubelets have refused the last ones: nobody is started before this time
+    needed: NeedHistory | None = None  # what the load needed lately; None: surplus is not looked at
+    oldest: float = 0.0  # creation of the oldest worker; 0: not known
+    start_seconds: float | None = None  # how long the last start from zero took; None: not known
+
+    @property
+    def starting(self) -> int:
+        """Workers that are to come, or on their way."""
+        return max(0, self.replicas - self.ready)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDecision:
+    """``ask_counters``: sleep is due, decide again with the workers' counters, which have the last word.
+
+    ``message``: a clause with its figures. ``needed``: what the metric asks for, None where it is not asked.
+    """
+
+    replicas: int
+    reason: str
+    message: str
+    recheck_after: float | None = None  # seconds; None: only when a fact changes
+    ask_counters: bool = False
+    needed: int | None = None
+    flapping: Flapping | None = None  # what is remembered of short sleeps; None: the service never sleeps
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it at one moment; ``now``: Unix seconds."""
+
+    bounds: Bounds
+    pool: Pool
+    load: Load
+    counters: Counters | None
+    now: float
+
+    def stay(self, reason: str, message: str, recheck_after: float | None = None) -> ScaleDecision:
+        """As many as there are."""
+        return ScaleDecision(self.pool.replicas, reason, message, recheck_after)

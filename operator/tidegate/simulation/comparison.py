@@ -1,0 +1,95 @@
+"""All policies on one scenario, and what cannot be beaten."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tidegate.domain.scale_bounds import Bounds
+from tidegate.simulation.bound import Bound, lower_bound
+from tidegate.simulation.clairvoyant import carried_out
+from tidegate.simulation.figures import Figures
+from tidegate.simulation.policies.fixed import AlwaysOn
+from tidegate.simulation.policies.hpa import Hpa
+from tidegate.simulation.policies.keda import keda_cron, keda_queue
+from tidegate.simulation.policies.knative import Knative
+from tidegate.simulation.policies.tidegate import Tidegate
+from tidegate.simulation.run import Case, simulate
+from tidegate.simulation.scenario import Scenario
+from tidegate.simulation.scene import Autoscaler
+
+STEPS = 40_000  # of the bound, at most: a day is looked at every 3 s, an hour every second
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``figures``: tidegate's first. ``bound`` None: not even the largest number serves all in time."""
+
+    scenario: Scenario
+    figures: tuple[Figures, ...]
+    bound: Bound | None
+    plan: Figures | None
+
+
+def compare(scenario: Scenario, seed: int = 1) -> Comparison:
+    """Every policy on the same arrivals, with the same chance."""
+    case, maximum = scenario.case, scenario.bounds.maximum
+    step = max(1.0, case.duration / STEPS)
+    bound = lower_bound(case.arrivals, case.engine, case.duration, case.target, maximum, step)
+    plan = carried_out(case, bound, maximum, seed).figures if bound else None
+    ran = [simulate(case, policy, chance(seed)) for policy in policies(scenario)]
+    ran.append(always_on(case, maximum, seed))
+    return Comparison(scenario, tuple(ran), bound, plan)
+
+
+def policies(scenario: Scenario) -> list[Autoscaler]:
+    """Each anew: they remember."""
+    target, maximum = scenario.per_worker, scenario.bounds.maximum
+    return [
+        tidegate(scenario.bounds),
+        Hpa(target, maximum),
+        keda_queue(target, maximum),
+        keda_cron(scenario.cron, maximum),
+        Knative(scenario.engine.slots, maximum),
+    ]
+
+
+def tidegate(bounds: Bounds, name: str = "tidegate") -> Tidegate:
+    """The operator's decision for bounds that stay the same."""
+    return Tidegate(lambda _: bounds, name)
+
+
+def always_on(case: Case, maximum: int, seed: int) -> Figures:
+    """The smallest number that serves as many in time as the largest does, all the time."""
+    return _least(lambda count: simulate(case, AlwaysOn(count), chance(seed)), maximum)
+
+
+def _least(run: Callable[[int], Figures], maximum: int) -> Figures:
+    best = run(maximum)
+    low, high = 1, maximum
+    while low < high:
+        middle = (low + high) // 2
+        figures = run(middle)
+        if figures.attainment >= best.attainment:
+            best, high = figures, middle
+        else:
+            low = middle + 1
+    return best
+
+
+def chance(seed: int) -> random.Random:
+    """The same for every policy."""
+    return random.Random(seed)  # noqa: S311  a simulation, not a secret
+
+
+def better_on_both(one: Figures, others: Sequence[Figures]) -> list[Figures]:
+    """Those that serve at least as many in time and cost at most as much, and are better in one of the
+    two."""
+    return [
+        other
+        for other in others
+        if other.attainment >= one.attainment
+        and other.replica_seconds <= one.replica_seconds
+        and (other.attainment, -other.replica_seconds) != (one.attainment, -one.replica_seconds)
+    ]

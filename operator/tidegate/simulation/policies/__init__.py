@@ -1,0 +1,1 @@
+"""Policies of scaling: the operator's own, and others as their documentation describes them."""

@@ -1,0 +1,55 @@
+"""The named scenarios: the conversation trace at three load levels, and three shapes that are made."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from tidegate.simulation import shapes
+from tidegate.simulation.engine import Engine
+from tidegate.simulation.scenario import Scenario, default_bounds, service
+from tidegate.simulation.trace import Trace
+
+SEED: Final = 20231116
+TARGET_SECONDS: Final = 2.0
+MAXIMUM: Final = 12
+SLOTS: Final = 16
+ENGINE: Final = Engine(slots=SLOTS)
+"""A model of the 70B class on one worker of several GPUs: 60 s to start, 50 ms a token (20 tokens a second
+for each reader), 0.3 ms a token of the prompt, 16 requests at once."""
+LEVELS: Final = {"conversation 10 %": 0.1, "conversation 33 %": 0.33, "conversation 100 %": 1.0}
+REQUEST_SECONDS: Final = 10.0  # of the made shapes: what the conversation's requests take on average
+HOUR: Final = 3600.0
+
+
+def conversation(trace: Trace) -> list[Scenario]:
+    """The trace with all its requests, and thinned to two smaller numbers of users."""
+    return [
+        _scenario(
+            name, trace if share == 1 else trace.thinned(share, _chance(name)), ((0.0, trace.duration),)
+        )
+        for name, share in LEVELS.items()
+    ]
+
+
+def made() -> list[Scenario]:
+    """Bursts, a daily curve, on and off."""
+    seconds = REQUEST_SECONDS
+    bursts = shapes.bursts(0.5, 8, 900, 120, 4 * HOUR, seconds, _chance("bursts"))
+    daily = shapes.daily(0.2, 6, 24 * HOUR, seconds, _chance("daily curve"))
+    on_off = shapes.on_off(4, 1800, 3600, 6 * HOUR, seconds, _chance("on-off"))
+    on = tuple((begin, begin + 1800) for begin in range(0, int(6 * HOUR), 5400))
+    return [
+        _scenario("bursts", bursts, ((0.0, 4 * HOUR),)),
+        _scenario("daily curve", daily, ((9 * HOUR, 21 * HOUR),)),
+        _scenario("on-off", on_off, on),
+    ]
+
+
+def _scenario(name: str, trace: Trace, busy: tuple[tuple[float, float], ...]) -> Scenario:
+    bounds = default_bounds(SLOTS, MAXIMUM)
+    return Scenario(name, trace, ENGINE, bounds, service(SLOTS), TARGET_SECONDS, busy)
+
+
+def _chance(name: str) -> random.Random:
+    return random.Random(f"{SEED} {name}")  # noqa: S311  a simulation, not a secret
