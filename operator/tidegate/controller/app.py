@@ -80,6 +80,7 @@ class OperatorSettings:
     verified. ``watch_namespace``: the one namespace that is served, None: all that are not handed to another
     installation. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
+    ``gateway_drain_seconds``: the gateways' --drain-seconds, 0: unknown.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
     once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
     what gateways have counted. ``host``: listened on, empty: every address.
@@ -93,6 +94,7 @@ class OperatorSettings:
     watch_namespace: str | None = None
     gateway_host: str = ""
     gateway_port: int = GATEWAY_SERVICE_PORT
+    gateway_drain_seconds: int = 0
     resync_seconds: float = 180.0
     workers: int = 4
     event_repeat_seconds: float = REPEAT_SECONDS
@@ -148,7 +150,8 @@ class _Operator:
         self._leadership = leadership
         self._metrics = OperatorMetrics()
         served = territory(client, settings.watch_namespace, settings.namespace)
-        self._world = World(settings.default_max_depth, settings.gateway_port, territory=served)
+        installation = (settings.default_max_depth, settings.gateway_port, settings.gateway_drain_seconds)
+        self._world = World(*installation, territory=served)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
