@@ -19,6 +19,7 @@ class Report:
     in_flight: int
     last_activity: float | None
     execution_seconds: float | None = None
+    leaving: int = 0  # of those in flight: on workers that take nothing new
 
 
 @dataclass
@@ -99,6 +100,7 @@ class DemandBoard:
             last_activity=max(activities, default=None),
             silent=self.silent,
             execution_seconds=max(seconds, default=None),  # only while arbiters change is there more than one
+            leaving=sum(each.leaving for each in reports),
         )
 
     def forget(self, key: ServiceKey) -> None:
@@ -108,12 +110,13 @@ class DemandBoard:
 
 def _report(line: Mapping[str, Any], now: float) -> Report:
     waiting, in_flight, idle = line.get("waiting"), line.get("inFlight"), line.get("idleSeconds")
-    seconds = line.get("executionSeconds")  # a gateway of an earlier release does not tell
+    seconds, leaving = line.get("executionSeconds"), line.get("leaving", 0)  # earlier releases do not tell
     if (
         not isinstance(waiting, int)
         or not isinstance(in_flight, int)
+        or not isinstance(leaving, int)
         or not isinstance(idle, int | float | None)
         or not isinstance(seconds, int | float | None)
     ):
         raise ValueError(f"not a line of demand: {dict(line)!r}")
-    return Report(waiting, in_flight, None if idle is None else now - idle, seconds)
+    return Report(waiting, in_flight, None if idle is None else now - idle, seconds, leaving)

@@ -364,6 +364,7 @@ class Service:
             "service": str(self.key),
             "waiting": flow.reading + flow.waiting if arbitrates else 0,
             "inFlight": flow.in_flight if arbitrates else 0,
+            "leaving": flow.leaving if arbitrates else 0,
             "idleSeconds": self.idle_seconds(),
             "executionSeconds": round(flow.execution.seconds, 6) or None if arbitrates else None,
             "arrivals": self.arrivals,
