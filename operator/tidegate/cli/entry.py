@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from tidegate import __version__
+from tidegate.cli.explain import add_explain
 from tidegate.cli.gateway import add_gateway
 from tidegate.cli.manifests import add_manifests
 from tidegate.cli.operator import add_operator
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_operator(commands.add_parser("operator", help="reconcile InferenceServices in a cluster"))
     add_gateway(commands.add_parser("gateway", help="route, hold, wake and stream"))
+    add_explain(commands.add_parser("explain", help="why a service has its workers, and what comes next"))
     add_retire(commands.add_parser("retire", help="take back what is on the nodes, before uninstalling"))
     add_manifests(commands.add_parser("manifests", help="write what the models generate"))
     return parser

@@ -8,10 +8,10 @@ from typing import Any
 
 from tidegate.api.bounds import bounds_of
 from tidegate.api.config import service_key
+from tidegate.api.memory import last_start, remembered
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
 from tidegate.controller.deletion_order import DeletionOrder
-from tidegate.controller.scaling_status import last_start, remembered
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
 from tidegate.domain.pools import pool_of

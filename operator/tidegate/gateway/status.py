@@ -32,6 +32,7 @@ def _service(service: Service, now: float) -> dict[str, object]:
         "maxBytes": config.max_bytes,
         "arrivals": service.arrivals,
         "idleSeconds": service.idle_seconds(),
+        "executionSeconds": round(flow.execution.seconds, 6) or None,  # lately; null: none has ended
         "endpoints": [
             {"address": f"{e.key.host}:{e.key.port}", "inFlight": e.in_flight, "limit": e.limit}
             for e in flow.endpoints

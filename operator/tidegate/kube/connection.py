@@ -12,7 +12,12 @@ import aiohttp
 import yaml
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
 
 from tidegate.kube.errors import KubeConfigError
 
@@ -49,6 +54,18 @@ async def load_configuration() -> Configuration:
     # Where it heeds the environment, each request has a thread look for a .netrc: a tenth of what it costs.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     return configuration
+
+
+def default_namespace() -> str:
+    """The namespace that is meant where none is named, as kubectl has it: the pod's own, or that of the
+    kubeconfig's current context, else ``default``. KubeConfigError."""
+    try:
+        if in_cluster():
+            return (SERVICE_ACCOUNT_DIR / "namespace").read_text("utf-8").strip() or "default"
+        _, active = list_kube_config_contexts(kubeconfig_files())  # type: ignore[no-untyped-call]
+    except _UNREADABLE as error:
+        raise KubeConfigError(f"cannot read how to reach the cluster: {error}") from error
+    return str((active.get("context") or {}).get("namespace") or "default")
 
 
 def in_cluster() -> bool:

@@ -10,6 +10,7 @@ _CORE = "/api/v1"
 _APPS = "/apis/apps/v1"
 _COORDINATION = "/apis/coordination.k8s.io/v1"
 _POLICY = "/apis/policy/v1"
+_AUTOSCALING = "/apis/autoscaling/v2"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _EVENTS = "/apis/events.k8s.io/v1"
 _TIDEGATE = f"/apis/{GROUP}/{VERSION}"
@@ -58,6 +59,11 @@ def services(namespace: str | None = None) -> str:
 def service(namespace: str, name: str) -> str:
     """One Service."""
     return f"{services(namespace)}/{name}"
+
+
+def horizontal_pod_autoscalers(namespace: str) -> str:
+    """The collection of HorizontalPodAutoscalers of one namespace."""
+    return _collection(_AUTOSCALING, "horizontalpodautoscalers", namespace)
 
 
 def pod_disruption_budgets(namespace: str | None = None) -> str:
