@@ -86,7 +86,7 @@ class Stage:
         self.wait_ready(replicas)
 
     def wait_ready(self, replicas: int) -> None:
-        """Gateways find a worker ready before its kubelet does, and a ReplicaSet goes by the kubelet's word."""
+        """Gateways find a worker ready before its kubelet does; a ReplicaSet goes by the kubelet's word."""
         eventually(lambda: len(self.state()["endpoints"]) == replicas, "workers take requests", seconds=60)
         eventually(
             lambda: self.services.get(self.name)["status"].get("readyReplicas") == replicas,
