@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PARTS = ("created", "scheduled", "started", "loaded", "first_byte")
+PARTS = ("api", "scheduling", "image_and_container", "engine_and_load", "first_byte")
+HEADS = ("API", "scheduling", "container", "engine", "first byte")
 
 
 @dataclass(frozen=True)
 class Wake:
-    """One wake: seconds after the request at which each part of the cold start was done."""
+    """One wake: seconds of each part of the cold start."""
 
     service: str
     parts: Mapping[str, float]
@@ -24,15 +25,15 @@ class Wake:
     def read(cls, status: str, service: str, total: float) -> Wake:
         """The last cold start of a service from the gateway's /status; ValueError when it has none."""
         entries = {entry["service"]: entry["lastColdStart"] for entry in json.loads(status)["services"]}
-        parts = entries.get(service)
-        if parts is None or set(parts) != set(PARTS):
-            raise ValueError(f"/status has no complete cold start of {service}: {parts}")
-        return cls(service, parts, total)
+        start = entries.get(service)
+        if start is None or set(start["parts"]) != set(PARTS):
+            raise ValueError(f"/status has no complete cold start of {service}: {start}")
+        return cls(service, start["parts"], total)
 
 
 def table(wakes: Sequence[Wake]) -> str:
-    """The wakes side by side, in seconds since the request arrived."""
-    head = f"{'service':<16}" + "".join(f"{part:>11}" for part in (*PARTS, "answered"))
+    """The wakes side by side: seconds of each part, and those from the request to the last byte."""
+    head = f"{'service':<16}" + "".join(f"{head:>11}" for head in (*HEADS, "answered"))
     rows = [
         f"{wake.service:<16}"
         + "".join(f"{wake.parts[part]:>11.2f}" for part in PARTS)

@@ -125,7 +125,7 @@ def ask(shell: Shell, service: str, path: str, body: str, *, watch: bool) -> tup
     expect(request.returncode == 0, f"an answer of {service}, got: {answer[:500]}")
     status = shell.run(f"curl --silent --show-error --fail {ADMIN}/status", timeout=10, show=False)
     wake = Wake.read(status, f"demo/{service}", total)
-    shell.say("the cold start, in seconds since the request: " + table([wake]).replace("\n", "\n   "))
+    shell.say("the cold start, in seconds: " + table([wake]).replace("\n", "\n   "))
     return answer, wake
 
 

@@ -77,6 +77,21 @@ class Services:
         ours = [e for e in events if (e["regarding"]["name"], e["reason"]) == (name, reason)]
         return [(event.get("series") or {}).get("count", 1) for event in ours]
 
+    def notes(self, name: str, reason: str) -> list[str]:
+        """The notes of the service's Events with this reason."""
+        events = self._kubectl.get("events.v1.events.k8s.io", "-n", self.namespace)["items"]
+        return [e["note"] for e in events if (e["regarding"]["name"], e["reason"]) == (name, reason)]
+
+    def cold_start(self, name: str) -> Object:
+        """What the status says of the cold starts, once the parts of the last one are known."""
+
+        def known() -> bool:
+            return "parts" in self.get(name).get("status", {}).get("coldStarts", {})
+
+        eventually(known, f"the parts of {name}'s cold start are known", seconds=30)
+        found: Object = self.get(name)["status"]["coldStarts"]
+        return found
+
     def deployment(self, name: str) -> Object:
         """The worker Deployment of the service."""
         deployment: Object = self._kubectl.get("deployment", f"{name}-worker", "-n", self.namespace)

@@ -13,6 +13,7 @@ from tests.e2e.kubectl import eventually
 from tests.e2e.services import Services
 
 pytestmark = pytest.mark.vllm
+PARTS = {"api", "scheduling", "image", "container", "engine", "load", "firstByte"}
 
 
 def tiny_chat(name: str, namespace: str, uri: str = "file:///models/tiny-chat") -> dict[str, Any]:
@@ -47,6 +48,15 @@ def test_the_first_request_wakes_vllm_and_is_answered_and_idle_puts_it_to_sleep(
     assert len(chunks) > 8
     assert services.pods("chat")[0]["status"]["qosClass"] == "Guaranteed"
     services.wait_phase("chat", "Running", seconds=30)
+    told = services.cold_start("chat")
+    seconds = {part: float(text) for part, text in told["parts"].items()}
+    assert set(seconds) == PARTS
+    assert min(seconds.values()) >= 0
+    assert sum(seconds.values()) == pytest.approx(float(told["lastSeconds"]))
+    assert seconds["engine"] > 1, "Python imports vLLM"
+    assert seconds["load"] > 0.2, "the engine is initialized"
+    eventually(lambda: len(services.notes("chat", "ColdStart")) == 1, "one Event tells it", seconds=20)
+    print(services.notes("chat", "ColdStart"))
     services.wait_phase("chat", "Idle", seconds=90)
     eventually(lambda: services.pods("chat") == [], "the pod is gone", seconds=60)
 

@@ -28,7 +28,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -436,8 +436,9 @@ class Connection(asyncio.StreamReaderProtocol):
 class Server:
     """The listening socket, and what SIGTERM does: stop accepting, finish what runs, exit."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, serving: Callable[[], None]) -> None:
         self._settings = settings
+        self._serving = serving
         self.engine = Engine(settings)
         self.connections: set[Connection] = set()
         self.draining = False
@@ -455,6 +456,7 @@ class Server:
         server = await loop.create_server(
             lambda: Connection(self), self._settings.host, self._settings.port, backlog=1024
         )
+        self._serving()
         port = server.sockets[0].getsockname()[1]
         print(f"engine-sim: serving {', '.join(self._settings.served_names)} on port {port}", flush=True)
         await stop.wait()
@@ -469,8 +471,8 @@ class Server:
             await asyncio.sleep(0.01)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs the engine; the exit status."""
+def main(argv: Sequence[str], serving: Callable[[], None] = lambda: None) -> int:
+    """Runs the engine; the exit status. ``serving`` is called when its port is open."""
     settings = parse(argv)
     if settings.fail:
         time.sleep(settings.start_delay)
@@ -478,7 +480,7 @@ def main(argv: Sequence[str]) -> int:
         with contextlib.suppress(OSError):  # outside a pod there is no such file
             settings.termination_log.write_text(settings.fail + "\n")
         return 1
-    asyncio.run(Server(settings).run())
+    asyncio.run(Server(settings, serving).run())
     return 0
 
 

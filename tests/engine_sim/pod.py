@@ -1,4 +1,4 @@
-"""The simulated engine as a pod runs it: beside it, as in a worker, what the kernel says of its cores."""
+"""The simulated engine as a pod runs it: beside it, as in a worker, what it tells of itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,23 @@ from functools import partial
 from importlib import import_module
 
 from tidegate_worker.evidence import read_evidence
-from tidegate_worker.isolation_server import serve_isolation
+from tidegate_worker.isolation_server import Answers, serve_isolation
+from tidegate_worker.report import process_age
+from tidegate_worker.serving import Stopwatch
+from tidegate_worker.start_marks import StartMarks
 
 if __name__ == "__main__":
-    serve_isolation(partial(read_evidence, os.getpgrp()), os.environ)
-    sys.exit(import_module("engine").main(sys.argv[1:]))
+    marks = StartMarks()
+    watch = Stopwatch(marks, interpreter=process_age())
+    told: Answers = {"/isolation": partial(read_evidence, os.getpgrp()), "/start": marks.told}
+    serve_isolation(told, os.environ)
+    engine = import_module("engine")
+    watch.mark("imports")
+    watch.mark("config")
+
+    def serving() -> None:
+        """What went by since was its load."""
+        watch.mark("engine")
+        watch.mark("serving")
+
+    sys.exit(engine.main(sys.argv[1:], serving))

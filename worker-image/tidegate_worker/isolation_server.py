@@ -1,4 +1,5 @@
-"""GET /isolation on a port of its own: what the kernel says of this worker's cores, as one small JSON object.
+"""GET /isolation and /start on a port of their own: what the kernel says of this worker's cores, and what its
+start was spent on, each as one small JSON object.
 
 It answers one client after the other, in one thread, and reads no body. It never costs the engine anything
 that matters: where it cannot listen, the worker runs without it and the operator knows less.
@@ -22,14 +23,15 @@ HEAD_SECONDS = 1.0  # for a client to send its head, and then to take the answer
 BACKLOG = 16
 
 Evidence = Callable[[], Mapping[str, object]]
+Answers = Mapping[str, Evidence]  # by path
 
 
-def serve_isolation(evidence: Evidence, environment: Mapping[str, str]) -> int | None:
+def serve_isolation(answers: Answers, environment: Mapping[str, str]) -> int | None:
     """Answer until the process ends; the port, or None where it cannot be listened on."""
     text = environment.get(PORT_VARIABLE, "")
     try:
         listener = _listen(int(text) if text.isdecimal() else PORT)
-        threading.Thread(target=_answer_all, args=(listener, evidence), name="isolation", daemon=True).start()
+        threading.Thread(target=_answer_all, args=(listener, answers), name="isolation", daemon=True).start()
     except (OSError, OverflowError, RuntimeError) as error:  # RuntimeError: the pod has no thread left
         say("unprepared", what="the evidence of isolation", error=str(error))
         return None
@@ -47,7 +49,7 @@ def _listen(port: int) -> socket.socket:
     return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)  # noqa: S104  in the pod
 
 
-def _answer_all(listener: socket.socket, evidence: Evidence) -> None:
+def _answer_all(listener: socket.socket, answers: Answers) -> None:
     while True:
         try:
             client, _ = listener.accept()
@@ -55,7 +57,7 @@ def _answer_all(listener: socket.socket, evidence: Evidence) -> None:
             time.sleep(HEAD_SECONDS)
             continue
         with client, suppress(OSError):  # TimeoutError among them: a client that dawdles gets nothing
-            client.sendall(answer(_request_line(client), evidence))
+            client.sendall(answer(_request_line(client), answers))
             client.shutdown(socket.SHUT_WR)
 
 
@@ -72,13 +74,14 @@ def _request_line(client: socket.socket) -> bytes:
     return head.partition(b"\r\n")[0]
 
 
-def answer(request_line: bytes, evidence: Evidence) -> bytes:
-    """The whole answer to a request; 500 where the evidence cannot be had."""
+def answer(request_line: bytes, answers: Answers) -> bytes:
+    """The whole answer to a request; 500 where what is asked for cannot be had."""
     words = request_line.split(b" ")
     if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
         return _response("400 Bad Request", {"error": "this is not a request of HTTP/1.1"})
-    if words[1] != b"/isolation":
-        return _response("404 Not Found", {"error": "only /isolation is answered here"})
+    evidence = answers.get(words[1].decode("latin-1"))
+    if evidence is None:
+        return _response("404 Not Found", {"error": f"only {' and '.join(answers)} are answered here"})
     if words[0] != b"GET":
         return _response("405 Method Not Allowed", {"error": "only GET is answered here"})
     try:

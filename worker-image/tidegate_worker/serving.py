@@ -10,22 +10,30 @@ from types import FrameType
 from typing import Any
 
 from .report import say
+from .start_marks import StartMarks
 
 PROBE_SECONDS = 0.02
 
 
 class Stopwatch:
-    """Seconds of each part since the one before."""
+    """Seconds of each part since the one before; ``marks`` shows them to the first process."""
 
-    def __init__(self, **before: float) -> None:
+    def __init__(self, marks: StartMarks, **before: float) -> None:
         self._last = time.monotonic()
-        self.parts = {part: round(seconds, 3) for part, seconds in before.items()}
+        self._marks = marks
+        self.parts: dict[str, float] = {}
+        for part, seconds in before.items():
+            self._note(part, seconds)
 
     def mark(self, part: str) -> None:
         """Everything since the last mark was this part."""
         now = time.monotonic()
-        self.parts[part] = round(now - self._last, 3)
+        self._note(part, now - self._last)
         self._last = now
+
+    def _note(self, part: str, seconds: float) -> None:
+        self.parts[part] = round(seconds, 3)
+        self._marks.mark(part, seconds)
 
 
 def serve(words: list[str], watch: Stopwatch) -> None:

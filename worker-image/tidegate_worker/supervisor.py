@@ -23,10 +23,11 @@ from .arguments import GIB, Arguments, check_model
 from .cores import count_oom_kills, read_share
 from .evidence import read_evidence
 from .failure import Failure, find_failure
-from .isolation_server import serve_isolation
+from .isolation_server import Answers, serve_isolation
 from .preparation import prepare
 from .report import leave_message, process_age, say
 from .serving import Stopwatch, serve
+from .start_marks import StartMarks
 
 TERMINATION_MESSAGE = "/dev/termination-log"
 TAIL_LINES = 500
@@ -43,13 +44,14 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         leave_message(failure, message)
         return 1
     options = prepare(arguments, environment)
-    age, killed = process_age(), count_oom_kills()
+    age, killed, marks = process_age(), count_oom_kills(), StartMarks()
     child = Child()
     if child.pid == 0:
-        serve([*words, *options], Stopwatch(interpreter=age))
+        serve([*words, *options], Stopwatch(marks, interpreter=age))
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
-    serve_isolation(partial(read_evidence, child.pid), environment)  # after the fork: no thread crosses one
+    told: Answers = {"/isolation": partial(read_evidence, child.pid), "/start": marks.told}
+    serve_isolation(told, environment)  # after the fork: no thread crosses one
     code = child.wait()
     if child.told_to_stop:
         say("stopped", code=code)

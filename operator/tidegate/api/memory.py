@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tidegate.api.status import InferenceServiceStatus
 from tidegate.domain.autoscaler import Memory
+from tidegate.domain.start_count import usual_seconds
 from tidegate.domain.timestamps import from_timestamp
 
 
@@ -20,9 +21,7 @@ def remembered(status: InferenceServiceStatus | None, memory: Memory) -> Memory:
 
 
 def last_start(status: InferenceServiceStatus | None) -> float | None:
-    """Seconds that the last start from zero took, as status.coldStarts has them; None: none is known."""
+    """Seconds that a start from zero usually takes, by status.coldStarts: the median of the last few, pulls
+    of images left out; None: none is known."""
     starts = status.cold_starts if status else None
-    try:
-        return float(starts.last_seconds) if starts and starts.last_seconds else None
-    except ValueError:
-        return None  # not written by an operator
+    return usual_seconds(starts.model_dump(by_alias=True)) if starts else None

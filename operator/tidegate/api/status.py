@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -88,17 +88,59 @@ class ScalingStatus(Model):
     )
 
 
+_SECONDS = 16  # characters of a number of seconds
+
+
+def _part(description: str) -> Any:
+    return Field(default=None, max_length=_SECONDS, description=description)
+
+
+class ColdStartParts(Model):
+    """What the last start from zero was spent on, in seconds; the parts add up to the whole."""
+
+    api: str | None = _part(
+        "From the wake until the worker's pod existed. Absent where no gateway has woken the service."
+    )
+    scheduling: str | None = _part("Until the pod had a node.")
+    image: str | None = _part("For which the node pulled images; 0.00 where they were there.")
+    container: str | None = _part("The rest until the engine's container ran: volumes, network, sandbox.")
+    image_and_container: str | None = _part("Both, where the node's Events do not tell them apart.")
+    engine: str | None = _part("From the start of the engine's process until it began to load the model.")
+    load: str | None = _part("Until a worker answered the gateway's probe.")
+    engine_and_load: str | None = _part("Both, where the worker's image does not tell them apart.")
+    first_byte: str | None = _part(
+        "Until the first byte of an answer was passed to a client. Absent where none waited any more."
+    )
+
+
 class ColdStartStatus(Model):
     """Times that a worker became ready while none was."""
 
     count: int | None = Field(default=None, description="How often a worker became ready while none was.")
     last_seconds: str | None = Field(
         default=None,
-        max_length=16,
-        description="Seconds from the creation of that worker's pod until it was ready, the last time.",
+        max_length=_SECONDS,
+        description="Seconds that the last one took, from the wake until the first byte was passed to a "
+        "client: the sum of its parts, as far as they are known.",
     )
     last_worker: str | None = Field(
         default=None, max_length=253, description="The pod of that worker, the last time."
+    )
+    last_time: str | None = Field(
+        default=None,
+        max_length=32,
+        description="When that worker was ready.",
+        json_schema_extra={"format": "date-time"},
+    )
+    parts: ColdStartParts | None = Field(
+        default=None,
+        description="What the last start from zero was spent on; absent until all of it is known.",
+    )
+    recent_seconds: tuple[Annotated[str, Field(max_length=_SECONDS)], ...] = Field(
+        default=(),
+        max_length=5,
+        description="Seconds until a worker was ready, pulls of images left out, of the last starts, the "
+        "latest first. Their median is taken for what a start usually takes.",
     )
 
 

@@ -40,6 +40,8 @@ from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner
 from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
+from tidegate.controller.start_metrics import StartCollector
+from tidegate.controller.start_watch import StartSettings, StartWatch
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
@@ -169,11 +171,15 @@ class _Operator:
             http,
             EvidenceSettings(self._look_at, self._node_told, settings.isolation_port),
         )
+        self._starts = StartWatch(
+            self._world.starts, client, http, StartSettings(self._look_at, settings.isolation_port)
+        )
         self._metrics.leader.set_function(lambda: float(leadership.leads))
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         self._metrics.services.set_function(lambda: len(self._world.cache.service_keys()))
         self._metrics.gateways_silent.set_function(lambda: float(self._world.board.silent))
         self._metrics.registry.register(CostCollector(self._services))
+        self._metrics.registry.register(StartCollector(self._services))
 
     def _services(self) -> list[dict[str, Any]]:
         """Those that this replica speaks for, so that no two add up to twice the cost."""
@@ -263,7 +269,12 @@ class _Operator:
         return parts
 
     def _leaders_parts(self) -> list[Coroutine[Any, Any, None]]:
-        parts = [self._runner.run(self._settings.workers), self._events.run(), self._evidence.run()]
+        parts = [
+            self._runner.run(self._settings.workers),
+            self._events.run(),
+            self._evidence.run(),
+            self._starts.run(),
+        ]
         return [*parts, self._node_labels.run()] if self._world.sees_nodes else parts
 
     async def _act(self) -> None:

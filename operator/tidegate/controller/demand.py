@@ -8,17 +8,22 @@ from typing import Any
 
 from tidegate.domain.scaling import Load
 from tidegate.domain.service import ServiceKey
+from tidegate.domain.start_record import StartRecord, parse_records
+
+_MOST_STARTS = 16  # records of one service that are remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One gateway's numbers for one service; ``last_activity`` in Unix time, None: never a request.
-    ``execution_seconds``: how long requests have run lately, None: unknown, or another gateway's to tell."""
+    ``execution_seconds``: how long requests have run lately, None: unknown, or another gateway's to tell.
+    ``starting``: it watches a cold start that has not ended."""
 
     waiting: int
     in_flight: int
     last_activity: float | None
     execution_seconds: float | None = None
+    starting: bool = False
     leaving: int = 0  # of those in flight: on workers that take nothing new
 
 
@@ -38,6 +43,7 @@ class DemandBoard:
         self._gateways: dict[str, _Gateway] = {}
         self._expected: frozenset[str] | None = None  # None: the gateways are not known yet
         self._past: dict[ServiceKey, float] = {}  # the last activity that a lost gateway told of
+        self._starts: dict[ServiceKey, tuple[StartRecord, ...]] = {}  # the last few, whoever told of them
 
     @property
     def silent(self) -> bool:
@@ -83,9 +89,10 @@ class DemandBoard:
         key = ServiceKey.parse(str(line["service"]))
         if line.get("removed"):
             gateway.reports.pop(key, None)
-            self._past.pop(key, None)  # the service is gone; a standby hears it from nobody else
+            self.forget(key)  # the service is gone; a standby hears it from nobody else
         else:
             gateway.reports[key] = _report(line, now)
+            self._note_starts(key, parse_records(line.get("coldStarts")))
         return key
 
     def load(self, key: ServiceKey) -> Load:
@@ -103,9 +110,24 @@ class DemandBoard:
             leaving=sum(each.leaving for each in reports),
         )
 
+    def _note_starts(self, key: ServiceKey, told: list[StartRecord]) -> None:
+        if told:
+            known = {(each.worker, each.at): each for each in (*self._starts.get(key, ()), *told)}
+            self._starts[key] = tuple(sorted(known.values(), key=lambda each: each.at))[-_MOST_STARTS:]
+
+    def starts(self, key: ServiceKey) -> tuple[StartRecord, ...]:
+        """The last cold starts that gateways have told of, oldest first."""
+        return self._starts.get(key, ())
+
+    def start_pending(self, key: ServiceKey) -> bool:
+        """Whether a gateway may tell of a cold start that has not ended, or that was not heard of."""
+        reports = (gateway.reports.get(key) for gateway in self._gateways.values())
+        return self.silent or any(report is not None and report.starting for report in reports)
+
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""
         self._past.pop(key, None)
+        self._starts.pop(key, None)
 
 
 def _report(line: Mapping[str, Any], now: float) -> Report:
@@ -119,4 +141,6 @@ def _report(line: Mapping[str, Any], now: float) -> Report:
         or not isinstance(seconds, int | float | None)
     ):
         raise ValueError(f"not a line of demand: {dict(line)!r}")
-    return Report(waiting, in_flight, None if idle is None else now - idle, seconds, leaving)
+    activity = None if idle is None else now - idle
+    starting = line.get("starting") is True
+    return Report(waiting, in_flight, activity, seconds, starting=starting, leaving=leaving)

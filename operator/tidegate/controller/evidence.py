@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
+from tidegate.controller.bounded import bounded
 from tidegate.domain.evidence import Looks, WorkerEvidence, parse_evidence
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts
@@ -156,17 +157,8 @@ class EvidenceWatch:
         url = f"http://{name}:{self._settings.port}/isolation"
         try:
             async with asyncio.timeout(_BUDGET), self._client.stream("GET", url) as response:
-                body = await _bounded(response) if response.status_code == 200 else b""
+                body = await bounded(response, _MOST_BYTES) if response.status_code == 200 else b""
             return parse_evidence(msgspec.json.decode(body)) if body else None
         except (httpx.HTTPError, TimeoutError, ValueError) as error:  # DecodeError is a ValueError
             _logger.debug("worker %s does not tell what cores it has: %s", host, error)
             return None
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > _MOST_BYTES:
-            raise ValueError(f"the answer is longer than {_MOST_BYTES} bytes")
-    return body

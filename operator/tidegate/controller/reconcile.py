@@ -186,8 +186,10 @@ class Reconciler:
             others=(*self._world.other_conditions(service, scene.now), *contests.conditions(key)),
             verdict=self._world.verdict(service, scene.workers, scene.now),
             back_off=pause,
+            starts=self._world.cold_starts(key),
         )
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
+        self._world.ask_about_start(key, wanted, scene.workers)
         held = await self._tell(raw, key, wanted, decision.message)
         return _earliest(contests.recheck_after(key), held)
 
@@ -253,6 +255,7 @@ class Reconciler:
         self._world.board.forget(key)
         self._world.evidence.follow(key, ())
         self._world.slos.forget(key)
+        self._world.starts.forget(key)
         self._autoscaler.forget(key)
         self._writer.contests.forget(key)
 

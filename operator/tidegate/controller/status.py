@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.api.config import served_names
@@ -23,6 +23,7 @@ from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
 from tidegate.domain.rejections import BackOff
 from tidegate.domain.scaling import Load, ScaleDecision
+from tidegate.domain.start_count import Starts, count_starts
 from tidegate.domain.timestamps import to_timestamp
 from tidegate.domain.workers import WorkerFacts
 from tidegate.resources.labels import selector_text
@@ -49,6 +50,7 @@ class Observation:
     others: tuple[Condition, ...] = ()
     verdict: Verdict | None = None  # on the workers' cores; None: isolation is not asked for
     back_off: BackOff | None = None  # nobody is started for a while
+    starts: Starts = field(default_factory=Starts)  # what is known of cold starts beside the pods
 
 
 def status_of(service: InferenceService, seen: Observation, previous: Mapping[str, Any], now: float) -> Json:
@@ -70,7 +72,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
         "isolation": _isolation(seen),
         "queue": _queue(seen.limit, seen.load),
         "scaling": _scaling(seen, previous.get("scaling") or {}, now),
-        "coldStarts": _cold_starts(phase, seen.workers, previous),
+        "coldStarts": _cold_starts(phase, seen, previous),
         "cost": cost_status(service.spec.pricing, len(present)),
         "conditions": written(conditions, previous.get("conditions") or (), generation, now),
     }
@@ -122,17 +124,10 @@ def _scaling(seen: Observation, previous: Mapping[str, Any], now: float) -> Json
     return told | {"backoffUntil": to_timestamp(seen.back_off.until)}
 
 
-def _cold_starts(phase: Phase, workers: tuple[WorkerFacts, ...], previous: Mapping[str, Any]) -> Json | None:
-    """Counted when a worker becomes ready while none was; one whose readiness flaps is counted once."""
-    before: Json = dict(previous.get("coldStarts") or {})
-    ready = [worker for worker in workers if worker.ready and worker.restarts == 0]
-    if phase is not Phase.RUNNING or previous.get("phase") == Phase.RUNNING or not ready:
-        return before or None
-    first = min(ready, key=lambda worker: (worker.ready_since or 0.0, worker.name))
-    if first.name == before.get("lastWorker"):
-        return before
-    seconds = max(0.0, (first.ready_since or 0.0) - first.created)
-    return {"count": before.get("count", 0) + 1, "lastSeconds": f"{seconds:.0f}", "lastWorker": first.name}
+def _cold_starts(phase: Phase, seen: Observation, previous: Mapping[str, Any]) -> Json | None:
+    turned_ready = phase is Phase.RUNNING and previous.get("phase") != Phase.RUNNING
+    before = previous.get("coldStarts") or {}
+    return count_starts(before, seen.workers, seen.starts, turned_ready=turned_ready)
 
 
 def status_patch(wanted: Json, previous: Mapping[str, Any]) -> Json:

@@ -13,8 +13,10 @@ from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.controller.name_claims import Claims
 from tidegate.controller.world import World
 from tidegate.domain.fitting import Need, misfits
+from tidegate.domain.loose import mapping
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceKey
+from tidegate.domain.start_count import usual_seconds
 from tidegate.resources.placement import PRODUCT_LABELS
 
 Json = dict[str, Any]
@@ -102,12 +104,12 @@ def _queue_warnings(service: InferenceService, world: World) -> list[str]:
 
 
 def _start_warnings(service: InferenceService, status: object) -> list[str]:
-    """Of a wait that the last start from zero would have outlasted."""
-    seconds, wait = _last_start(status), service.spec.scaling.cold_start_timeout_seconds
+    """Of a wait that a start from zero usually outlasts."""
+    seconds, wait = _usual_start(status), service.spec.scaling.cold_start_timeout_seconds
     if service.spec.scaling.min_replicas or seconds <= wait:
         return []
     return [
-        f"spec.scaling.coldStartTimeoutSeconds: the last start from zero took {seconds:.0f} s, so a request "
+        f"spec.scaling.coldStartTimeoutSeconds: a start from zero takes some {seconds:.0f} s, so a request "
         f"that wakes the service gets 503 after {wait} s"
     ]
 
@@ -124,13 +126,9 @@ def _drain_warnings(service: InferenceService, drain: int) -> list[str]:
     ]
 
 
-def _last_start(status: object) -> float:
+def _usual_start(status: object) -> float:
     """Seconds; zero where none is known."""
-    starts = status.get("coldStarts") if isinstance(status, dict) else None
-    try:
-        return float(starts["lastSeconds"]) if isinstance(starts, dict) else 0.0
-    except (KeyError, TypeError, ValueError):
-        return 0.0
+    return usual_seconds(mapping(mapping(status).get("coldStarts"))) or 0.0
 
 
 def _resources(resource: Json | None) -> object:

@@ -15,12 +15,14 @@ from tidegate.controller.facts import phase_facts, previous_conditions
 from tidegate.controller.isolation import cpu_isolated, needs_of
 from tidegate.controller.node_policies import NodePolicies
 from tidegate.controller.slo_board import SloBoard
+from tidegate.controller.start_board import StartBoard
 from tidegate.controller.status import Observation
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import SLO_MET, Condition, condition_in
 from tidegate.domain.isolation import Verdict, isolation_of
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.service import ServiceKey
+from tidegate.domain.start_count import Starts, open_worker
 from tidegate.domain.static_nodes import no_static_node
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
@@ -43,6 +45,7 @@ class World:
     nodes: NodePolicies = field(default_factory=NodePolicies)
     evidence: EvidenceBoard = field(default_factory=EvidenceBoard)
     slos: SloBoard = field(default_factory=SloBoard)
+    starts: StartBoard = field(default_factory=StartBoard)
     territory: Territory = field(default_factory=Everywhere)
 
     @property
@@ -88,6 +91,20 @@ class World:
         """Have the ready workers of a service asked what cores they have, if it cares."""
         asked = () if service.spec.cpu_isolation == "None" else workers
         self.evidence.follow(service_key(service), asked)
+
+    def cold_starts(self, key: ServiceKey) -> Starts:
+        """What gateways have told of a service's cold starts, and what was asked about the last one."""
+        board = self.board
+        return Starts(board.starts(key), board.start_pending(key), partial(self.starts.details, key))
+
+    def ask_about_start(
+        self, key: ServiceKey, status: dict[str, Any], workers: tuple[WorkerFacts, ...]
+    ) -> None:
+        """Have what is missing of the last cold start asked for, where ``status`` has one without parts."""
+        worker = open_worker(status.get("coldStarts") or {})
+        for each in workers:
+            if each.name == worker and each.ready and each.host:
+                self.starts.want(key, each)
 
     def other_conditions(self, service: InferenceService, now: float) -> tuple[Condition, ...]:
         """The conditions that other evidence decides than the pods' status; ``now``: Unix time."""

@@ -1,31 +1,41 @@
-"""What a cold start's time was spent on."""
+"""A cold start as a gateway sees it: the points in time that it passes, in seconds since the wake.
+
+::
+
+    wake ──▶ created ──▶ scheduled ──▶ started ──▶ loaded ──▶ first_byte
+         pod exists  has a node  the engine's  a worker   passed to
+                                 container     answers    a client
+                                 runs
+
+What lies between them is in domain/start_parts.py.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-PARTS = ("created", "scheduled", "started", "loaded", "first_byte")
-STAGES = frozenset(PARTS[:3])  # those that a worker's substrate reports
+POINTS = ("created", "scheduled", "started", "loaded", "first_byte")
+STAGES = frozenset(POINTS[:3])  # those that a worker's substrate reports
 
 
 @dataclass(slots=True)
 class ColdStart:
-    """Seconds since the wake at which each part was reached; ``woken`` is the clock's time of the wake."""
+    """``points``: seconds since the wake at which each was reached; ``woken``: the clock's time of the wake.
+
+    ``worker``: the pod that was ready first, empty before. ``settled``: no more points will be reached.
+    """
 
     woken: float
-    parts: dict[str, float] = field(default_factory=dict)
+    points: dict[str, float] = field(default_factory=dict)
+    worker: str = ""
+    settled: bool = False
 
-    def reached(self, part: str, now: float) -> None:
-        """``part`` is reached at ``now``; those before it that nobody saw were reached no later."""
-        for earlier in PARTS[: PARTS.index(part) + 1]:
-            self.parts.setdefault(earlier, now - self.woken)
+    def reached(self, point: str, now: float) -> None:
+        """``point`` is reached at ``now``; those before it that nobody saw were reached no later."""
+        for earlier in POINTS[: POINTS.index(point) + 1]:
+            self.points.setdefault(earlier, now - self.woken)
 
     @property
     def loaded_seconds(self) -> float | None:
         """From the wake until a worker could take requests; None before."""
-        return self.parts.get("loaded")
-
-    @property
-    def complete(self) -> bool:
-        """True when its first byte was passed to a client."""
-        return "first_byte" in self.parts
+        return self.points.get("loaded")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tidegate.domain.events import Announcement
+from tidegate.domain.events import COLD_START, Announcement
 from tidegate.domain.token_bucket import TokenBucket
 
 REPEAT_SECONDS = 300.0  # between two writes of one Event
@@ -60,6 +60,7 @@ class EventLog:
     all_rate: float = 5.0
     one_burst: float = 10.0
     one_rate: float = 1.0 / 60.0
+    one_spare: float = 5.0  # that cold starts leave to other news: each of them is an Event of its own
     dropped: Counter[str] = field(default_factory=Counter)
     _entries: dict[tuple[str, Announcement], _Entry] = field(default_factory=dict)
     _abouts: dict[str, Regarded] = field(default_factory=dict)
@@ -72,7 +73,8 @@ class EventLog:
         if entry is not None:
             entry.count, entry.seen = entry.count + 1, now
             return self._repeat(about, news, entry, now)
-        if not self._may(about.uid, now):
+        spare = self.one_spare if news.reason == COLD_START else 0.0
+        if not self._may(about.uid, now, spare):
             return None
         self._entries[about.uid, news] = _Entry(began=now, seen=now, written=now)
         self._abouts[about.uid] = about
@@ -106,11 +108,11 @@ class EventLog:
         entry.written, entry.told = now, entry.count
         return EventWrite(about, news, entry.began, entry.seen, entry.count)
 
-    def _may(self, uid: str, now: float) -> bool:
+    def _may(self, uid: str, now: float, spare: float) -> bool:
         if self._all is None:
             self._all = TokenBucket(self.all_burst, self.all_rate)
         one = self._buckets.setdefault(uid, TokenBucket(self.one_burst, self.one_rate))
-        if not one.has(now):
+        if not one.has(now, spare):
             self.dropped["noisy"] += 1
             return False
         if not self._all.take(now):

@@ -14,9 +14,11 @@ from tidegate.domain.cause import MAX_MESSAGE
 from tidegate.domain.conditions import BLOCKS, READY, STATES, condition_in
 from tidegate.domain.loose import mapping, mappings, text
 from tidegate.domain.reasons import Reason
+from tidegate.domain.start_parts import sentence
 
 Json = Mapping[str, Any]
 
+COLD_START = "ColdStart"
 NORMAL, WARNING = "Normal", "Warning"
 SCALE, RECONCILE, OBSERVE = "Scale", "Reconcile", "Observe"  # actions, for machines
 
@@ -33,7 +35,12 @@ class Announcement:
 
 def announcements(before: Json, after: Json, why: str = "") -> list[Announcement]:
     """The news between two statuses of a service; ``why``: the sentence of the last scaling decision."""
-    return [*_scaled(before, after, why), *_ready(before, after), *_others(before, after)]
+    return [
+        *_scaled(before, after, why),
+        *_ready(before, after),
+        *_others(before, after),
+        *_cold_start(before, after),
+    ]
 
 
 def _scaled(before: Json, after: Json, why: str) -> Iterator[Announcement]:
@@ -83,3 +90,11 @@ def _others(before: Json, after: Json) -> Iterator[Announcement]:
             yield Announcement(WARNING, text(new.get("reason")), note, OBSERVE)
         elif new.get("status") == "True" and old.get("status") == "False":
             yield Announcement(NORMAL, text(new.get("reason")), note, OBSERVE)
+
+
+def _cold_start(before: Json, after: Json) -> Iterator[Announcement]:
+    """What a start from zero was spent on, once all is known of it."""
+    old, new = (mapping(each.get("coldStarts")) for each in (before, after))
+    parts, again = mapping(new.get("parts")), old.get("lastWorker") == new.get("lastWorker")
+    if parts and not (again and old.get("parts")):
+        yield Announcement(NORMAL, COLD_START, sentence(parts)[:MAX_MESSAGE], OBSERVE)

@@ -25,7 +25,7 @@ class Finding(Enum):
 
     FAILED = 0
     DRAINS = 1  # by its own word
-    ANSWERED = 2  # which was on trial
+    ANSWERED = 2  # which was on trial, or is the first one of a service that was asleep
 
 
 class ToArbiter(Protocol):

@@ -61,7 +61,7 @@ class Worker:
     ``incarnation`` changes when the process behind the address was replaced (a container's
     restart), so that a probe's result is never credited to its successor. ``ready`` is the
     substrate's own verdict; the gateway probes those that are not ready by itself.
-    ``stage`` is how far the start has come: ``created``, ``scheduled``, ``started``.
+    ``stage`` is how far the start has come: ``created``, ``scheduled``, ``started``. ``name``: for people.
     """
 
     uid: str
@@ -71,6 +71,7 @@ class Worker:
     ready: bool
     terminating: bool
     stage: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ class TokenBucket:
         self._tokens -= 1.0
         return True
 
-    def has(self, now: float) -> bool:
-        """Whether there is one, without taking it."""
+    def has(self, now: float, spare: float = 0.0) -> bool:
+        """Whether there is one beside ``spare`` others, without taking it."""
         filled = self.burst if self._tokens < 0.0 else self._tokens + max(0.0, now - self._at) * self.rate
         self._tokens, self._at = min(self.burst, filled), now
-        return self._tokens >= 1.0
+        return self._tokens >= 1.0 + spare
 
     def full(self, now: float) -> bool:
         """Whether nothing has been taken that has not come back: it may be forgotten."""

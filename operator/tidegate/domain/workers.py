@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from tidegate.domain.causes import Cause, cause_of
 from tidegate.domain.deletion_order import COST_ANNOTATION, cost_of
 from tidegate.domain.draining import devices_of
-from tidegate.domain.loose import Json, mapping, mappings, text, whole
-from tidegate.domain.pod_containers import cores_of, strangers_in, was_rejected
+from tidegate.domain.loose import Json, condition, mapping, mappings, text, whole
+from tidegate.domain.pod_containers import ENGINE, cores_of, strangers_in, was_rejected
 from tidegate.domain.start_stage import Stage, stage_of
 from tidegate.domain.timestamps import from_timestamp
 
@@ -43,6 +43,8 @@ class WorkerFacts:
     ended_at: float = 0.0  # of one that has ended: when, as far as its status tells
     devices: tuple[str, ...] = ()  # the extended resources that it holds
     deletion_cost: int = 0  # a ReplicaSet that shrinks deletes the lowest first
+    scheduled_since: float | None = None  # it has a node; None: it is not told since when
+    started_since: float | None = None  # its engine's container runs
 
     @property
     def ready(self) -> bool:
@@ -92,14 +94,21 @@ def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:
         ended_at=max(created, _last_transition(status)),
         devices=devices_of(pod),
         deletion_cost=cost_of(annotations.get(COST_ANNOTATION)),
+        scheduled_since=from_timestamp(condition(status, "PodScheduled").get("lastTransitionTime")),
+        started_since=_started_since(containers),
     )
 
 
 def _ready_since(status: Json) -> float | None:
-    for condition in mappings(status.get("conditions")):
-        if condition.get("type") == "Ready" and condition.get("status") == "True":
-            return from_timestamp(condition.get("lastTransitionTime")) or 0.0
-    return None
+    ready = condition(status, "Ready")
+    if ready.get("status") != "True":
+        return None
+    return from_timestamp(ready.get("lastTransitionTime")) or 0.0
+
+
+def _started_since(containers: list[Json]) -> float | None:
+    engine = next((each for each in containers if each.get("name") == ENGINE), {})
+    return from_timestamp(mapping(mapping(engine.get("state")).get("running")).get("startedAt"))
 
 
 def _last_transition(status: Json) -> float:

@@ -18,8 +18,9 @@ class Demanding(Protocol):
 
     key: ServiceKey
 
-    def demand(self) -> dict[str, object]:
-        """Its line. What changes after this must be told as changed, what changed before need not."""
+    def demand(self, *, everything: bool = False) -> dict[str, object]:
+        """Its line. What changes after this must be told as changed, what changed before need not.
+        ``everything``: for somebody who has heard nothing of it yet."""
         ...
 
 
@@ -41,7 +42,7 @@ class DemandFeed:
         self._subscribers.append(changed)
         try:
             known = {service.key: service for service in self._services()}
-            yield b"".join(_line(s.demand()) for s in known.values()) + _line({"synced": True})
+            yield b"".join(_line(s.demand(everything=True)) for s in known.values()) + _line({"synced": True})
             calm = 0.0
             while True:
                 await asyncio.sleep(COALESCE_SECONDS)

@@ -283,7 +283,8 @@ class Exchange:
     def _body_began(self) -> None:
         self.first_byte = self.traffic.time()
         if self.service is not None:
-            self.service.first_byte()
+            endpoint = None if self.ticket is None else self.ticket.endpoint
+            self.service.first_byte(endpoint, self.dispatched)
 
     def answer_ended(self) -> None:
         """See Receiver."""

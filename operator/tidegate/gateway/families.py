@@ -64,9 +64,15 @@ WAKES = Family("gateway_wakes_total", "counter", "Wakes that were accepted and c
 COLD_START = Family(
     "gateway_cold_start_seconds",
     "histogram",
-    "From the wake until each part was reached.",
+    "Each part of a cold start; they add up to the whole.",
     "seconds",
     ("part",),
+)
+COLD_START_WHOLE = Family(
+    "gateway_cold_start_whole_seconds",
+    "histogram",
+    "From the wake until the first byte was passed to a client.",
+    "seconds",
 )
 REJECTED = Family(
     "gateway_rejected_total", "counter", "Requests refused before the queue.", "requests", ("reason",)
@@ -93,12 +99,14 @@ FAMILIES = (
     DEGRADED,
     WAKES,
     COLD_START,
+    COLD_START_WHOLE,
     REJECTED,
 )
 
 # Upper edges, included in their bucket.
 SECONDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 COLD_SECONDS = (
+    0.02,
     0.1,
     0.5,
     1.0,
@@ -142,4 +150,5 @@ EDGES = {
     FIRST_TOKEN: SECONDS,
     RATE: PER_SECOND,
     COLD_START: COLD_SECONDS,
+    COLD_START_WHOLE: COLD_SECONDS,
 }

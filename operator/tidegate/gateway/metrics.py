@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey
+from tidegate.domain.start_parts import Part
 from tidegate.domain.worker_state import WorkerState
 from tidegate.gateway import families as f
 from tidegate.gateway.families import Family
@@ -108,6 +109,7 @@ class Meters:
         self._rate: list[Distribution | None] = [None, None]
         self._tokens: list[int] | None = None  # as _KINDS
         self._cold_parts: dict[str, Distribution] = {}
+        self._cold_whole: Distribution | None = None
 
     def request(self, outcome: Outcome, status: int) -> None:
         """One request ended."""
@@ -165,16 +167,19 @@ class Meters:
         """The substrate accepted a wake, and it changed something."""
         self._wakes += 1
 
-    def cold_start(self, parts: dict[str, float]) -> None:
-        """One cold start is complete."""
+    def cold_start(self, parts: dict[Part, float]) -> None:
+        """One cold start has ended; the whole counts where a client got a byte."""
         for part, seconds in parts.items():
-            self._cold_parts.setdefault(part, Distribution(f.COLD_SECONDS)).observe(seconds)
+            self._cold_parts.setdefault(part.value, Distribution(f.COLD_SECONDS)).observe(seconds)
+        if Part.FIRST_BYTE in parts:
+            self._cold_whole = self._cold_whole or Distribution(f.COLD_SECONDS)
+            self._cold_whole.observe(sum(parts.values()))
 
     def text(self, family: Family) -> str:
         """This service's samples of one metric; empty where it has none."""
         if family.type == "histogram":
             found = self._distributions(family)
-            return "".join(one.text(family.name, f"{self._labels},{labels}") for labels, one in found)
+            return "".join(one.text(family.name, self._labels + labels) for labels, one in found)
         return "".join(
             f"{family.name}{{{self._labels}{labels}}} {value}\n" for labels, value in self._numbers(family)
         )
@@ -188,12 +193,15 @@ class Meters:
 
     def _distributions(self, family: Family) -> Iterator[tuple[str, Distribution]]:
         if family is f.COLD_START:
-            yield from ((label_text(part=part), one) for part, one in self._cold_parts.items())
+            yield from (("," + label_text(part=part), one) for part, one in self._cold_parts.items())
+            return
+        if family is f.COLD_START_WHOLE:
+            yield from [("", self._cold_whole)] if self._cold_whole else []
             return
         for start, word in enumerate(_STARTS):
             one = self._by_start(family, start)
             if one is not None:
-                yield label_text(start=word), one
+                yield "," + label_text(start=word), one
 
     def _by_start(self, family: Family, start: int) -> Distribution | None:
         if family is f.FIRST_TOKEN:

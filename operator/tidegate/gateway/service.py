@@ -11,7 +11,6 @@ from time import time as wall_clock
 
 from tidegate.domain import api_errors as errors
 from tidegate.domain.arbiter import Arbiter
-from tidegate.domain.coldstart import STAGES, ColdStart
 from tidegate.domain.ejection import Ejections
 from tidegate.domain.flow import Flow
 from tidegate.domain.flow_ticket import Endpoint, EndpointKey
@@ -20,8 +19,9 @@ from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.timestamps import to_timestamp
-from tidegate.domain.worker_state import WorkerState, any_coming, candidates, furthest_stage, worker_state
+from tidegate.domain.worker_state import WorkerState, any_coming, candidates, worker_state
 from tidegate.gateway import families
+from tidegate.gateway.cold_starts import ColdStarts
 from tidegate.gateway.families import Family
 from tidegate.gateway.local_arbiter import LocalArbiter
 from tidegate.gateway.mesh import Mesh
@@ -58,7 +58,6 @@ class Service:
         self.view = view
         self.arrivals = 0
         self.last_active: float | None = None
-        self.cold_start: ColdStart | None = None  # the latest one
         self.hurry = asyncio.Event()
         self.tiers = TierWatch(self.key)
         self.aliases: frozenset[str] = frozenset()  # names that clients may use and the engine does not know
@@ -66,6 +65,8 @@ class Service:
         self._local = self._own_queue(view.config, shared)
         self.arbiter: Arbiter = self._local  # whom requests ask
         self.meters = Meters(self.key, self._gauges, lambda: self.state)
+        self.starts = ColdStarts(shared.time, shared.unix_time, self.meters)
+        self._first_byte_due = False  # after a time without a worker: the arbiter's record waits for it
         self._shared = shared
         self._time = shared.time
         self._reported = True  # the demand has not changed since it was last told
@@ -129,7 +130,7 @@ class Service:
             self.seat.remote.forget_endpoints()
         self.aliases = aliases(view.config)
         self._local.configure(view.config)
-        self._watch_cold_start()
+        self.starts.saw(view.workers)
         self._choose_endpoints()
 
     def remove(self) -> None:
@@ -156,8 +157,10 @@ class Service:
         for key in usable:
             if key not in self._pools:
                 self._pools[key] = Pool(key, self._shared.settings, self._time)
-        if usable and self.cold_start is not None:
-            self._cold_start_reached("loaded")
+        if usable and self.starts.under_way is not None:
+            self.starts.ready(candidates(self.view)[usable[0]])
+            self.flow.last_cold_start = self.starts.ready_seconds
+        self._first_byte_due = self._first_byte_due or not usable
         self._local.set_endpoints(usable, self.ejections.on_trial())
         self._shared.prober.want(self, unproven)
 
@@ -211,6 +214,7 @@ class Service:
         elif finding is Finding.FAILED:
             self.endpoint_failed(key, dispatched, "another gateway says so")
         else:
+            self._started()
             self.endpoint_answered(key, 200, dispatched)
 
     def _tried_elsewhere(self, key: EndpointKey) -> None:
@@ -282,8 +286,8 @@ class Service:
 
     def waking(self) -> None:
         """See Sleeper."""
-        if self.cold_start is None or self.cold_start.loaded_seconds is not None:
-            self.cold_start = ColdStart(self._time())
+        self.starts.begin()
+        self._demand_changed()
 
     def wake_accepted(self, *, changed: bool) -> None:
         """See Sleeper."""
@@ -296,19 +300,6 @@ class Service:
         if self.flow.wake_refusal != reason:
             _log.warning("%s cannot be woken: %s", self.key, reason)
         self.flow.wake_refusal = reason
-
-    def _watch_cold_start(self) -> None:
-        stage = furthest_stage(self.view.workers)
-        if stage in STAGES:
-            self._cold_start_reached(stage)
-
-    def _cold_start_reached(self, part: str) -> None:
-        start = self.cold_start
-        if start is None or start.complete or part in start.parts:
-            return
-        start.reached(part, self._time())
-        if part == "loaded":
-            self.flow.last_cold_start = start.loaded_seconds
 
     # -- accounting
 
@@ -323,18 +314,26 @@ class Service:
         self.last_active = now
         self._demand_changed()
 
-    def first_byte(self) -> None:
+    def first_byte(self, endpoint: Endpoint | None, dispatched: float) -> None:
         """The first byte of an answer was passed on; the first after a cold start completes its record."""
-        start = self.cold_start
-        if start is not None and not start.complete:
-            self._cold_start_reached("first_byte")
-            self.meters.cold_start(start.parts)
+        if self.starts.under_way is not None:
+            self._started()
+        if self._first_byte_due and endpoint is not None:
+            self._first_byte_due = False
+            self._tell_arbiter(endpoint.key, Finding.ANSWERED, self._time() - dispatched)
+
+    def _started(self) -> None:
+        if self.starts.first_byte():
+            self._demand_changed()
 
     def sweep(self, now: float) -> None:
         """Once in a while: closes old connections, and looks again whether someone must be woken."""
         for pool in self._pools.values():
             pool.sweep(now)
         self.tiers.sweep(self.config.degradation, self.flow.depth)
+        coming = self.starts.under_way is not None and any_coming(self.view)
+        if self.starts.sweep(deserted=not self.flow.depth, coming=coming):
+            self._demand_changed()
         if self.must_wake():
             self._shared.waker.poke(self)
 
@@ -356,7 +355,7 @@ class Service:
         busy = self.flow.depth or (self.seat is not None and self.seat.remote.tickets)
         return 0.0 if busy else round(self._time() - self.last_active, 3)
 
-    def demand(self) -> dict[str, object]:
+    def demand(self, *, everything: bool = False) -> dict[str, object]:
         """See Demanding; a change from now on is told again. The arbiter tells what other gateways hold."""
         flow, arbitrates = self.flow, self.arbitrates
         self._reported = True
@@ -368,4 +367,5 @@ class Service:
             "idleSeconds": self.idle_seconds(),
             "executionSeconds": round(flow.execution.seconds, 6) or None if arbitrates else None,
             "arrivals": self.arrivals,
+            **self.starts.lines(everything=everything),
         }

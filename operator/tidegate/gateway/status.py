@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidegate.domain.start_parts import parts_of
 from tidegate.gateway.service import Service
 from tidegate.gateway.traffic import Traffic
 
@@ -66,7 +67,15 @@ def _ejected(service: Service, now: float) -> list[dict[str, object]]:
     ]
 
 
-def _cold_start(service: Service) -> dict[str, float] | None:
-    """Seconds from the wake until each part was reached; parts not reached yet are absent."""
-    start = service.cold_start
-    return None if start is None else {part: round(seconds, 3) for part, seconds in start.parts.items()}
+def _cold_start(service: Service) -> dict[str, object] | None:
+    """The latest one: seconds of each part that has been reached; null where there was none."""
+    start = service.starts.latest
+    if start is None:
+        return None
+    parts = {part.value: round(seconds, 3) for part, seconds in parts_of(start.points).items()}
+    return {
+        "worker": start.worker or None,
+        "settled": start.settled,
+        "seconds": round(sum(parts.values()), 3),
+        "parts": parts,
+    }

@@ -67,7 +67,8 @@ class Tunnel(Exchange):
         self.upstream, self._worker = None, worker
         self.answered, self.status, self.first_byte = True, 101, self.traffic.time()
         if self.service is not None:
-            self.service.first_byte()
+            endpoint = None if self.ticket is None else self.ticket.endpoint
+            self.service.first_byte(endpoint, self.dispatched)
             if self.service.ejections.records:
                 dispatch.answered(self, self.service, 101)
         worker.set_protocol(cast(asyncio.Protocol, End(client, self._worker_closed)))

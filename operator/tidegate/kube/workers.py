@@ -28,6 +28,7 @@ def worker_from_pod(pod: Json) -> Worker | None:
         ready=_is_true(status, "Ready"),
         terminating="deletionTimestamp" in pod["metadata"] or _ended_by_its_kubelet(status),
         stage=_stage(status, engine),
+        name=pod["metadata"]["name"],
     )
 
 

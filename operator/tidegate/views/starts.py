@@ -19,8 +19,10 @@ _PARTS: Final = {
     "scheduling": "its node",
     "image": "the image",
     "container": "the container",
+    "imageAndContainer": "the image and the container",
     "engine": "the engine's start",
     "load": "loading the model",
+    "engineAndLoad": "the engine's start and loading the model",
     "firstByte": "the first byte",
 }
 """What each part of a cold start was spent on, in their order."""

@@ -6,6 +6,7 @@ Nothing is refused to them, and no right is idle: the API server's audit log is 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,9 +20,10 @@ from tests.component.chart.audit import entries_of, granted, refused, requests_o
 from tests.component.chart.conftest import NAMESPACE, token_of
 from tests.component.chart.helm import Helm
 from tests.component.kube.https import authority_of
-from tests.component.kube.objects import MANAGER, create_pod, create_service, replicas
+from tests.component.kube.objects import MANAGER, create_pod, create_service, replicas, set_pod_status
 from tests.component.kube.test_node_labels_on_api_server import kubelet, node
 from tests.component.kube.wire import eventually
+from tests.component.operator.harness import ready_status
 from tests.unit.kube.fakes import RecordingSink
 from tidegate.controller.app import OperatorSettings, run
 from tidegate.devcluster import ApiServer
@@ -119,7 +121,7 @@ async def the_life_of_a_service(
     sink = RecordingSink()
     watch = asyncio.create_task(gateway.watch(sink))
     try:
-        await create_service(admin, *_names(key), scaling={"idleTimeoutSeconds": 1})
+        await create_service(admin, *_names(key), scaling={"idleTimeoutSeconds": 60})
         await eventually(lambda: _exists(admin, key), "the Deployment is made", seconds=20)
         await gateway.wake(key)
         assert await replicas(admin, *_names(key)) == 1
@@ -140,6 +142,8 @@ async def the_life_of_a_service(
         await eventually(lambda: _idle(admin, key), "it can be woken again")
         await gateway.wake(key)
         await eventually(lambda: _woken(admin, key), "it is told that it was woken again")
+        await set_pod_status(admin, key.namespace, "w1", ready_status(time.time()))
+        await eventually(lambda: _start_is_told(admin, key), "its cold start is told in parts", seconds=20)
         await admin.merge_patch(path, suspended, field_manager=MANAGER)
         await eventually(
             lambda: _event_counts(admin, key), "the second sleep counts in the first one's Event"
@@ -156,6 +160,11 @@ async def _idle(admin: KubeClient, key: ServiceKey) -> bool:
 
 async def _woken(admin: KubeClient, key: ServiceKey) -> bool:
     return bool((await admin.get(paths.inference_service(*_names(key))))["status"]["scaling"]["desired"])
+
+
+async def _start_is_told(admin: KubeClient, key: ServiceKey) -> bool:
+    status = (await admin.get(paths.inference_service(*_names(key))))["status"]
+    return "parts" in status.get("coldStarts", {})
 
 
 async def _event_counts(admin: KubeClient, key: ServiceKey) -> bool:

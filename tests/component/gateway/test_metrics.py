@@ -7,6 +7,7 @@ import sys
 import time
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.component.gateway.harness import (
@@ -23,6 +24,7 @@ from tests.component.gateway.harness import (
 )
 from tidegate.domain.outcome import Outcome
 from tidegate.domain.service import ServiceKey, ServiceView
+from tidegate.domain.start_parts import Part
 from tidegate.gateway.server import Gateway
 from tidegate.gateway.usage import Usage
 
@@ -45,7 +47,7 @@ def used(running: Gateway) -> None:
         service.meters.rejected("depth")
         service.meters.tokens(Usage(prompt_tokens=12, completion_tokens=40))
         service.meters.woken()
-        service.meters.cold_start(dict.fromkeys(("created", "scheduled", "started", "loaded"), 1.0))
+        service.meters.cold_start(dict.fromkeys((Part.API, Part.SCHEDULING, Part.FIRST_BYTE), 1.0))
 
 
 async def test_a_scrape_of_a_thousand_services_delays_no_chunk_of_a_stream_by_twenty_milliseconds() -> None:
@@ -145,9 +147,13 @@ async def test_a_cold_start_is_told_by_its_parts() -> None:
             admin = f"http://127.0.0.1:{running.admin_port}"
             text = (await client.get(f"{admin}/metrics")).text
             status = (await client.get(f"{admin}/status")).json()
-    for part in ("created", "scheduled", "started", "loaded", "first_byte"):
+    parts = ("api", "scheduling", "image_and_container", "engine_and_load", "first_byte")
+    for part in parts:
         labels = f'namespace="team-a",service="qwen",part="{part}"'
         assert f"gateway_cold_start_seconds_count{{{labels}}} 1" in text
     assert 'gateway_wakes_total{namespace="team-a",service="qwen"} 1' in text
     assert 'gateway_request_seconds_count{namespace="team-a",service="qwen",start="cold"} 1' in text
-    assert status["services"][0]["lastColdStart"]["first_byte"] >= 0
+    assert 'gateway_cold_start_whole_seconds_count{namespace="team-a",service="qwen"} 1' in text
+    told = status["services"][0]["lastColdStart"]
+    assert (told["worker"], told["settled"], tuple(told["parts"])) == ("w0", True, parts)
+    assert told["seconds"] == pytest.approx(sum(told["parts"].values()))

@@ -43,12 +43,13 @@ async def test_twenty_requests_at_once_to_a_sleeping_service_get_twenty_answers_
         async with gateway(substrate) as running, httpx.AsyncClient(timeout=30) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             answers = await asyncio.gather(*(client.post(url, json=CHAT) for _ in range(20)))
-            parts = running.fleet.services[KEY].cold_start
+            record = running.fleet.services[KEY].starts.latest
     assert [answer.status_code for answer in answers] == [200] * 20
     assert substrate.wakes == [KEY]
-    assert parts is not None
-    assert list(parts.parts) == ["created", "scheduled", "started", "loaded", "first_byte"]
-    assert list(parts.parts.values()) == sorted(parts.parts.values())
+    assert record is not None
+    assert record.settled
+    assert list(record.points) == ["created", "scheduled", "started", "loaded", "first_byte"]
+    assert list(record.points.values()) == sorted(record.points.values())
 
 
 async def test_a_worker_that_loads_for_long_is_woken_once_and_probed_until_it_answers() -> None:

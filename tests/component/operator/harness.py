@@ -293,12 +293,17 @@ def failed_status(message: str) -> Json:
 
 
 class FakeWorker:
-    """A worker's /metrics and /isolation, on one port."""
+    """A worker's /metrics, /isolation and /start, on one port."""
 
     def __init__(self) -> None:
         self.running = 0
         self.asked = 0
         self.evidence = {"containerCpus": "1", "nodeCpus": "0-3", "throttledPeriods": 0}
+        self.start: Json = {}  # empty: it does not tell
+
+    async def started(self, _: web.Request) -> web.Response:
+        """GET /start."""
+        return web.json_response(self.start, status=200 if self.start else 404)
 
     async def isolation(self, _: web.Request) -> web.Response:
         """GET /isolation."""
@@ -315,7 +320,7 @@ class FakeWorker:
 async def played_parts(kube: KubeClient) -> AsyncIterator[tuple[FakeGateway, FakeWorker, Json]]:
     """One gateway that serves, workers' counters, and the settings by which the operator finds them."""
     worker = FakeWorker()
-    routes = {"/metrics": worker.metrics, "/isolation": worker.isolation}
+    routes = {"/metrics": worker.metrics, "/isolation": worker.isolation, "/start": worker.started}
     async with fake_gateway() as gateway, serving(routes) as port:
         await gateway_pod(kube)
         settings = {"gateway_admin_port": gateway.port, "worker_port": port, "isolation_port": port}

@@ -123,3 +123,30 @@ def test_what_a_lost_gateway_told_of_a_service_goes_with_the_service_on_a_standb
     assert board.load(KEY).last_activity == 100.0
     board.told("g2", {"service": "team/qwen", "removed": True}, now=200.0)
     assert board.load(KEY).last_activity is None
+
+
+def start(worker: str, at: float) -> dict[str, Any]:
+    return {"worker": worker, "at": at, "points": {"loaded": 12.0}}
+
+
+def test_cold_starts_that_gateways_tell_of_are_remembered_once_and_in_order(board: DemandBoard) -> None:
+    board.told("g1", line() | {"coldStarts": [start("a", 100.0), start("c", 300.0)]}, now=400.0)
+    board.told("g2", line() | {"coldStarts": [start("b", 200.0)]}, now=400.0)
+    board.told("g1", line() | {"coldStarts": [start("c", 300.0), {"worker": "odd"}]}, now=401.0)
+    board.told("g1", line(), now=402.0)
+    board.lost("g1")
+    assert [each.worker for each in board.starts(KEY)] == ["a", "b", "c"]
+    board.told("g2", line() | {"coldStarts": [start(f"w{n}", 400.0 + n) for n in range(40)]}, now=500.0)
+    assert [each.worker for each in board.starts(KEY)] == [f"w{n}" for n in range(24, 40)]
+    board.forget(KEY)
+    assert board.starts(KEY) == ()
+
+
+def test_a_start_is_pending_while_one_watches_it_or_cannot_be_heard(board: DemandBoard) -> None:
+    assert not board.start_pending(KEY)
+    board.told("g2", line() | {"starting": True}, now=100.0)
+    assert board.start_pending(KEY)
+    board.told("g2", line(), now=101.0)
+    assert not board.start_pending(KEY)
+    board.lost("g1")
+    assert board.start_pending(KEY), "it may have watched one"

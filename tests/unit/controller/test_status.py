@@ -99,12 +99,22 @@ def test_a_start_from_zero_is_counted_once_with_its_seconds() -> None:
     status = after(after({}, seen(0)), seen(1, WORKER))
     assert "coldStarts" not in status
     status = after(status, seen(1, READY))
-    assert status["coldStarts"] == {"count": 1, "lastSeconds": "38", "lastWorker": "w-1"}
+    assert status["coldStarts"] == {
+        "count": 1,
+        "lastSeconds": "38.00",
+        "lastWorker": "w-1",
+        "lastTime": "2026-01-01T00:00:38.000000Z",
+    }
     flapped = after(after(status, seen(1, WORKER)), seen(1, READY))
     assert flapped["coldStarts"]["count"] == 1
     second = replace(READY, name="w-2", created=STARTED + 500, ready_since=STARTED + 510)
     again = after(after(flapped, seen(0)), seen(1, second))
-    assert again["coldStarts"] == {"count": 2, "lastSeconds": "10", "lastWorker": "w-2"}
+    assert again["coldStarts"] == {
+        "count": 2,
+        "lastSeconds": "10.00",
+        "lastWorker": "w-2",
+        "lastTime": "2026-01-01T00:08:30.000000Z",
+    }
 
 
 def test_the_scaling_reason_is_that_of_the_last_change() -> None:

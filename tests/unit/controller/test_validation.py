@@ -204,7 +204,7 @@ def test_a_write_that_leaves_the_spec_alone_warns_of_nothing() -> None:
 def test_a_wait_shorter_than_the_last_start_is_a_warning() -> None:
     old = service("one") | {"status": {"coldStarts": {"count": 3, "lastSeconds": "90"}}}
     new = service("one", scaling={"coldStartTimeoutSeconds": 60}) | {"status": old["status"]}
-    assert "the last start from zero took 90 s" in warnings(world_of(), new, old)[0]
+    assert "a start from zero takes some 90 s" in warnings(world_of(), new, old)[0]
     new["spec"]["scaling"]["coldStartTimeoutSeconds"] = 90
     assert warnings(world_of(), new, old) == []
     new["spec"]["scaling"] = {"coldStartTimeoutSeconds": 60, "minReplicas": 1}

@@ -153,3 +153,27 @@ def test_every_piece_of_news_is_told_or_counted_as_dropped(way: list[tuple[int, 
     for write in log.due(now + REPEAT_SECONDS + 1.0):
         told_counts[int(write.news.note), write.began] = write.count
     assert sum(told_counts.values()) + sum(log.dropped.values()) == len(way)
+
+
+PARTS = {"api": "0.05", "scheduling": "0.01", "image": "0.00", "container": "1.10", "engineAndLoad": "11.00"}
+
+
+def test_a_cold_start_is_news_when_its_parts_are_known_and_only_then() -> None:
+    counted = {"coldStarts": {"count": 1, "lastWorker": "w-1"}}
+    told = {"coldStarts": {"count": 1, "lastWorker": "w-1", "parts": PARTS}}
+    again = {"coldStarts": {"count": 2, "lastWorker": "w-2", "parts": PARTS}}
+    assert announcements({}, counted) == []
+    (news,) = announcements(counted, told)
+    assert (news.type, news.reason) == ("Normal", "ColdStart")
+    assert news.note == ("12.16 s: API 0.05, scheduling 0.01, image 0, container 1.1, engine and load 11")
+    assert announcements(told, told | {"phase": "Running"}) == []
+    assert [each.reason for each in announcements(told, again)] == ["ColdStart"]
+
+
+def test_cold_starts_leave_room_for_the_other_news_of_a_service() -> None:
+    """Each is an Event of its own; a service that wakes all the time still tells what is wrong with it."""
+    log, about = EventLog(), Regarded("team", "qwen", "uid")
+    starts = [Announcement("Normal", "ColdStart", f"{number} s", "Observe") for number in range(20)]
+    assert sum(log.offer(about, each, 0.0) is not None for each in starts) == 5
+    cause = Announcement("Warning", "OutOfDisk", "full", "Observe")
+    assert log.offer(about, cause, 0.0) is not None
