@@ -1,6 +1,6 @@
 """Workers that end under load, in each way in which they do: what becomes of what runs, and of what comes.
 
-Once here; ``make campaign-drain`` takes more of everything, on two nodes, and writes the figures.
+The ways that differ most here; ``make campaign-drain`` takes all of them, on two nodes, and writes the figures.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ LONG = 60 if CAMPAIGN else 35  # tokens: 12 or 7 s
 SHORT = 2
 EVERY = 0.03  # seconds between two new requests
 NEW_SECONDS = 10.0 if CAMPAIGN else 4.0  # for how long after the event they come
+
+campaign_only = pytest.mark.skipif(not CAMPAIGN, reason="see `make campaign-drain`")
 
 
 @dataclass
@@ -213,6 +215,7 @@ def test_the_only_worker_deleted_under_load_fails_nothing(stage: Stage, cases: l
     assert counts.lost == 0, counts
 
 
+@campaign_only
 def test_the_only_worker_evicted_under_load_fails_nothing(stage: Stage, cases: list[Counts]) -> None:
     stage.create("evicted", 1)
     [pod] = stage.workers()
@@ -251,6 +254,7 @@ def test_the_only_worker_killed_ends_the_streams_that_had_begun_and_nothing_else
     assert counts.cut_with_event == counts.streams_cut, counts
 
 
+@campaign_only
 @pytest.mark.parametrize("rollout", ["Replace", "Surge"])
 def test_a_rollout_under_streams_cuts_none(stage: Stage, cases: list[Counts], rollout: str) -> None:
     stage.create(f"rolls-{rollout.lower()}", 1, rollout=rollout)
@@ -272,10 +276,11 @@ def cordoned(kubectl: Kubectl, node: str) -> Iterator[None]:
         kubectl.run("uncordon", node)
 
 
+@campaign_only
 def test_a_node_drained_under_streams_cuts_none(stage: Stage, cases: list[Counts]) -> None:
     nodes = {each["metadata"]["name"] for each in stage.kubectl.get("nodes")["items"]}
     if len(nodes) < 2:
-        pytest.skip("this cluster has one node: see `make campaign-drain`")
+        pytest.skip("this cluster has one node")
     [gateway] = gateway_pods(stage.kubectl)
     with cordoned(stage.kubectl, gateway["spec"]["nodeName"]):
         stage.create("moves", 1)
