@@ -1,6 +1,6 @@
 """Workers that end under load, in each way in which they do: what becomes of what runs, and of what comes.
 
-The ways that differ most here; ``make campaign-drain`` takes all of them, on two nodes, and writes the figures.
+The most different ways here; ``make campaign-drain`` takes all of them, on two nodes and writes the figures.
 """
 
 from __future__ import annotations
