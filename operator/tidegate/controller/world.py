@@ -33,10 +33,14 @@ from tidegate.resources.names import GATEWAY_SERVICE_PORT
 
 @dataclass(frozen=True)
 class World:
-    """All that is observed; ``default_max_depth`` and the gateways' port are the installation's."""
+    """All that is observed; ``default_max_depth`` and what is said of the gateways are the installation's.
+
+    ``gateway_drain_seconds``: what a gateway that is to end gives the requests that it serves; 0: unknown.
+    """
 
     default_max_depth: int
     gateway_port: int = GATEWAY_SERVICE_PORT
+    gateway_drain_seconds: int = 0
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
