@@ -5,7 +5,7 @@ The operator and the simulator both drive this, one with what a cluster shows an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
@@ -14,6 +14,7 @@ from tidegate.domain.scale_up import LOOK, STABLE, Pressure, first_pressure, wan
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
 from tidegate.domain.scaling_metrics import HEADROOM
 from tidegate.domain.surplus import NeedHistory
+from tidegate.domain.wake_seen import WakeSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Memory:
     pressure: Pressure | None = None  # None: no worker has been ready since it slept
     wakes: int = 0  # short sleeps, see Flapping
     asleep_since: float | None = None  # Unix time since which it sleeps for being idle; None: it does not
+    wake: WakeSeen = field(default_factory=WakeSeen)
 
 
 def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is remembered
@@ -39,13 +41,16 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     """
     facts = Facts(bounds, pool, load, counters, now)
     flapping = _flapping(facts, memory)
-    pressure = _pressure(facts, memory.pressure)
-    needed = _needed(facts, memory.needed, pressure)
+    pressure = _pressure(facts.staying, memory.pressure)
+    needed = _needed(facts.staying, memory.needed, pressure)
     obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
-    asked = wanted(facts, pressure or first_pressure(load, now))
-    found = decide_scale(obeyed, replace(pool, needed=needed, wanted=asked), load, now, counters)
-    decision = _told(found, facts, flapping, pressure)
-    return decision, Memory(needed, pressure, flapping.wakes, _asleep_since(facts, decision, memory))
+    wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
+    asked = wanted(staying, pressure or first_pressure(staying))
+    heard = wake.counted(load, obeyed.idle_after, now)
+    found = decide_scale(obeyed, replace(pool, needed=needed, wanted=asked), heard, now, counters)
+    decision = _told(found, staying, flapping, pressure)
+    asleep_since, wake = _asleep_since(facts, decision, memory), wake.decided(decision.replicas)
+    return decision, Memory(needed, pressure, flapping.wakes, asleep_since, wake)
 
 
 def _told(found: ScaleDecision, facts: Facts, flapping: Flapping, pressure: Pressure | None) -> ScaleDecision:
@@ -65,13 +70,14 @@ def _pressure(facts: Facts, before: Pressure | None) -> Pressure | None:
     """It begins with the first ready worker: what waited for that one says nothing of the next minute."""
     if not facts.pool.ready:
         return None
-    return before.then(facts) if before else first_pressure(facts.load, facts.now)
+    return before.then(facts) if before else first_pressure(facts)
 
 
 def _needed(facts: Facts, before: NeedHistory | None, pressure: Pressure | None) -> NeedHistory | None:
-    """Only a pool of several workers can have surplus; a single one is asleep or awake."""
+    """Only a pool of several workers can have surplus; a single one is asleep or awake. What others decide on
+    is not looked at: once it is ours to decide, all that they leave are needed until then."""
     replicas, delay = facts.pool.replicas, facts.bounds.scale_down_delay
-    if replicas <= 1:
+    if replicas <= 1 or facts.bounds.external is not None:
         return None
     return (before or NeedHistory(replicas)).then(_kept(facts, pressure), facts.now, delay)
 

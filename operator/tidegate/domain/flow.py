@@ -54,6 +54,11 @@ class Flow:
         """Those that take work."""
         return self._endpoints.open
 
+    @property
+    def leaving(self) -> int:
+        """Of those in flight: on endpoints that take no more work."""
+        return self.in_flight - sum(endpoint.in_flight for endpoint in self._endpoints.open)
+
     def retry_after(self, now: float) -> int:
         """Seconds after which a refused client should try again."""
         fixed = self.config.retry_after_seconds
@@ -252,6 +257,10 @@ class Flow:
             after = math.ceil(self.wake_not_before - now)
         seconds = config.cold_start_timeout_seconds
         return errors.cold_start_timeout(config.key, seconds, after, self.wake_refusal)
+
+    def waker_waits(self) -> bool:
+        """Whether any of those that wait may have a worker started for its sake."""
+        return any(ticket.wakes for ticket in self._line.waiting())
 
     def evict_all(self, now: float) -> list[Ticket]:
         """Ends every ticket that has not been dispatched and waits in the line."""

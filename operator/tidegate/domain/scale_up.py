@@ -46,8 +46,9 @@ class Pressure:
         return Pressure(self.history.then(facts.load, facts.now, 2 * STABLE), since)
 
 
-def first_pressure(load: Load, now: float) -> Pressure:
+def first_pressure(facts: Facts) -> Pressure:
     """When nothing is remembered."""
+    now, load = facts.now, facts.load
     return Pressure(DemandHistory(now, load.waiting, load.in_flight, begun=now))
 
 
