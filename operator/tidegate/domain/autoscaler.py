@@ -41,14 +41,14 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     """
     facts = Facts(bounds, pool, load, counters, now)
     flapping = _flapping(facts, memory)
-    pressure = _pressure(facts, memory.pressure)
-    needed = _needed(facts, memory.needed, pressure)
+    pressure = _pressure(facts.staying, memory.pressure)
+    needed = _needed(facts.staying, memory.needed, pressure)
     obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
-    asked = wanted(facts, pressure or first_pressure(load, now))
-    wake = memory.wake.seen(pool.replicas, now)
+    wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
+    asked = wanted(staying, pressure or first_pressure(staying))
     heard = wake.counted(load, obeyed.idle_after, now)
     found = decide_scale(obeyed, replace(pool, needed=needed, wanted=asked), heard, now, counters)
-    decision = _told(found, facts, flapping, pressure)
+    decision = _told(found, staying, flapping, pressure)
     asleep_since, wake = _asleep_since(facts, decision, memory), wake.decided(decision.replicas)
     return decision, Memory(needed, pressure, flapping.wakes, asleep_since, wake)
 
@@ -70,7 +70,7 @@ def _pressure(facts: Facts, before: Pressure | None) -> Pressure | None:
     """It begins with the first ready worker: what waited for that one says nothing of the next minute."""
     if not facts.pool.ready:
         return None
-    return before.then(facts) if before else first_pressure(facts.load, facts.now)
+    return before.then(facts) if before else first_pressure(facts)
 
 
 def _needed(facts: Facts, before: NeedHistory | None, pressure: Pressure | None) -> NeedHistory | None:

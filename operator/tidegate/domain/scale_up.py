@@ -46,8 +46,9 @@ class Pressure:
         return Pressure(self.history.then(facts.load, facts.now, 2 * STABLE), since)
 
 
-def first_pressure(load: Load, now: float) -> Pressure:
+def first_pressure(facts: Facts) -> Pressure:
     """When nothing is remembered."""
+    now, load = facts.now, facts.load
     return Pressure(DemandHistory(now, load.waiting, load.in_flight, begun=now))
 
 
@@ -81,7 +82,7 @@ def _while_starting(facts: Facts, start: float) -> int:
 
 
 def _busy_for(facts: Facts, seconds: float) -> int:
-    """Workers which what waits keeps busy so long, rounded up: requests x seconds each / (slots x seconds).
+    """Workers that what waits keeps busy for so long, rounded up: requests x time each / (slots x time).
     No more than the metric asks for, and as many where nothing is known of how long requests run.
 
     500 that run 5 s each, 32 slots, 60 s: 500 x 5 / (32 x 60) = 1.3, so 2.

@@ -25,7 +25,8 @@ def kept_for(bounds: Bounds, pool: Pool, load: Load) -> int:
 
     That is a tenth more than the load needs, and all that there are while a gateway is not heard.
     """
-    return pool.replicas if load.silent else min(bounds.maximum, bounds.metric.workers(load, HEADROOM))
+    needed = bounds.metric.workers(load.staying, HEADROOM)
+    return pool.replicas if load.silent else min(bounds.maximum, needed)
 
 
 def decide_scale(
@@ -84,7 +85,7 @@ def _asleep(facts: Facts) -> ScaleDecision | None:
 
 def _demand(facts: Facts) -> ScaleDecision | None:
     """Raises at once."""
-    asked = facts.pool.wanted or Wanted(_needed(facts), "Instant", facts.load)
+    asked = facts.pool.wanted or Wanted(_needed(facts), "Instant", facts.load.staying)
     count = min(facts.bounds.maximum, asked.workers)
     if count <= facts.pool.replicas:
         return None
@@ -103,7 +104,7 @@ _OVER = {
 
 
 def _needed(facts: Facts) -> int:
-    return min(facts.bounds.maximum, facts.bounds.metric.workers(facts.load))
+    return min(facts.bounds.maximum, facts.bounds.metric.workers(facts.load.staying))
 
 
 def _surplus(facts: Facts) -> ScaleDecision | None:

@@ -79,7 +79,7 @@ def _figures(facts: Facts) -> Iterator[str]:
     parts += [f"a request took about {seconds} s"] if seconds else []
     yield f"At that moment {words.listed(parts)}."
     needed, desired = whole(scaling.get("needed")), whole(scaling.get("desired"))
-    if needed > desired:
+    if needed > desired and "maxReplicas" not in text(scaling.get("message")):
         yield f"That asked for {needed} workers, and scaling.maxReplicas allowed {desired}."
 
 
