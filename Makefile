@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm test-vllm check bench bench-operator manifests lock corpus fuzz campaign
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages test-vllm check bench bench-operator bench-wake manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -48,6 +48,16 @@ test-e2e: setup ## a real cluster, a simulated engine
 campaign-helm: setup ## install, upgrade, rollback, uninstall under requests, five times: what each step takes and loses
 	TIDEGATE_HELM_ROUNDS=5 TIDEGATE_HELM_RESULTS=benchmarks/results/helm.json $(PY) -m pytest tests/e2e/test_helm_loop.py -s --timeout 3000
 
+CYCLES := 200
+campaign-wake: setup ## CYCLES sleep/wake cycles with requests in every phase: none lost, none run twice, one wake each
+	TIDEGATE_CYCLES=$(CYCLES) TIDEGATE_CYCLES_RESULTS=benchmarks/results/wake_cycles.json \
+		$(PY) -m pytest tests/e2e/test_wake_cycles.py -s --timeout 1500
+
+campaign-outages: setup ## the operator gone for ten minutes under load, the API server for five: what is lost
+	TIDEGATE_OPERATOR_DOWN_SECONDS=600 TIDEGATE_API_SERVER_DOWN_SECONDS=300 \
+		TIDEGATE_OUTAGES_RESULTS=benchmarks/results/outages.json \
+		$(PY) -m pytest tests/e2e/test_outages.py -s --timeout 1500
+
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
 
@@ -74,7 +84,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway bench-tickets bench-operator ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets bench-operator bench-wake ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
@@ -87,6 +97,9 @@ bench-operator: setup ## what 1,000 and 5,000 idle services cost: writes, CPU, m
 
 bench-scaling: setup ## policies of scaling on traces, simulated: what they serve in time, and what they cost
 	$(PY) benchmarks/bench_scaling.py
+
+bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
+	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests

@@ -71,7 +71,7 @@ def _why(decision: ScaleDecision, before: int) -> tuple[str, str]:
     if raised and decision.replicas == 1 and decision.reason in {*KEPT, "Demand"}:
         return "Woken", "a request arrived, and a gateway woke the service"
     if raised and decision.reason in KEPT:
-        return "Demand", "they were asked for by an operator that could not say why any more"
+        return "Demand", "an operator set this number and ended before it could say why"
     return decision.reason, decision.message
 
 

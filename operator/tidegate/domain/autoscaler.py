@@ -5,12 +5,13 @@ The operator and the simulator both drive this, one with what a cluster shows an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
 from tidegate.domain.surplus import NeedHistory
+from tidegate.domain.wake_seen import WakeSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Memory:
     needed: NeedHistory | None = None  # None: no pool of several workers has been seen
     wakes: int = 0  # short sleeps, see Flapping
     asleep_since: float | None = None  # Unix time since which it sleeps for being idle; None: it does not
+    wake: WakeSeen = field(default_factory=WakeSeen)
 
 
 def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is remembered
@@ -35,15 +37,17 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     """
     flapping = _flapping(bounds, pool, load, now, memory)
     obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
-    needed = _needed(bounds, pool, load, now, memory.needed)
-    found = decide_scale(obeyed, replace(pool, needed=needed), load, now, counters)
+    wake, needed = memory.wake.seen(pool.replicas, now), _needed(bounds, pool, load, now, memory.needed)
+    heard = wake.counted(load, obeyed.idle_after, now)
+    found = decide_scale(obeyed, replace(pool, needed=needed), heard, now, counters)
     managed = not bounds.suspended and bounds.external is None
     decision = replace(
         found,
         needed=bounds.metric.workers(load) if managed else None,
         flapping=flapping if managed and flapping.wakes else None,
     )
-    return decision, Memory(needed, flapping.wakes, _asleep_since(pool, decision, now, memory))
+    asleep_since, wake = _asleep_since(pool, decision, now, memory), wake.decided(decision.replicas)
+    return decision, Memory(needed, flapping.wakes, asleep_since, wake)
 
 
 def _needed(

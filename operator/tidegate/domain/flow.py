@@ -253,6 +253,10 @@ class Flow:
         seconds = config.cold_start_timeout_seconds
         return errors.cold_start_timeout(config.key, seconds, after, self.wake_refusal)
 
+    def waker_waits(self) -> bool:
+        """Whether any of those that wait may have a worker started for its sake."""
+        return any(ticket.wakes for ticket in self._line.waiting())
+
     def evict_all(self, now: float) -> list[Ticket]:
         """Ends every ticket that has not been dispatched and waits in the line."""
         line = self._line.waiting()

@@ -91,6 +91,7 @@ class Ticket:
         "stage",
         "started",
         "waiter",
+        "wakes",
         "warm",
         "whole",
     )
@@ -108,6 +109,7 @@ class Ticket:
         self.warm = self.cold = 0.0  # the budget clocks at its arrival
         self.cold_wait = 0.0  # seconds of its wait in which no worker was ready, once it runs
         self.number = 0  # what a remote arbiter knows it by
+        self.wakes = True  # False: no worker is started for its sake, it takes one that is there or comes
         self.whole = False  # ASKED or told to a remote arbiter: its body has been read
 
 

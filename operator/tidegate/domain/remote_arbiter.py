@@ -126,7 +126,9 @@ class RemoteArbiter:
         warm, cold = self._clock.both(self._time())
         used = warm - ticket.warm, cold - ticket.cold
         key = None if ticket.endpoint is None else ticket.endpoint.key
-        return Held(ticket.stage, ticket.whole, ticket.bytes, *used, ticket.priority, ticket.prefix, key)
+        return Held(
+            ticket.stage, ticket.whole, ticket.bytes, *used, ticket.priority, ticket.prefix, key, ticket.wakes
+        )
 
     def join(self, link: ToArbiter) -> None:
         """From now on this one is asked; it hears of everything that is held."""

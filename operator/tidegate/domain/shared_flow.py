@@ -30,6 +30,7 @@ class Held:
     priority: int
     prefix: int
     endpoint: EndpointKey | None
+    wakes: bool = True
 
 
 class SharedFlow(Flow):
@@ -117,7 +118,9 @@ class SharedFlow(Flow):
         warm, cold = self.clock.both(now)
         used = warm - ticket.warm, cold - ticket.cold
         whole = ticket.whole if ticket.stage is Stage.ASKED else ticket.stage is not Stage.READING
-        return Held(ticket.stage, whole, ticket.bytes, *used, ticket.priority, ticket.prefix, key)
+        return Held(
+            ticket.stage, whole, ticket.bytes, *used, ticket.priority, ticket.prefix, key, ticket.wakes
+        )
 
     def release(self, tickets: Iterable[Ticket], now: float) -> list[Ticket]:
         """Tickets move to another arbiter, or their gateway is gone; those that run now because of it."""
@@ -149,6 +152,7 @@ class SharedFlow(Flow):
         ticket.warm, ticket.cold = warm - held.warm, cold - held.cold
         ticket.arrived = now - held.warm - held.cold  # its place in the line
         ticket.bytes, ticket.priority, ticket.prefix = held.size, held.priority, held.prefix
+        ticket.wakes = held.wakes
         if held.stage is Stage.ASKED:
             self._park(ticket, whole=held.whole)
             return

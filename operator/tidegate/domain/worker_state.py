@@ -34,6 +34,15 @@ def any_coming(view: ServiceView) -> bool:
     return any(not worker.terminating for worker in view.workers)
 
 
+def must_wake(view: ServiceView, waiting: int) -> bool:
+    """True while ``waiting`` requests wait for a worker and none is there or on its way.
+
+    A view may be old. One that shows a worker which is gone by now delays the wake until its deletion is
+    seen; one that misses a worker which is there asks in vain, for a wake only ever turns zero into one.
+    """
+    return view.config.wakes and waiting > 0 and not any_coming(view)
+
+
 def furthest_stage(workers: Iterable[Worker]) -> str | None:
     """How far the furthest worker that is not terminating has come; None where there is none."""
     order = {"created": 0, "scheduled": 1, "started": 2}

@@ -150,13 +150,13 @@ class ArbiterLink(PeerLink):
             self._left(service, membership)
 
     def _ask(self, data: bytes, at: int, _size: int) -> None:
-        _, _, service, number, size, whole, priority, prefix = frames.S_ASK.unpack_from(data, at)
+        _, _, service, number, size, state, priority, prefix = frames.S_ASK.unpack_from(data, at)
         membership = self._memberships[service]
         if membership is not None:
             self._touched.add(service)
             ticket = Ticket(MembersWaiter(membership, number), size, priority)
-            ticket.prefix = prefix
-            membership.ask(number, ticket, body_read=whole != 0)
+            ticket.prefix, ticket.wakes = prefix, frames.may_wake(state)
+            membership.ask(number, ticket, body_read=state != 0)
 
     def _grow(self, data: bytes, at: int, _size: int) -> None:
         _, _, service, number, more = frames.S_GROW.unpack_from(data, at)

@@ -159,6 +159,7 @@ class Exchange:
         head, said = self.request.head, self.peeked.priority
         if head.priority is not None or said is not None:
             ticket.priority = priority_in_queue(head.priority, said)
+        ticket.wakes = head.method == b"POST"
         if service.view.config.prefix_affinity and self.peeked is not NOTHING:
             ticket.prefix = prompt_prefix(self.request.body())
 

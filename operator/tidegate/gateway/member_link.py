@@ -68,10 +68,8 @@ class MemberLink(PeerLink):
 
     def ask(self, service: int, ticket: Ticket) -> None:
         """See ToArbiter."""
-        t = ticket
-        self.send(
-            frames.S_ASK.pack(29, frames.ASK, service, t.number, t.bytes, t.whole, t.priority, t.prefix)
-        )
+        t, state = ticket, frames.body_state(whole=ticket.whole, wakes=ticket.wakes)
+        self.send(frames.S_ASK.pack(29, frames.ASK, service, t.number, t.bytes, state, t.priority, t.prefix))
 
     def grow(self, service: int, number: int, more: int) -> None:
         """See ToArbiter."""

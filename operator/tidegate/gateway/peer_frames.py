@@ -57,19 +57,31 @@ S_STATE: Final = struct.Struct("<HBB")  # flags
 S_SERVICE: Final = struct.Struct("<HBI")  # and its name: SERVICE; REPORTED, LEAVE, UNKNOWN
 S_EPOCH: Final = struct.Struct("<HBII")  # service, epoch: JOIN, JOINED
 S_TICKET: Final = struct.Struct("<HBII")  # service, ticket: GIVE_BACK, DONE; END and its error
-S_ASK: Final = struct.Struct("<HBIIQBbQ")  # bytes, whole, priority, prefix
+S_ASK: Final = struct.Struct("<HBIIQBbQ")  # bytes, state of its body, priority, prefix
 S_GROW: Final = struct.Struct("<HBIIQ")  # bytes
 S_BODY_READ: Final = struct.Struct("<HBIIbQ")  # priority, prefix
 S_REPORT: Final = struct.Struct(
     "<HBIIBBQddbQI"
-)  # stage, whole, bytes, warm, cold, priority, prefix, endpoint
+)  # stage, state of its body, bytes, warm, cold, priority, prefix, endpoint
 S_FOUND: Final = struct.Struct("<HBIIBf")  # service, endpoint, finding, age
 S_GO: Final = struct.Struct("<HBIIIIf?")  # endpoint, depth, cold wait, on trial
 S_ADMITTED: Final = struct.Struct("<HBIII")  # depth
 
 READY, LEAVING, ENDS = 1, 2, 4  # flags of STATE
+_WHOLE, _QUIET = 1, 2  # flags of a body's state; quiet: no worker is started for its request's sake
 _STAGES: Final = (Stage.ASKED, Stage.READING, Stage.WAITING, Stage.RUNNING)
 NO_ENDPOINT: Final = 0xFFFFFFFF
+
+
+def body_state(*, whole: bool, wakes: bool) -> int:
+    """How far a body is and what its request may do, as a number. A gateway of before takes any but 0 for
+    whole, so one that is not whole is not quiet either."""
+    return 0 if not whole else _WHOLE if wakes else _WHOLE | _QUIET
+
+
+def may_wake(state: int) -> bool:
+    """Whether a worker may be started for the sake of a request with this body's state."""
+    return not state & _QUIET
 
 
 class FrameError(ValueError):
@@ -153,8 +165,9 @@ _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 
 def report(number: int, ticket: int, held: Held, endpoint_number: int) -> bytes:
     """The frame REPORT."""
+    state = body_state(whole=held.whole, wakes=held.wakes)
     return S_REPORT.pack(
-        *(S_REPORT.size, REPORT, number, ticket, _STAGES.index(held.stage), held.whole, held.size),
+        *(S_REPORT.size, REPORT, number, ticket, _STAGES.index(held.stage), state, held.size),
         *(held.warm, held.cold, held.priority, held.prefix, endpoint_number),
     )
 
@@ -163,8 +176,9 @@ def read_report(data: bytes, at: int) -> tuple[int, int, Held, int]:
     """Service, ticket, what is held, and the number of its endpoint (whose key the caller knows). FrameError
     where no time can be reckoned with what it has waited."""
     fields = S_REPORT.unpack_from(data, at)
-    number, ticket, stage, whole, size, warm, cold, priority, prefix, endpoint_number = fields[2:]
+    number, ticket, stage, state, size, warm, cold, priority, prefix, endpoint_number = fields[2:]
     if not isfinite(warm + cold):
         raise FrameError(f"a ticket cannot have waited {warm:g} and {cold:g} s")
-    held = Held(_STAGES[stage], bool(whole), size, warm, cold, priority, prefix, None)
+    place = warm, cold, priority, prefix
+    held = Held(_STAGES[stage], bool(state), size, *place, None, may_wake(state))
     return number, ticket, held, endpoint_number

@@ -19,7 +19,7 @@ from tidegate.domain.remote_arbiter import RemoteArbiter
 from tidegate.domain.seat import Seat
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView
 from tidegate.domain.timestamps import to_timestamp
-from tidegate.domain.worker_state import WorkerState, any_coming, candidates, worker_state
+from tidegate.domain.worker_state import WorkerState, any_coming, candidates, must_wake, worker_state
 from tidegate.gateway import families
 from tidegate.gateway.cold_starts import ColdStarts
 from tidegate.gateway.families import Family
@@ -132,6 +132,7 @@ class Service:
         self._local.configure(view.config)
         self.starts.saw(view.workers)
         self._choose_endpoints()
+        self._shared.waker.poke(self)  # its last worker may be gone while requests wait
 
     def remove(self) -> None:
         """The service was deleted: what waits is refused, now and once its body is read or its worker has
@@ -268,7 +269,7 @@ class Service:
 
     def must_wake(self) -> bool:
         """See Sleeper."""
-        return self.view.config.wakes and self.flow.waiting > 0 and not any_coming(self.view)
+        return must_wake(self.view, self.flow.waiting) and self.flow.waker_waits()
 
     def wake_rest(self) -> float:
         """See Sleeper; what waits in vain for so long is told when to come again."""

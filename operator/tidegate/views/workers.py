@@ -78,6 +78,9 @@ def _figures(facts: Facts) -> Iterator[str]:
     seconds = text(scaling.get("executionSeconds"))
     parts += [f"a request took about {seconds} s"] if seconds else []
     yield f"At that moment {words.listed(parts)}."
+    needed, desired = whole(scaling.get("needed")), whole(scaling.get("desired"))
+    if needed > desired:
+        yield f"That asked for {needed} workers, and scaling.maxReplicas allowed {desired}."
 
 
 def _flapping(facts: Facts) -> Iterator[str]:

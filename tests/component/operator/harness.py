@@ -298,6 +298,8 @@ class FakeWorker:
     def __init__(self) -> None:
         self.running = 0
         self.asked = 0
+        self.answers = asyncio.Event()  # while it is not set, nobody is told the counters
+        self.answers.set()
         self.evidence = {"containerCpus": "1", "nodeCpus": "0-3", "throttledPeriods": 0}
         self.start: Json = {}  # empty: it does not tell
 
@@ -312,6 +314,7 @@ class FakeWorker:
     async def metrics(self, _: web.Request) -> web.Response:
         """GET /metrics."""
         self.asked += 1
+        await self.answers.wait()
         text = f"vllm:num_requests_running {self.running}\nvllm:num_requests_waiting 0\n"
         return web.Response(text=text)
 

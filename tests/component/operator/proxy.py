@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -43,6 +43,7 @@ class ApiProxy:
     writes: list[Write] = field(default_factory=list)
     rewrite: Callable[[bytes], bytes] = bytes  # what becomes of each body on its way
     lease_writes: list[Write] = field(default_factory=list)
+    before: Callable[[web.Request], Awaitable[None]] | None = None  # awaited before each is passed on
     fault: Fault | None = None  # what befalls each watch but the Lease's
     replays: bool = False  # each watch begins with old lines that were sent before
     _faults: Counter[str] = field(default_factory=Counter)
@@ -111,6 +112,8 @@ class ApiProxy:
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         await self._hang_while_cut_off(request)
+        if self.before:
+            await self.before(request)
         if request.query.get("watch") in ("1", "true"):
             return await self._watch(request)
         async with self._forward(request) as answer:
