@@ -175,14 +175,19 @@ SLO_TOTAL = _in_order("totalP50Seconds", "totalP95Seconds")
 REPLICAS_MANAGED = rule(
     "self.spec.scaling.mode == 'External' || !has(self.spec.replicas)",
     (
-        "replicas cannot be set while scaling.mode is Managed: set scaling.minReplicas and "
-        "scaling.maxReplicas, or set scaling.mode to External and then scale it yourself"
+        "replicas cannot be set while scaling.mode is Managed, in which tidegate sets the number of workers: "
+        "change scaling.minReplicas or scaling.maxReplicas, or set scaling.mode to External and scale with "
+        "kubectl scale, a HorizontalPodAutoscaler or KEDA. To leave mode External, set replicas to null in "
+        "the same write"
     ),
     ".spec.replicas",
 )
 
 REPLICAS_EXTERNAL = rule(
     "self.spec.scaling.mode != 'External' || has(self.spec.replicas)",
-    "replicas must be set while scaling.mode is External: it is the number of workers",
+    (
+        "replicas must be set while scaling.mode is External, in which it is the number of workers: write "
+        "how many there should be"
+    ),
     ".spec.replicas",
 )

@@ -109,8 +109,9 @@ class InferenceServiceSpec(Model):
         ge=0,
         le=1000,
         description=(
-            "Workers, in scaling.mode External only, where it must be set; at zero a request does not wake "
-            "the service but is held until somebody raises it. Refused in mode Managed."
+            "Workers, in scaling.mode External only; at zero a request does not wake the service but is held "
+            "until somebody raises it. Where mode is set to External without it, the webhook writes the "
+            "workers that there are, at least one. Refused in mode Managed."
         ),
     )
     scaling: Scaling = Field(default_factory=Scaling, description="How many workers there are.")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from tidegate.controller.autoscaler_advice import AUTOSCALER, autoscaler_warnings
 from tidegate.controller.defaulting import calibration_warnings, default_operations
+from tidegate.controller.handover import Handover, handover
 from tidegate.controller.validation import judge
 from tidegate.controller.world import World
-from tidegate.resources.names import KIND
+from tidegate.kube.cache import Kind
+from tidegate.resources.names import KIND, worker_deployment
 
 Json = dict[str, Any]
+Decide = Callable[[Json, Json | None], Json]  # what is written, what was there → parts of the response
 
 _FORBIDDEN = 403  # what a refusal is for clients; the message is the sentence
 
@@ -33,23 +37,32 @@ class Admission:
 
         Raises MalformedReviewError.
         """
-        return _answered(review, self._filled_in)
+        return _answered(review, {KIND: self._filled_in})
 
     def validate(self, review: object) -> Json:
         """The AdmissionReview with the response: refused with a sentence, or allowed, perhaps with warnings.
 
         Raises MalformedReviewError.
         """
-        return _answered(review, self._judged)
+        return _answered(review, {KIND: self._judged, AUTOSCALER: self._advised})
 
     def _filled_in(self, resource: Json, old: Json | None) -> Json:
         response: Json = {}
-        if operations := default_operations(resource, self._world.default_max_depth):
+        change = self._handover(resource, old)
+        if operations := [*default_operations(resource, self._world.default_max_depth), *change.operations]:
             response["patchType"] = "JSONPatch"
             response["patch"] = base64.b64encode(msgspec.json.encode(operations)).decode()
-        if warnings := calibration_warnings(resource, old):
+        if warnings := [*calibration_warnings(resource, old), *change.warnings]:
             response["warnings"] = warnings
         return response
+
+    def _handover(self, resource: Json, old: Json | None) -> Handover:
+        metadata = resource["metadata"]
+        namespace, name = metadata.get("namespace"), metadata.get("name")
+        if not isinstance(namespace, str) or not isinstance(name, str):  # a generated name has no workers yet
+            return handover(resource, old, None)
+        deployment = self._world.cache.get(Kind.DEPLOYMENT, namespace, worker_deployment(name))
+        return handover(resource, old, deployment["spec"].get("replicas") if deployment else None)
 
     def _judged(self, resource: Json, old: Json | None) -> Json:
         response: Json = {}
@@ -61,21 +74,26 @@ class Admission:
             response["warnings"] = list(verdict.warnings)
         return response
 
+    def _advised(self, autoscaler: Json, _: Json | None) -> Json:
+        warnings = autoscaler_warnings(autoscaler, self._world.cache)
+        return {"warnings": warnings} if warnings else {}
 
-def _answered(review: object, decide: Callable[[Json, Json | None], Json]) -> Json:
-    """``decide``: from what is written and what was there to what the response says besides "allowed"."""
+
+def _answered(review: object, deciders: Mapping[str, Decide]) -> Json:
+    """``deciders``: for each kind of object, what the response says besides "allowed"."""
     request = _request(review)
     response: Json = {"uid": request["uid"], "allowed": True}
-    resource = _written(request)
-    if resource is not None:
+    kind = request.get("kind")
+    decide = deciders.get(str(kind.get("kind"))) if isinstance(kind, dict) else None
+    if decide and (resource := _written(request)) is not None:
         response |= decide(resource, _old(request))
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
 def _written(request: Json) -> Json | None:
-    """The InferenceService that is created or updated; None for anything else, and for one on its way out."""
-    resource, kind = request.get("object"), request.get("kind")
-    if not isinstance(resource, dict) or not isinstance(kind, dict) or kind.get("kind") != KIND:
+    """The object that is created or updated; None for a part of one, and for one on its way out."""
+    resource = request.get("object")
+    if not isinstance(resource, dict):
         return None
     if not isinstance(resource.get("metadata"), dict) or not isinstance(resource.get("spec"), dict):
         return None

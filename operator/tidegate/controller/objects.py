@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.contests import Contests
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.domain.causes import Cause
@@ -13,7 +14,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.kube import paths
 from tidegate.kube.cache import Kind, ObjectCache
 from tidegate.kube.client import KubeClient
-from tidegate.kube.errors import AlreadyExistsError, NotFoundError
+from tidegate.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from tidegate.kube.scale import write_scale
 from tidegate.resources.differs import differences
 from tidegate.resources.image_volumes import dropped_image_volume
@@ -60,6 +61,17 @@ class ObjectWriter:
         left = differences({part: action.manifest[part] for part in ("metadata", "spec")}, applied)
         self.contests.sent(key, action, left, managers or other_managers(applied, left))
         return dropped_image_volume(action.manifest, applied)
+
+    async def require_current(self, service: InferenceService) -> None:
+        """ConflictError where the API server has another spec than this one; the cache knows it then."""
+        metadata = service.metadata
+        path = paths.inference_services(metadata.namespace)
+        found, _ = await self._client.list_all(path, field_selector=f"metadata.name={metadata.name}")
+        for newest in found:
+            self._cache.put(Kind.INFERENCE_SERVICE, newest)
+        known = (metadata.uid, metadata.generation)
+        if known not in {(each["metadata"]["uid"], each["metadata"]["generation"]) for each in found}:
+            raise ConflictError(409, "Conflict", "its spec has changed in this moment")
 
     async def scale(self, deployment: Json, decision: ScaleDecision) -> None:
         """Write the number of workers. ConflictError: the Deployment has changed, look again."""

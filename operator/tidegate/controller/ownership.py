@@ -34,6 +34,12 @@ def was_applied(resource: Json, path: tuple[str, ...]) -> bool:
     return any(each.get("operation") == "Apply" and _owns(each, path) for each in managers)
 
 
+def in_a_manifest(resource: Json, path: tuple[str, ...]) -> bool:
+    """Whether a manifest that somebody applies, by the server or by kubectl, has the field at ``path``."""
+    applied = _last_applied(resource["metadata"].get("annotations"))
+    return was_applied(resource, path) or _at(applied, path) is not None
+
+
 def _owns(manager: Json, path: tuple[str, ...]) -> bool:
     """Whether an entry of managedFields, which is not of a subresource, has the field."""
     fields = tuple(f"f:{name}" for name in path)

@@ -18,7 +18,7 @@ from tidegate.domain.causes import Cause, replica_failure
 from tidegate.domain.conditions import INVALID_SPEC, settled_since
 from tidegate.domain.events import Announcement, announcements
 from tidegate.domain.rejections import back_off
-from tidegate.domain.scaling import REJECTED, ScaleDecision
+from tidegate.domain.scaling import REJECTED, SAID_BY_THE_SPEC, ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import first_cause
 from tidegate.kube.cache import Kind
@@ -156,15 +156,20 @@ class Reconciler:
         self._world.look_at_cores(service, scene.workers)
         if decision.reason == REJECTED:  # a gateway must know of the pause before it sees no worker
             held = await self._tell_scene(raw, service, scene, decision)
-            await self._scale(scene, decision)
+            await self._scale(service, scene, decision)
         else:
-            await self._scale(scene, decision)
+            await self._scale(service, scene, decision)
             held = await self._tell_scene(raw, service, scene, decision)
         return _earliest(decision.recheck_after, held)
 
-    async def _scale(self, scene: Scene, decision: ScaleDecision) -> None:
-        if decision.replicas != scene.pool.replicas:
-            await self._writer.scale(scene.deployment, decision)
+    async def _scale(self, service: InferenceService, scene: Scene, decision: ScaleDecision) -> None:
+        """ConflictError where fewer workers are an old spec's wish: its watch may lag behind the
+        Deployment's, most of all on a replica that has just begun to lead."""
+        if decision.replicas == scene.pool.replicas:
+            return
+        if decision.replicas < scene.pool.replicas and decision.reason in SAID_BY_THE_SPEC:
+            await self._writer.require_current(service)
+        await self._writer.scale(scene.deployment, decision)
 
     async def _let_go(self, service: InferenceService) -> None:
         """What cannot be made as it should may still stop: workers that nobody needs hold their devices."""
@@ -173,7 +178,7 @@ class Reconciler:
             return
         scene, decision = decided
         if decision.replicas < scene.pool.replicas:
-            await self._scale(scene, decision)
+            await self._scale(service, scene, decision)
 
     async def _tell_scene(
         self, raw: Json, service: InferenceService, scene: Scene, decision: ScaleDecision

@@ -15,14 +15,19 @@ Json = dict[str, Any]
 KEPT: Final = frozenset({"Loading", "Recent", "Asking", "Steady", "Busy", "Unheard"})
 """Reasons to leave the number as it is."""
 
+OTHERS: Final = frozenset({"External", "Suspended"})
+"""Reasons that are in the spec: where one of them comes or goes, somebody else decides from then on."""
+
 
 def scaling_status(
     decision: ScaleDecision | None, figures: Json, previous: Mapping[str, Any], now: float
 ) -> Json | None:
-    """The block, from what stood there; ``figures``: this moment's. Why a number is kept is no news."""
+    """The block, from what stood there; ``figures``: this moment's. Why a number is kept is no news, but who
+    decides it is."""
     if decision is None:
         return None
-    if previous.get("desired") == decision.replicas and previous.get("since"):
+    same = previous.get("desired") == decision.replicas and previous.get("since")
+    if same and not _other_hands(decision, previous):
         told = {name: value for name, value in previous.items() if name not in ("flapping", "backoffUntil")}
     else:
         told = _changed(decision, previous, now) | figures
@@ -61,11 +66,19 @@ def _why(decision: ScaleDecision, before: int) -> tuple[str, str]:
     Who set them may have died before it could tell: a gateway raises to one, more are demand's.
     """
     raised = decision.replicas > before
+    if decision.replicas == before and decision.reason in KEPT:
+        return "TakenOver", "tidegate decides from now on; as many workers were there"
     if raised and decision.replicas == 1 and decision.reason in {*KEPT, "Demand"}:
         return "Woken", "a request arrived, and a gateway woke the service"
     if raised and decision.reason in KEPT:
-        return "Demand", "they were asked for by an operator that could not say why any more"
+        return "Demand", "an operator set this number and ended before it could say why"
     return decision.reason, decision.message
+
+
+def _other_hands(decision: ScaleDecision, previous: Mapping[str, Any]) -> bool:
+    """Whether the number has stayed, and who decides it has changed."""
+    before = previous.get("reason")
+    return decision.reason != before and not OTHERS.isdisjoint({decision.reason, before})
 
 
 def _flapping(flapping: Flapping | None) -> Json:

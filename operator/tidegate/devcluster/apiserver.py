@@ -3,7 +3,8 @@
     with api_server() as server:
         kubectl("--kubeconfig", server.kubeconfig, "get", "namespaces")
 
-There is no controller manager: nothing makes pods of Deployments, and a deleted namespace stays Terminating.
+There is no controller manager, unless one for HorizontalPodAutoscalers is started: nothing makes pods of
+Deployments, and a deleted namespace stays Terminating.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class ApiServer:
         """Starts the API server, again on the same port, and returns when it is ready."""
         arguments = [
             *self.plane.api_server(),
+            *self.plane.aggregation(),
             *flags(
                 endpoint_reconciler_type="none",  # refuses loopback addresses
                 disable_admission_plugins="ServiceAccount",  # nobody here makes the default accounts
@@ -79,6 +81,17 @@ class ApiServer:
         self._start("kube-apiserver", arguments)
         with admin_client(self.plane.state.pki, self.url) as client:
             wait_for("the API server", lambda: _serves(client), READY_BUDGET, self._require_alive)
+
+    @contextmanager
+    def autoscaler(self, program: Path, period: float) -> Iterator[None]:
+        """The controller of HorizontalPodAutoscalers runs, from `program`, a kube-controller-manager; it
+        looks every `period` seconds."""
+        name = "kube-controller-manager"
+        self._table.start(name, command(program, self.plane.autoscaler(period)), bound=self.bound)
+        try:
+            yield
+        finally:
+            self._table.stop(name)
 
     def start(self) -> None:
         """Starts etcd and the API server."""

@@ -16,6 +16,7 @@ from tidegate.devcluster.layout import State
 CONTEXT = "tidegate"  # the name of the kubeconfigs' context and cluster
 ADMIN = "admin"
 AUDIT_MEGABYTES = 200  # the log is then rotated; one old file is kept
+FRONT_PROXY = "front-proxy-client"  # the API server, as the API servers behind it know it
 
 # certificate → (user, groups)
 CLIENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -60,6 +61,7 @@ class ControlPlane:
         for name, (user, groups) in CLIENTS.items():
             authority.client(name, user, groups)
             write_kubeconfig(self.kubeconfig_of(name), pki, name, self.url, CONTEXT)
+        new_authority(self.state.front_proxy).client(FRONT_PROXY, FRONT_PROXY)
         (self.state.root / "audit-policy.yaml").write_text(yaml.safe_dump(audit_policy()))
         return authority
 
@@ -107,6 +109,23 @@ class ControlPlane:
             audit_policy_file=self.state.root / "audit-policy.yaml",
         )
 
+    def aggregation(self) -> list[str]:
+        """How the API server speaks to the API servers behind it that an APIService names.
+
+        It tells them in headers for whom it asks, and proves itself with a certificate of an authority that
+        signs nothing else: with the cluster's own, any client of the cluster could write such headers.
+        """
+        pki = self.state.front_proxy
+        return flags(
+            requestheader_client_ca_file=pki / "ca.crt",
+            requestheader_allowed_names=FRONT_PROXY,
+            requestheader_username_headers="X-Remote-User",
+            requestheader_group_headers="X-Remote-Group",
+            requestheader_extra_headers_prefix="X-Remote-Extra-",
+            proxy_client_cert_file=pki / f"{FRONT_PROXY}.crt",
+            proxy_client_key_file=pki / f"{FRONT_PROXY}.key",
+        )
+
     def kubelet_access(self) -> list[str]:
         """How the API server reaches kubelets: by IP (names are in no DNS), and verified."""
         pki = self.state.pki
@@ -115,6 +134,17 @@ class ControlPlane:
             kubelet_certificate_authority=pki / "ca.crt",
             kubelet_client_certificate=pki / "apiserver-kubelet-client.crt",
             kubelet_client_key=pki / "apiserver-kubelet-client.key",
+        )
+
+    def autoscaler(self, period: float) -> list[str]:
+        """The controller of HorizontalPodAutoscalers alone, which looks every `period` seconds."""
+        return flags(
+            kubeconfig=self.kubeconfig_of("kube-controller-manager"),
+            controllers="horizontal-pod-autoscaler-controller",
+            horizontal_pod_autoscaler_sync_period=f"{period:g}s",
+            use_service_account_credentials=True,
+            leader_elect=False,
+            secure_port=0,  # any number side by side
         )
 
     def controller_manager(self) -> list[str]:

@@ -159,7 +159,7 @@ class Embedded:
         for node in nodes:
             self.namespaces.start(node, "containerd", ["containerd", *node.containerd()])
         self.namespaces.start(first, "etcd", [programs["etcd"], *self.plane.etcd()])
-        arguments = [*self.plane.api_server(), *self.plane.kubelet_access()]
+        arguments = [*self.plane.api_server(), *self.plane.aggregation(), *self.plane.kubelet_access()]
         self.namespaces.start(first, "kube-apiserver", [programs["kube-apiserver"], *arguments])
         self._import_basics(nodes, programs)
         with admin_client(self.state.pki, self.plane.url) as client:

@@ -26,6 +26,11 @@ class State:
         return self.root / "pki"
 
     @property
+    def front_proxy(self) -> Path:
+        """What proves the API server to the API servers behind it: an authority, a certificate, its key."""
+        return self.pki / "front-proxy"
+
+    @property
     def logs(self) -> Path:
         """One file for each process, and the API server's audit log."""
         return self.root / "log"
@@ -89,7 +94,7 @@ class State:
         """Creates the folders. A folder that cannot be written, or is somebody else's, is a ClusterError."""
         self.must_be_ours()
         try:
-            for folder in (self.root, self.pki, self.logs, self.pids, self.bin):
+            for folder in (self.root, self.pki, self.front_proxy, self.logs, self.pids, self.bin):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o755)
             self._marker.touch()
         except OSError as error:

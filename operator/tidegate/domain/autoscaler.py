@@ -53,8 +53,9 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
 def _needed(
     bounds: Bounds, pool: Pool, load: Load, now: float, before: NeedHistory | None
 ) -> NeedHistory | None:
-    """Only a pool of several workers can have surplus; a single one is asleep or awake."""
-    if pool.replicas <= 1:
+    """Only a pool of several workers can have surplus; a single one is asleep or awake. What others decide on
+    is not looked at: once it is ours to decide, all that they leave are needed until then."""
+    if pool.replicas <= 1 or bounds.external is not None:
         return None
     history = before or NeedHistory(pool.replicas)
     return history.then(kept_for(bounds, pool, load), now, bounds.scale_down_delay)

@@ -33,7 +33,8 @@ class Bounds:
     def why_least(self) -> tuple[str, str]:
         """The reason and the message for that number."""
         if self.scheduled.replicas > self.minimum:
-            return "Schedule", f"one of scaling.schedules keeps {self.scheduled.replicas} now"
+            workers = f"{self.scheduled.replicas} worker" + ("s" if self.scheduled.replicas > 1 else "")
+            return "Schedule", f"a schedule keeps {workers} now (scaling.schedules)"
         return "MinReplicas", f"scaling.minReplicas is {self.minimum}"
 
     @property

@@ -15,6 +15,7 @@ from tidegate.domain.scaling_metrics import HEADROOM
 __all__ = ["REJECTED", "Bounds", "Counters", "Load", "Pool", "ScaleDecision", "decide_scale", "kept_for"]
 
 REJECTED = "Rejected"
+SAID_BY_THE_SPEC = frozenset({"External", "Suspended", "MaxReplicas"})  # reasons: whatever the load is
 COUNTERS_INTERVAL = 5.0  # seconds between two looks at the workers' counters while they decide
 CLOCK_INTERVAL = 3600.0  # seconds; the machine's clock may be set, and schedules go by it
 
@@ -103,7 +104,8 @@ def _surplus(facts: Facts) -> ScaleDecision | None:
     enough = max(facts.bounds.least, history.highest, _needed(facts), 1)
     if enough >= facts.pool.replicas:
         return None
-    text = f"{enough} were enough for {delay:g} s (scaling.scaleDownDelaySeconds)"
+    were = "1 worker was" if enough == 1 else f"{enough} workers were"
+    text = f"{were} enough for {delay:g} s (scaling.scaleDownDelaySeconds)"
     return ScaleDecision(enough, "Surplus", text)
 
 
@@ -156,8 +158,10 @@ def _counters(facts: Facts) -> ScaleDecision | None:
 
 
 def _sleep(facts: Facts) -> ScaleDecision | None:
-    reason, why = ("Idle", "idle for") if facts.pool.ready else ("NotStarting", "nobody waits, no start for")
-    return ScaleDecision(facts.bounds.least, reason, f"{why} {facts.bounds.why_idle}")
+    if facts.pool.ready:
+        return ScaleDecision(facts.bounds.least, "Idle", f"idle for {facts.bounds.why_idle}")
+    text = f"nobody waits, and no worker became ready within {facts.bounds.why_idle}"
+    return ScaleDecision(facts.bounds.least, "NotStarting", text)
 
 
 def _awake_for(facts: Facts) -> float:

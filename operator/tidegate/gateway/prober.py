@@ -8,11 +8,14 @@ import logging
 from typing import Protocol
 
 from tidegate.domain.flow_ticket import EndpointKey
+from tidegate.domain.probe_pace import ProbeResult, pause_after
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway.settings import GatewaySettings
 
 _log = logging.getLogger("tidegate.gateway")
-_CALM_SECONDS = 1.0  # between two probes where no request waits
+_CONNECT_SECONDS = (
+    0.2  # a node away that is a hundred times what it takes; a lost packet comes again after 1 s
+)
 
 
 class Probed(Protocol):
@@ -58,27 +61,45 @@ class Prober:
             del self._tasks[service.key]
 
     async def _until_ready(self, service: Probed, key: EndpointKey) -> None:
-        while not service.probed(key, answers=await self._probe(key, service.readiness_path())):
-            await self._pause(service)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while True:
+            result = await self._probe(key, service.readiness_path())
+            if service.probed(key, answers=result is ProbeResult.ANSWERS):
+                return
+            await self._pause(
+                service, pause_after(result, loop.time() - begun, self._settings.probe_interval)
+            )
 
-    async def _pause(self, service: Probed) -> None:
-        """The short interval while requests wait; otherwise the long one, cut short when one comes."""
+    async def _pause(self, service: Probed, seconds: float) -> None:
+        """So many while requests wait; otherwise the long interval, cut short when one comes."""
+        await asyncio.sleep(seconds)
         if not service.anyone_waits():
             service.hurry.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(service.hurry.wait(), _CALM_SECONDS)
-        await asyncio.sleep(self._settings.probe_interval)
+                await asyncio.wait_for(service.hurry.wait(), self._settings.calm_probe_interval)
 
-    async def _probe(self, key: EndpointKey, path: str) -> bool:
+    async def _probe(self, key: EndpointKey, path: str) -> ProbeResult:
         async with self._slots:
             try:
+                reader, writer = await self._connect(key)
+            except (OSError, ValueError):  # a host can be no host at all
+                return ProbeResult.CLOSED
+            try:
                 async with asyncio.timeout(self._settings.probe_timeout):
-                    return await _answers_200(key, path)
+                    answers = await _answers_200(reader, writer, key, path)
             except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                return False
+                return ProbeResult.OPEN
             except Exception:  # noqa: BLE001 - it is logged; a probe that ended would never be made again
                 _log.exception("a probe of %s:%d failed", key.host, key.port)
-                return False
+                return ProbeResult.OPEN
+            finally:
+                writer.transport.abort()
+        return ProbeResult.ANSWERS if answers else ProbeResult.OPEN
+
+    async def _connect(self, key: EndpointKey) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        async with asyncio.timeout(min(_CONNECT_SECONDS, self._settings.probe_timeout)):
+            return await asyncio.open_connection(key.host, key.port)
 
     async def close(self) -> None:
         """Ends every probe."""
@@ -89,13 +110,11 @@ class Prober:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _answers_200(key: EndpointKey, path: str) -> bool:
-    reader, writer = await asyncio.open_connection(key.host, key.port)
-    try:
-        host = f"[{key.host}]" if ":" in key.host else key.host
-        ask = f"GET {path} HTTP/1.1\r\nhost: {host}:{key.port}\r\nconnection: close\r\n\r\n"
-        writer.write(ask.encode())
-        line = await reader.readuntil(b"\r\n")
-    finally:
-        writer.transport.abort()
+async def _answers_200(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: EndpointKey, path: str
+) -> bool:
+    host = f"[{key.host}]" if ":" in key.host else key.host
+    ask = f"GET {path} HTTP/1.1\r\nhost: {host}:{key.port}\r\nconnection: close\r\n\r\n"
+    writer.write(ask.encode())
+    line = await reader.readuntil(b"\r\n")
     return line.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))

@@ -132,6 +132,7 @@ class Service:
         self._local.configure(view.config)
         self.starts.saw(view.workers)
         self._choose_endpoints()
+        self._shared.waker.poke(self)  # its last worker may be gone while requests wait
 
     def remove(self) -> None:
         """The service was deleted: what waits is refused, now and once its body is read or its worker has

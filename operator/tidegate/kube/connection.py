@@ -31,6 +31,10 @@ _KEEPALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
 
+# How long an unused connection is kept for the next call, which then has no handshake to make. API servers
+# close theirs after 90 s, and what one has closed is not used again.
+_IDLE_SECONDS = 60.0
+
 # What the Kubernetes client raises for files that are missing, no YAML, empty, or of another shape.
 _UNREADABLE = (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError, KeyError, ValueError)
 
@@ -88,7 +92,10 @@ class Transport(RESTClientObject):
 
     def _create_connector(self) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(
-            limit=self.maxsize, ssl=self.ssl_context, socket_factory=_socket_with_keepalive
+            limit=self.maxsize,
+            ssl=self.ssl_context,
+            socket_factory=_socket_with_keepalive,
+            keepalive_timeout=_IDLE_SECONDS,
         )
 
     def session(self) -> aiohttp.ClientSession:

@@ -11,13 +11,23 @@ from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
-from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError, PatchTestError, UnreachableError
+from tidegate.kube.errors import (
+    ForbiddenError,
+    KubeError,
+    NotFoundError,
+    PatchTestError,
+    ThrottledError,
+    UnreachableError,
+)
 from tidegate.kube.reflector import Chance, Collection, Mirror, Pace, Reflector
 from tidegate.kube.service_board import ServiceBoard, Sink
 from tidegate.kube.territory import Everywhere, Territory
 from tidegate.resources.names import SERVICE_LABEL, worker_deployment
 
 FIELD_MANAGER = "tidegate-gateway"
+PACE = Pace(retry_limit=2.0)
+"""A wake gets through within a second of the API server's return; its worker must be seen as soon, and a
+gateway has but a few watches to begin anew."""
 
 
 class GatewaySubstrate:
@@ -39,7 +49,7 @@ class GatewaySubstrate:
         self._client = client
         self._parse = partial(parse_service_config, default_max_depth=default_max_depth)
         self._territory = territory or Everywhere()
-        self._pace = pace
+        self._pace = pace or PACE
         self._chance = chance
 
     async def watch(self, sink: Sink) -> None:
@@ -66,7 +76,7 @@ class GatewaySubstrate:
         try:
             return await self._raise_from(key, _ABSENT) or await self._raise_from(key, 0)
         except KubeError as error:
-            raise WakeError(_sentence(key, error)) from error
+            raise WakeError(_sentence(key, error), _retry_after(error)) from error
 
     async def _raise_from(self, key: ServiceKey, replicas: int | None) -> bool:
         """Whether the scale was ``replicas`` and is 1 now."""
@@ -86,6 +96,10 @@ def _patch(replicas: int | None) -> list[Json]:
         {"op": "test", "path": "/spec/replicas", "value": replicas},
         {"op": "add", "path": "/spec/replicas", "value": 1},
     ]
+
+
+def _retry_after(error: KubeError) -> float:
+    return (error.retry_after_seconds or 0.0) if isinstance(error, ThrottledError) else 0.0
 
 
 def _sentence(key: ServiceKey, error: KubeError) -> str:

@@ -30,14 +30,15 @@ def who_scales(facts: Facts) -> Topic | None:
     external = facts.spec is not None and facts.spec.scaling.mode == "External"
     sentences = [*(_writer(facts) if external else ())]
     for autoscaler in facts.seen.autoscalers:
-        sentences += _autoscaler(autoscaler) if external else _refused(autoscaler)
+        sentences += _autoscaler(autoscaler, facts) if external else _refused(autoscaler)
     return Topic("Scaled by", tuple(sentences)) if sentences else None
 
 
 def _writer(facts: Facts) -> Iterator[str]:
     replicas = facts.spec.replicas if facts.spec else None
+    number = "is not set" if replicas is None else f"is {replicas}"
     yield (
-        f"The mode is External: spec.replicas says {replicas}, and tidegate follows it. It neither wakes the "
+        f"The mode is External: spec.replicas {number}, and tidegate follows it. It neither wakes the "
         "service nor puts it to sleep."
     )
     entry = last_writer(facts.seen.service)
@@ -56,7 +57,7 @@ def _is_controller(entry: Json) -> bool:
     return entry.get("manager") == _CONTROLLER and entry.get("subresource") == "scale"
 
 
-def _autoscaler(raw: Json) -> Iterator[str]:
+def _autoscaler(raw: Json, facts: Facts) -> Iterator[str]:
     name, spec, status = _name(raw), mapping(raw.get("spec")), mapping(raw.get("status"))
     least, most = spec.get("minReplicas", 1), whole(spec.get("maxReplicas"))
     wants = f"; it wants {whole(status['desiredReplicas'])}" if "desiredReplicas" in status else ""
@@ -64,6 +65,9 @@ def _autoscaler(raw: Json) -> Iterator[str]:
     for each in mappings(status.get("conditions")):
         if _worth_telling(each):
             yield words.sentence(f"It says {text(each.get('reason'))}: {text(each.get('message'))}")
+
+    if facts.spec and facts.spec.replicas == 0 and least:
+        yield "At 0 it does nothing: begin with kubectl scale --replicas 1."
 
 
 def _worth_telling(condition: Mapping[str, object]) -> bool:
@@ -73,8 +77,8 @@ def _worth_telling(condition: Mapping[str, object]) -> bool:
 
 def _refused(raw: Json) -> Iterator[str]:
     yield (
-        f"HorizontalPodAutoscaler {_name(raw)} has this service as its target, but the mode is Managed: the "
-        "API server refuses what it writes. Delete it, or set scaling.mode External and spec.replicas."
+        f"HorizontalPodAutoscaler {_name(raw)} has this service as its target, but the mode is Managed: it "
+        "changes nothing, and says FailedGetScale. Delete it, or set scaling.mode to External."
     )
 
 

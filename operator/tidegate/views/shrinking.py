@@ -57,7 +57,10 @@ def _stays(facts: Facts, bounds: Bounds) -> Iterator[Said]:
     if decision.reason in _STAYS:
         yield _STAYS[decision.reason].format(least=least), None
     elif facts.load.depth:
-        yield f"It stays awake while requests wait or run, and for {_idle(facts, bounds)} after them.", None
+        yield (
+            f"It stays awake while requests wait or run, and for {_idle(facts, bounds)} after the last.",
+            None,
+        )
 
 
 def _rises(facts: Facts, change: Change) -> Iterator[Said]:

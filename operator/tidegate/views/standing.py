@@ -50,7 +50,7 @@ def cores(facts: Facts) -> Topic | None:
         return None
     if judged:
         said = f"{text(judged.get('reason'))}: {text(judged.get('message'))}"
-        known = "" if judged.get("status") == "True" else _wanted(asked)
+        known = _wanted(asked) if judged.get("status") == "False" else ""
         return Topic("Cores", (words.sentence(said), *([known] if known else [])))
     said = _CORES.get(word, f"they are {word}")
     return Topic("Cores", (f"{word}: {said} (cpuIsolation {asked or 'unknown'}).",)) if word else None
@@ -65,7 +65,7 @@ def cost(facts: Facts) -> Topic | None:
     pricing, told = facts.spec.pricing if facts.spec else None, mapping(facts.status.get("cost"))
     if told:
         price = f" at {pricing.per_replica_hour} each" if pricing else ""
-        workers = words.count(whole(facts.status.get("replicas")), "worker")
+        workers = words.number(whole(facts.status.get("replicas")), "worker")
         amount = f"{text(told.get('currency'))} {text(told.get('perHour'))}"
         return Topic("Cost", (f"{amount} an hour now: {workers}{price} (spec.pricing).",))
     return Topic("Cost", ("spec.pricing is set, and the status has no cost yet.",)) if pricing else None

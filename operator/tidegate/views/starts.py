@@ -34,6 +34,9 @@ def starting(facts: Facts) -> Topic | None:
     sentences = [_stage(worker, facts.now) for worker in coming[:_NAMED]]
     if len(coming) > _NAMED:
         sentences.append(f"{len(coming) - _NAMED} more start.")
+    if missing := _not_made(facts):
+        more = words.count(missing, "more worker")
+        sentences.append(f"{more} {'is' if missing == 1 else 'are'} about to be made.")
     if not sentences and not facts.pods_known and facts.phase == "Starting":
         sentences.append(
             words.sentence(text(facts.condition(MODEL_LOADED).get("message")) or "a worker starts")
@@ -42,6 +45,13 @@ def starting(facts: Facts) -> Topic | None:
         seconds = facts.spec.engine.startup_deadline_seconds
         sentences.append(f"An engine has {seconds} s to get ready (engine.startupDeadlineSeconds).")
     return Topic("Starting", tuple(sentences)) if sentences else None
+
+
+def _not_made(facts: Facts) -> int:
+    """Workers that the Deployment wants and that have no pod yet; why they have none, the conditions say."""
+    alive = sum(1 for worker in facts.workers if worker.alive)
+    known = facts.pods_known and facts.seen.deployment is not None
+    return max(0, facts.pool.replicas - alive) if known else 0
 
 
 def _stage(worker: WorkerFacts, now: float) -> str:
@@ -65,13 +75,15 @@ def _cold_start(facts: Facts) -> Iterator[str]:
     if not seconds:
         return
     which = "The only one so far" if number == 1 else f"The last of {number}"
-    worker = f" ({text(told.get('lastWorker'))})" if told.get("lastWorker") else ""
+    ready, worker = facts.time(told, "lastTime"), text(told.get("lastWorker"))
+    when = "" if ready is None else f", {words.span(facts.now - ready)} ago"
+    what = f"{which} took {seconds} s{when}{f' ({worker})' if worker else ''}"
     parts = _parts(mapping(told.get("parts")))
     if not parts:
-        yield f"{which} took {seconds} s{worker}; what the time went into is not told."
+        yield f"{what}; what the time went into is not told."
         return
     spent = words.listed([f"{took} s for {what}" for took, what in parts])
-    yield f"{which} took {seconds} s{worker}."
+    yield f"{what}."
     yield f"Of these {spent}."
     yield from _longest(parts)
 
@@ -87,7 +99,8 @@ def _longest(parts: list[tuple[str, str]]) -> Iterator[str]:
     numbers = [(_number(took), what) for took, what in parts]
     total, (longest, what) = sum(took for took, _ in numbers), max(numbers)
     if total > 0 and longest / total >= 0.5:
-        yield f"{what[0].upper()}{what[1:]} was {100 * longest / total:.0f} % of it."
+        share = f"{what[0].upper()}{what[1:]} was {100 * longest / total:.0f} % of it"
+        yield f"{share}: docs/cold-starts.md says what makes it shorter."
 
 
 def _number(seconds: str) -> float:

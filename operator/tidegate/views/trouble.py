@@ -80,8 +80,8 @@ def _is_wrong(condition: Json) -> bool:
 
 
 def _cause(condition: Json) -> Iterator[str]:
-    reason = text(condition.get("reason"))
-    yield words.sentence(f"{reason}: {text(condition.get('message'))}")
+    reason, message = text(condition.get("reason")), text(condition.get("message"))
+    yield words.sentence(message if f"{reason}: " in message else f"{reason}: {message}")
     if reason in REMEDIES:
         yield f"What to do: {REMEDIES[reason]}"
 

@@ -21,6 +21,7 @@ BECAUSE: Final = {
     "NotStarting": "the start failed and nobody waited for it",
     "External": "spec.replicas says so",
     "Suspended": "spec.suspend is true",
+    "TakenOver": "so many were there when scaling.mode became Managed again",
     "Rejected": "a kubelet rejects the workers",
 }
 """What the reasons of status.scaling mean, for statuses that have no sentence of their own."""
@@ -77,6 +78,9 @@ def _figures(facts: Facts) -> Iterator[str]:
     seconds = text(scaling.get("executionSeconds"))
     parts += [f"a request took about {seconds} s"] if seconds else []
     yield f"At that moment {words.listed(parts)}."
+    needed, desired = whole(scaling.get("needed")), whole(scaling.get("desired"))
+    if needed > desired:
+        yield f"That asked for {needed} workers, and scaling.maxReplicas allowed {desired}."
 
 
 def _flapping(facts: Facts) -> Iterator[str]:

@@ -103,18 +103,37 @@ def test_the_administrators_choice_about_kubelets_reaches_the_operator(helm_offl
     assert flag in container(chosen, "tidegate-operator")["args"]
 
 
-@pytest.mark.parametrize("kind", ["Mutating", "Validating"])
+@pytest.mark.parametrize(
+    ("kind", "resources"),
+    [
+        ("Mutating", [("tidegate.io", "inferenceservices")]),
+        (
+            "Validating",
+            [("tidegate.io", "inferenceservices"), ("autoscaling", "horizontalpodautoscalers")],
+        ),
+    ],
+)
 def test_a_webhooks_configuration_has_no_ca_bundle_and_cannot_block_anybody(
-    helm_offline: Helm, kind: str
+    helm_offline: Helm, kind: str, resources: list[tuple[str, str]]
 ) -> None:
-    (webhook,) = rendered(helm_offline)[f"{kind}WebhookConfiguration", "tidegate"]["webhooks"]
-    assert "caBundle" not in webhook["clientConfig"]
-    assert webhook["failurePolicy"] == "Ignore"
-    assert webhook["sideEffects"] == "None"
-    assert webhook["timeoutSeconds"] <= 2
-    (rule,) = webhook["rules"]
-    assert (rule["apiGroups"], rule["resources"]) == (["tidegate.io"], ["inferenceservices"])
-    assert rule["operations"] == ["CREATE", "UPDATE"]
+    webhooks = rendered(helm_offline)[f"{kind}WebhookConfiguration", "tidegate"]["webhooks"]
+    asked = []
+    for webhook in webhooks:
+        assert "caBundle" not in webhook["clientConfig"]
+        assert webhook["failurePolicy"] == "Ignore"
+        assert webhook["sideEffects"] == "None"
+        assert webhook["timeoutSeconds"] <= 2
+        (rule,) = webhook["rules"]
+        assert rule["operations"] == ["CREATE", "UPDATE"]
+        asked += [(group, each) for group in rule["apiGroups"] for each in rule["resources"]]
+    assert asked == resources
+
+
+def test_of_autoscalers_only_those_of_inference_services_are_sent_to_the_webhook(helm_offline: Helm) -> None:
+    _, webhook = rendered(helm_offline)["ValidatingWebhookConfiguration", "tidegate"]["webhooks"]
+    (condition,) = webhook["matchConditions"]
+    assert "scaleTargetRef.kind == 'InferenceService'" in condition["expression"]
+    assert "startsWith('tidegate.io/')" in condition["expression"]
 
 
 def test_the_policies_name_the_accounts_of_the_releases_namespace(helm_offline: Helm) -> None:
@@ -268,7 +287,9 @@ def test_a_pod_monitor_for_each_program_names_a_port_that_it_has(helm_offline: H
     for name in ("tidegate-operator", "tidegate-gateway"):
         monitor = objects["PodMonitor", name]
         ports = {port["name"] for port in container(objects, name)["ports"]}
-        assert monitor["spec"]["podMetricsEndpoints"][0]["port"] in ports
+        endpoint = monitor["spec"]["podMetricsEndpoints"][0]
+        assert endpoint["port"] in ports
+        assert endpoint["honorLabels"] is True, "the metrics have a namespace of their own"
         assert monitor["metadata"]["labels"]["release"] == "prometheus"
         labels = objects["Deployment", name]["spec"]["template"]["metadata"]["labels"]
         assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()

@@ -123,6 +123,44 @@ async def test_a_terminating_worker_gets_nothing_new_and_does_not_keep_a_service
     assert 'finished_reason="stop"} 0' in metrics
 
 
+async def test_a_service_whose_only_worker_vanishes_while_requests_wait_is_woken_in_the_same_moment() -> None:
+    starting = ServiceView(config(), (worker(1, stage="scheduled"),))
+    substrate = HandSubstrate(starting)
+    async with gateway(substrate) as running, connection(running.port) as (_, writer):
+        writer.write(post(BODY))
+        await until(lambda: running.fleet.services[KEY].flow.waiting == 1)
+        assert substrate.wakes == []
+        substrate.show(ServiceView(config()))
+        await asyncio.sleep(0)  # nothing but what is ready to run: no sweep comes in between
+        assert substrate.wakes == [KEY]
+
+
+async def test_a_request_has_a_worker_that_was_probed_calmly_probed_at_once() -> None:
+    """It is loaded while nobody waits, and the next calm probe would come an hour later."""
+    probed, open_now = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        probed.set()
+        status = b"200 OK" if open_now.is_set() else b"503 Service Unavailable"
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
+        async with (
+            gateway(substrate, calm_probe_interval=3600.0) as running,
+            connection(running.port) as (_, writer),
+        ):
+            await until(probed.is_set)
+            await asyncio.sleep(0.1)  # its answer has come, and the calm has begun
+            open_now.set()
+            writer.write(post(BODY))
+            await ready(running)
+
+
 async def test_a_malformed_body_wakes_nobody() -> None:
     substrate = HandSubstrate(ServiceView(config()))
     async with gateway(substrate) as running, httpx.AsyncClient() as client:

@@ -45,6 +45,16 @@ def silence(until: asyncio.Event) -> Fault:
     return fault
 
 
+def deaf_to(kind: str, until: asyncio.Event) -> Fault:
+    """Watches of one kind are silent, the others as ever."""
+    silent = silence(until)
+
+    async def fault(request: web.Request, before: int) -> web.StreamResponse | None:
+        return await silent(request, before) if request.path.endswith(f"/{kind}") else None
+
+    return fault
+
+
 def lag(seconds: float) -> Fault:
     """Watches that begin late."""
 

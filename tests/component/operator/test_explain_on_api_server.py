@@ -124,6 +124,14 @@ async def test_running_it_says_when_it_sleeps_and_what_would_add_a_worker(
     assert "No more are started: scaling.maxReplicas is 3." in said.text
 
 
+async def test_gateways_that_cannot_be_asked_are_said_to_be_missing(world: World, asked: Explain) -> None:
+    await world.idle("qwen")
+    said = await asked("qwen", "--ask-gateways")
+    assert (said.code, said.err) == (0, "")
+    assert "Not read gateways: " in said.text
+    assert "so the numbers of requests are those of the status." in said.text
+
+
 async def test_a_failed_start_names_the_cause_before_anything_else(world: World, asked: Explain) -> None:
     await world.idle("qwen")
     await world.scale("qwen", 1)
@@ -141,7 +149,7 @@ async def test_in_mode_external_it_says_who_wrote_the_number_last(world: World, 
     await world.kube.merge_patch(scale, {"spec": {"replicas": 2}}, field_manager="somebody")
     await _desired(world, "qwen", 2)
     said = await asked("qwen")
-    assert "spec.replicas says 2" in said.text
+    assert "spec.replicas is 2" in said.text
     assert "Field manager somebody wrote it last" in said.text
     assert "through the scale subresource" in said.text
 

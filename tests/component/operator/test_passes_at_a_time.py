@@ -99,7 +99,7 @@ async def test_a_schedule_wakes_at_its_minute_and_lets_sleep_at_its_end(world: C
             "desired": 2,
             "previous": 0,
             "reason": "Schedule",
-            "message": "one of scaling.schedules keeps 2 now",
+            "message": "a schedule keeps 2 workers now (scaling.schedules)",
             "since": "2026-11-23T02:00:00Z",
             "waiting": 0,
             "inFlight": 0,

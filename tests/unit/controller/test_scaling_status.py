@@ -51,6 +51,28 @@ def test_the_figures_stand_still_until_the_number_changes() -> None:
     assert scaling_status(later, figures_of(Load(waiting=1), []), before, NOW + 50) == before
 
 
+EXTERNAL = ScaleDecision(3, "External", "spec.replicas says so")
+STAYS = ScaleDecision(3, "Recent", "idle, but not for long enough")
+
+
+def test_who_decides_is_told_although_the_number_stays() -> None:
+    theirs = written(EXTERNAL, written(UP, {"desired": 1}), NOW + 50)
+    assert (theirs["desired"], theirs["reason"], theirs["since"]) == (3, "External", "2026-01-01T00:02:30Z")
+    assert written(EXTERNAL, theirs, NOW + 60) == theirs
+    ours = written(STAYS, theirs, NOW + 70)
+    assert (ours["previous"], ours["desired"], ours["reason"]) == (3, 3, "TakenOver")
+    assert ours["message"] == "tidegate decides from now on; as many workers were there"
+    assert written(UP, ours, NOW + 80) == ours
+
+
+def test_suspended_and_asleep_are_told_apart_at_zero() -> None:
+    asleep = written(ScaleDecision(0, "Idle", "idle for 180 s"), {"desired": 1})
+    suspended = written(ScaleDecision(0, "Suspended", "suspend is true"), asleep, NOW + 50)
+    assert suspended["reason"] == "Suspended"
+    again = written(ScaleDecision(0, "Idle", "the next request wakes it"), suspended, NOW + 60)
+    assert (again["reason"], again["since"]) == ("Idle", "2026-01-01T00:02:40Z")
+
+
 def test_what_is_remembered_of_flaps_follows_at_once_and_goes() -> None:
     before = written(UP, {"desired": 1})
     flapping = Flapping(wakes=4, start=40.0, idle_timeout=180, most=720)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from tests.unit.devcluster.recording import Recorder
 from tidegate.devcluster.addons import addons
@@ -154,6 +156,23 @@ def test_the_api_server_knows_who_may_do_what_and_writes_it_down(tmp_path: Path)
     assert "--enable-admission-plugins=NodeRestriction" in words
     assert f"--audit-log-path={tmp_path}/log/audit.log" in words
     assert f"--kubelet-certificate-authority={tmp_path}/pki/ca.crt" in plane.kubelet_access()
+
+
+def test_the_api_server_proves_itself_to_those_behind_it_by_an_authority_that_signs_nothing_else(
+    tmp_path: Path,
+) -> None:
+    state = State(tmp_path)
+    state.make()
+    plane = ControlPlane(state, "10.95.0.1", IPv4Network("10.96.0.0/16"), IPv4Network("10.244.0.0/16"))
+    plane.write_files()
+    given = dict(word.removeprefix("--").split("=", 1) for word in plane.aggregation())
+    assert given["requestheader-allowed-names"] == "front-proxy-client"
+    authority = x509.load_pem_x509_certificate(Path(given["requestheader-client-ca-file"]).read_bytes())
+    proof = x509.load_pem_x509_certificate(Path(given["proxy-client-cert-file"]).read_bytes())
+    proof.verify_directly_issued_by(authority)
+    administrator = x509.load_pem_x509_certificate((state.pki / "admin.crt").read_bytes())
+    with pytest.raises(InvalidSignature):
+        administrator.verify_directly_issued_by(authority)
 
 
 def test_flags_are_written_as_go_reads_them() -> None:

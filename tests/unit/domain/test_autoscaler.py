@@ -27,6 +27,16 @@ def test_who_remembers_nothing_stops_nobody_at_the_first_look() -> None:
     assert (decision.replicas, decision.recheck_after) == (4, 60)
 
 
+def test_what_others_decided_on_is_no_reason_for_surplus_when_it_is_ours_to_decide() -> None:
+    theirs, memory = replace(EIGHT, external=4), Memory()
+    for seconds in (0, 3600):
+        _, memory = decide(theirs, FOUR, Load(in_flight=15), NOW + seconds, memory)
+    decision, memory = decide(EIGHT, FOUR, Load(in_flight=15), NOW + 3601, memory)
+    assert decision.replicas == 4, "its delay begins with the change"
+    decision, _ = decide(EIGHT, FOUR, Load(in_flight=15), NOW + 3661, memory)
+    assert decision.replicas == 2
+
+
 ONE = Bounds(idle_timeout=180, longest_idle_timeout=720)
 QUIET = Counters(busy=False, first_asked=0.0)
 

@@ -10,7 +10,14 @@ import pytest
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.client import KubeClient
-from tidegate.kube.errors import ForbiddenError, KubeError, PatchTestError, ServerError, UnreachableError
+from tidegate.kube.errors import (
+    ForbiddenError,
+    KubeError,
+    PatchTestError,
+    ServerError,
+    UnreachableError,
+    error_from_status,
+)
 from tidegate.kube.gateway_substrate import GatewaySubstrate
 
 KEY = ServiceKey("a", "qwen")
@@ -67,3 +74,15 @@ async def test_a_usual_wake_is_one_request() -> None:
 async def test_a_refused_wake_says_by_whom(refusal: KubeError, sentence: str) -> None:
     with pytest.raises(WakeError, match=sentence):
         await GatewaySubstrate(cast(KubeClient, Scale({}, refusal))).wake(KEY)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "seconds"), [(429, "7", 7.0), (429, None, 0.0), (503, "7", 0.0), (409, None, 0.0)]
+)
+async def test_an_api_server_that_is_overloaded_says_when_to_come_again(
+    status: int, asked: str | None, seconds: float
+) -> None:
+    refusal = error_from_status(status, {"reason": "TooManyRequests"}, asked)
+    with pytest.raises(WakeError) as error:
+        await GatewaySubstrate(cast(KubeClient, Scale({}, refusal))).wake(KEY)
+    assert error.value.retry_after == seconds

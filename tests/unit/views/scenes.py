@@ -25,12 +25,20 @@ PARTS = {
     "load": "28.90",
     "firstByte": "0.30",
 }
-COLD = {"count": 3, "lastSeconds": "34.1", "lastWorker": "qwen-worker-7c9-x2", "parts": PARTS}
 
 
 def ago(seconds: float) -> str:
     """The timestamp of so many seconds before the look."""
     return to_timestamp(NOW - seconds)
+
+
+COLD = {
+    "count": 3,
+    "lastSeconds": "34.12",
+    "lastWorker": "qwen-worker-7c9-x2",
+    "lastTime": ago(4100),
+    "parts": PARTS,
+}
 
 
 def service(status: Json, **spec: Any) -> Json:
@@ -103,6 +111,7 @@ READY = condition("Ready", "True", "Ready", "1 of 1 workers ready")
 EXCLUSIVE = condition(
     "CPUIsolated", "True", "Exclusive", "qwen-worker-7c9-x2 has cores 2-5 of node-1 to itself"
 )
+FIRST = {"waiting": 1, "inFlight": 0, "needed": 1, "ready": 0, "starting": 1}
 FIGURES = {"waiting": 8, "inFlight": 32, "needed": 2, "ready": 1, "starting": 0}
 
 
@@ -128,7 +137,7 @@ def starting() -> Seen:
 
 def running() -> Seen:
     """One worker, between two requests."""
-    woken = decided(1, 0, "Woken", WOKEN, 900, **FIGURES | {"waiting": 1})
+    woken = decided(1, 0, "Woken", WOKEN, 900, **FIRST)
     price = {"perReplicaHour": "0.40", "currency": "USD"}
     met = condition("SLOMet", "True", "TargetsMet", "every target is met over the last 10 min", 4000)
     told = status("Running", 1, 0, woken, READY, EXCLUSIVE, met, cost={"currency": "USD", "perHour": "0.40"})
@@ -248,7 +257,7 @@ def suspended() -> Seen:
 
 def scheduled() -> Seen:
     """Kept warm by a schedule until the evening."""
-    told = decided(1, 0, "Schedule", "one of scaling.schedules keeps 1 now", 2000)
+    told = decided(1, 0, "Schedule", "a schedule keeps 1 worker now (scaling.schedules)", 2000)
     morning = {
         "cron": "45 8 * * MON-FRI",
         "timeZone": "Asia/Ho_Chi_Minh",

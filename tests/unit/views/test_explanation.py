@@ -59,7 +59,7 @@ def test_parts_of_a_cold_start_that_are_not_known_here_come_last() -> None:
     said = topic(explain(with_status(scenes.running(), coldStarts=cold)), "Cold start")
     assert said == (
         "The only one so far took 4.0 s. Of these 3.00 s for the image and 1.00 s for warmup. "
-        "The image was 75 % of it."
+        "The image was 75 % of it: docs/cold-starts.md says what makes it shorter."
     )
 
 
@@ -95,6 +95,14 @@ def test_an_autoscaler_on_a_managed_service_is_told_that_it_is_refused() -> None
     )
 
 
+def test_an_autoscaler_does_nothing_at_zero_and_how_to_begin_is_said() -> None:
+    asleep = with_spec(scenes.external(), replicas=0)
+    assert "At 0 it does nothing: begin with kubectl scale --replicas 1." in topic(
+        explain(asleep), "Scaled by"
+    )
+    assert "At 0" not in topic(explain(scenes.external()), "Scaled by")
+
+
 def test_a_number_that_nobody_signed_is_said_to_have_no_writer() -> None:
     seen = scenes.external()
     metadata = {name: part for name, part in seen.service["metadata"].items() if name != "managedFields"}
@@ -124,12 +132,53 @@ def test_a_queue_delay_cannot_be_reckoned_from_a_sum_and_can_from_the_gateways_o
     assert "1 worker would be enough" in said
 
 
+def test_at_its_maximum_it_says_that_no_more_are_started() -> None:
+    most = with_spec(scenes.surplus_soon(), scaling={**scenes.SCALING, "maxReplicas": 2})
+    assert "No more are started: scaling.maxReplicas is 2." in topic(explain(most), "Next")
+
+
+def test_a_spec_that_the_operator_refuses_is_the_only_cause_that_counts() -> None:
+    conditions = [
+        scenes.condition("Ready", "False", "InvalidSpec", "spec.scaling: no zone Mars/Olympus", 30),
+        scenes.condition("Scheduled", "False", "Unschedulable", "no node has enough cpu", 400),
+    ]
+    said = topic(explain(with_status(scenes.no_node(), phase="Failed", conditions=conditions)), "Problem")
+    assert said.startswith("InvalidSpec: spec.scaling: no zone Mars/Olympus. What to do: Correct the field")
+    assert "Unschedulable" not in said
+
+
+def test_where_one_worker_serves_and_another_cannot_start_both_are_said() -> None:
+    ready = scenes.condition("Ready", "True", "OOMKilled", "1 of 2 workers ready; OOMKilled: it needed more")
+    said = topic(explain(with_status(scenes.scaled_up(), conditions=[ready])), "Problem")
+    assert said == (
+        "1 of 2 workers ready; OOMKilled: it needed more. What to do: Raise resources.memory. "
+        "The workers that are ready go on to serve."
+    )
+
+
+def test_somebody_who_overwrites_fields_is_named_beside_all_that_is_well() -> None:
+    contested = scenes.condition("Contested", "True", "FieldsOverwritten", "sidecar-injector writes it")
+    said = topic(explain(with_status(scenes.running(), conditions=[scenes.READY, contested])), "Problem")
+    assert said.startswith("FieldsOverwritten: sidecar-injector writes it. What to do: Have whoever")
+
+
 def test_a_service_that_is_being_deleted_says_that_and_nothing_of_the_future() -> None:
     seen = scenes.running()
     metadata = {**seen.service["metadata"], "deletionTimestamp": scenes.ago(1)}
     explanation = explain(replace(seen, service={**seen.service, "metadata": metadata}))
     assert explanation.headline == "qwen in namespace team-a is being deleted."
     assert topic(explanation, "Next") == "It is being deleted: its workers finish what they run and go."
+
+
+def test_workers_without_a_pod_yet_are_counted() -> None:
+    said = topic(explain(replace(scenes.scaled_up(), deployment=scenes.deployment(4))), "Starting")
+    assert "2 more workers are about to be made." in said
+
+
+def test_a_demand_beyond_the_maximum_says_what_it_asked_for() -> None:
+    scaling = scenes.scaled_up().service["status"]["scaling"] | {"needed": 5}
+    said = topic(explain(with_status(scenes.scaled_up(), scaling=scaling)), "Workers")
+    assert said.endswith("That asked for 5 workers, and scaling.maxReplicas allowed 2.")
 
 
 def test_many_workers_that_start_are_counted_not_listed() -> None:

@@ -1,0 +1,1 @@
+"""What bench_wake.py is made of."""
