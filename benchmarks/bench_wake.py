@@ -33,9 +33,10 @@ from tests.e2e.kubectl import Kubectl
 from tidegate.kube.client import KubeClient
 from wake.activation import activation
 from wake.at_once import at_once
+from wake.burst import burst
 from wake.cluster import audit_log, gateway_address, installed
-from wake.crowds import burst, patches
 from wake.field import field
+from wake.patches import patches
 from wake.pods import BUDGET
 from wake.small_requests import small_requests
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.conftest import TOOL, gateway_pods, install, tool_environment
+from tests.e2e.conftest import TOOL, gateway_pods, install, restart, tool_environment
 from tests.e2e.kubectl import Kubectl
 from tidegate.devcluster.layout import state_of
 
@@ -38,6 +38,8 @@ def installed() -> Iterator[Kubectl]:
 def _release(kubectl: Kubectl) -> Iterator[None]:
     was_installed = "tidegate" in kubectl.command("helm", "list", "-n", SYSTEM, "-q").split()
     install(kubectl)
+    if was_installed:
+        restart(kubectl)
     try:
         yield
     finally:

@@ -83,13 +83,15 @@ class Field:
         return time.perf_counter()
 
     async def asleep(self, names: Sequence[str], bare: Sequence[str] = ()) -> None:
-        """Everything is at zero, every pod is gone, and the machine has had a moment of rest."""
-        await asyncio.gather(*(self._suspend(name, suspend=True) for name in names))
-        await asyncio.gather(*(self._scale(bare_name(name), 0) for name in bare))
+        """Everything is at zero, every pod is gone, and the machine has had a moment of rest.
+
+        The workers are scaled down by hand: the operator, which does the same when they are idle for long
+        enough, leaves a service without requests where it is.
+        """
+        deployments = [*map(worker_deployment, names), *map(bare_name, bare)]
+        await asyncio.gather(*(self._scale(deployment, 0) for deployment in deployments))
         await self.pods.gone()
-        await asyncio.gather(*(self._suspend(name, suspend=False) for name in names))
-        for name in names:
-            await self._idle(name)
+        await asyncio.gather(*map(self._idle, names))
         await self.rest()
 
     async def rest(self) -> None:
@@ -102,10 +104,6 @@ class Field:
         """
         since = time.perf_counter() + REST - self.pods.last_gone
         await asyncio.sleep(REST + (KUBELET_PHASE - since) % KUBELET_PERIOD)
-
-    async def _suspend(self, name: str, *, suspend: bool) -> None:
-        path = paths.inference_service(self.namespace, name)
-        await self.kube.merge_patch(path, {"spec": {"suspend": suspend}}, field_manager=MANAGER)
 
     async def _scale(self, deployment: str, replicas: int) -> None:
         path = paths.deployment_scale(self.namespace, deployment)

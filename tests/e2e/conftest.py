@@ -78,18 +78,21 @@ def install(kubectl: Kubectl, *more: str) -> None:
     )
 
 
+def restart(kubectl: Kubectl) -> None:
+    """Both programs anew: their image may be a newer one under the same tag."""
+    deployments = ("deployment/tidegate-operator", "deployment/tidegate-gateway")
+    kubectl.run("rollout", "restart", "-n", "tidegate-system", *deployments)
+    for deployment in deployments:
+        kubectl.run("rollout", "status", "-n", "tidegate-system", deployment, "--timeout=90s", timeout=100)
+
+
 @pytest.fixture(scope="session")
 def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
     """The cluster with tidegate installed; uninstalled again where the session installed it."""
     was_installed = "tidegate" in cluster.command("helm", "list", "-n", "tidegate-system", "-q").split()
     install(cluster)
-    if was_installed:  # the image may be a newer one under the same tag
-        deployments = ("deployment/tidegate-operator", "deployment/tidegate-gateway")
-        cluster.run("rollout", "restart", "-n", "tidegate-system", *deployments)
-        for deployment in deployments:
-            cluster.run(
-                "rollout", "status", "-n", "tidegate-system", deployment, "--timeout=90s", timeout=100
-            )
+    if was_installed:
+        restart(cluster)
     try:
         yield cluster
     finally:

@@ -31,6 +31,17 @@ def test_the_served_names_are_listed(client: openai.OpenAI) -> None:
     assert {model.id for model in client.models.list()} == {"tiny-chat", "tiny"}
 
 
+def test_what_the_start_was_spent_on_is_told_as_the_worker_said_it(worker: Worker) -> None:
+    said = worker.said("serving")
+    port = worker.said("isolation")["port"]
+    told = httpx.get(f"http://127.0.0.1:{port}/start", timeout=10).json()
+    assert told["parts"] == pytest.approx(said["seconds"], abs=0.002)
+    assert told["servesAfterSeconds"] == pytest.approx(said["total"], abs=0.01)
+    before = ("interpreter", "imports", "config")
+    assert told["loadsAfterSeconds"] == pytest.approx(sum(said["seconds"][part] for part in before), abs=0.01)
+    print(told)
+
+
 def test_a_stream_brings_as_many_printable_tokens_as_asked_for(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(
         model="tiny-chat",

@@ -25,6 +25,13 @@ REFUSAL = (
     b'{"error": {"message": "This worker is closing; send the request again.", '
     b'"type": "service_unavailable", "code": "worker_draining", "param": null}}'
 )
+_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(REFUSAL)).encode()),
+    (b"connection", b"close"),
+    (b"retry-after", b"1"),
+    (b"x-tidegate-draining", b"1"),
+]
 
 
 def stop_server() -> None:
@@ -58,8 +65,8 @@ class Drain:
         if scope["type"] == "lifespan":
             asyncio.get_running_loop().add_signal_handler(BEGIN, self.begin)
             await self._app(scope, receive, send)
-        elif self._begun and scope["type"] == "http":
-            await _refuse(send)
+        elif self._begun:
+            await _refuse(scope, receive, send)
         else:
             await self._count(scope, receive, send)
 
@@ -84,13 +91,23 @@ class Drain:
             self._finished()
 
 
-async def _refuse(send: Send) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(REFUSAL)).encode()),
-        (b"connection", b"close"),
-        (b"retry-after", b"1"),
-        (b"x-tidegate-draining", b"1"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": REFUSAL})
+async def _refuse(scope: Message, receive: Receive, send: Send) -> None:
+    """503, once the whole request was read: a server that closes with unread bytes resets the connection, and
+    a long prompt's sender would never see the answer. A websocket gets the same, where the server can say it.
+    """
+    prefix = "http"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close"})  # 403
+            return
+        prefix = "websocket.http"
+    else:
+        await _read(receive)
+    await send({"type": f"{prefix}.response.start", "status": 503, "headers": _HEADERS})
+    await send({"type": f"{prefix}.response.body", "body": REFUSAL})
+
+
+async def _read(receive: Receive) -> None:
+    """Until the body is whole or its sender has gone; a gateway sends only bodies that it has."""
+    while (message := await receive()).get("more_body") and message["type"] == "http.request":
+        pass

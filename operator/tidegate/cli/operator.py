@@ -18,6 +18,8 @@ def add_operator(parser: argparse.ArgumentParser) -> None:
     port = GATEWAY_SERVICE_PORT
     text = f"the gateway's Service, for the url in the status ({port})"
     parser.add_argument("--gateway-port", type=positive, default=port, metavar="PORT", help=text)
+    text = "the gateways' --drain-seconds: a service that may run longer is warned of (0: unknown)"
+    parser.add_argument("--gateway-drain-seconds", type=int, default=0, metavar="SECONDS", help=text)
     parser.add_argument("--webhook-config", default="tidegate", help="the configuration it serves; '': none")
     add_watch_namespace(parser)
     parser.add_argument(
@@ -51,6 +53,7 @@ def _operator(options: argparse.Namespace) -> int:
         images=WorkerImages(cpu=options.worker_image_cpu, cuda=options.worker_image_cuda),
         default_max_depth=options.default_max_depth,
         gateway_port=options.gateway_port,
+        gateway_drain_seconds=options.gateway_drain_seconds,
         webhook_config=None if options.watch_namespace else options.webhook_config or None,
         watch_namespace=options.watch_namespace,
         resync_seconds=options.resync_seconds,

@@ -23,6 +23,7 @@ from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.deletion_order import DeletionOrder
 from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
@@ -81,6 +82,7 @@ class OperatorSettings:
     verified. ``watch_namespace``: the one namespace that is served, None: all that are not handed to another
     installation. ``gateway_host``: where the clients' Services point to, empty: the gateway's Service in the
     installation's namespace. ``gateway_port``: that Service's, for the url in the status.
+    ``gateway_drain_seconds``: the gateways' --drain-seconds, 0: unknown.
     ``resync_seconds``: between two full listings, 20 % more or less each time. ``workers``: passes at
     once. ``event_repeat_seconds``: between two writes of one Event. ``slo_seconds``: between two looks at
     what gateways have counted. ``host``: listened on, empty: every address.
@@ -94,6 +96,7 @@ class OperatorSettings:
     watch_namespace: str | None = None
     gateway_host: str = ""
     gateway_port: int = GATEWAY_SERVICE_PORT
+    gateway_drain_seconds: int = 0
     resync_seconds: float = 180.0
     workers: int = 4
     event_repeat_seconds: float = REPEAT_SECONDS
@@ -149,7 +152,8 @@ class _Operator:
         self._leadership = leadership
         self._metrics = OperatorMetrics()
         served = territory(client, settings.watch_namespace, settings.namespace)
-        self._world = World(settings.default_max_depth, settings.gateway_port, territory=served)
+        installation = (settings.default_max_depth, settings.gateway_port, settings.gateway_drain_seconds)
+        self._world = World(*installation, territory=served)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
@@ -204,9 +208,16 @@ class _Operator:
 
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
-        autoscaler = Autoscaler(CounterWatch(http, self._settings.worker_port))
+        counters = CounterWatch(http, self._settings.worker_port)
         settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
+        autoscaler = Autoscaler(counters, self._deletion_order(counters))
         return Reconciler(self._world, writer, autoscaler, settings, self._events)
+
+    def _deletion_order(self, counters: CounterWatch) -> DeletionOrder | None:
+        """None where one namespace is served: there no admission policy could bound the right."""
+        if self._settings.watch_namespace is not None:
+            return None
+        return DeletionOrder(self._client, counters, self._metrics)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""

@@ -11,6 +11,7 @@ from tidegate.api.config import service_key
 from tidegate.api.memory import last_start, remembered
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.counters import CounterWatch
+from tidegate.controller.deletion_order import DeletionOrder
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
 from tidegate.domain.pools import pool_of
@@ -50,8 +51,10 @@ class Autoscaler:
     sleeps were stands in the status.
     """
 
-    def __init__(self, counters: CounterWatch) -> None:
+    def __init__(self, counters: CounterWatch, order: DeletionOrder | None = None) -> None:
+        """``order`` None: a ReplicaSet chooses who of a surplus goes."""
         self._counters = counters
+        self._order = order
         self._memories: dict[ServiceKey, Memory] = {}
 
     async def decide(
@@ -60,8 +63,22 @@ class Autoscaler:
         """The number of workers that a service should have, and what was seen then.
 
         ``look`` returns the scene as it is at that moment, None: there is nothing to scale. It is called
-        again after the counters were asked: a request that came meanwhile must not find its worker asleep.
+        again after workers were asked: a request that came meanwhile must not find its worker asleep.
         """
+        decided = await self._decide(service, look)
+        if decided is None or not await self._arranged(service, *decided):
+            return decided
+        return await self._decide(service, look)
+
+    async def _arranged(self, service: InferenceService, scene: Scene, decision: ScaleDecision) -> bool:
+        """Before a decrease the least busy workers are marked; whether that took time."""
+        if self._order is None or decision.replicas >= scene.pool.replicas:
+            return False
+        return await self._order.arrange(service.metadata.namespace, scene.workers, decision.replicas)
+
+    async def _decide(
+        self, service: InferenceService, look: Callable[[], Scene | None]
+    ) -> tuple[Scene, ScaleDecision] | None:
         if (scene := look()) is None:
             return None
         decision = self._decided(service, scene)

@@ -60,8 +60,7 @@ class CounterWatch:
 
     async def ask(self, key: ServiceKey, hosts: Mapping[str, str], now: float) -> Counters:
         """Ask the ready workers of a service; ``hosts``: pod name -> address. Never raises."""
-        answers = dict(zip(hosts, await asyncio.gather(*map(self._fetch, hosts.values())), strict=True))
-        heard = {pod: answer for pod, answer in answers.items() if answer is not None}
+        heard = await self.look(hosts)
         memory = self._memories.get(key)
         if memory is None or memory.ended.keys() != hosts.keys():
             memory = self._memories[key] = _Memory(now, dict.fromkeys(hosts, -1.0))
@@ -70,6 +69,11 @@ class CounterWatch:
             memory.last_busy = now
         memory.ended.update({pod: answer.ended for pod, answer in heard.items()})
         return Counters(busy, memory.first_asked, memory.last_busy, complete=len(heard) == len(hosts))
+
+    async def look(self, hosts: Mapping[str, str]) -> dict[str, WorkerCounters]:
+        """What those workers tell that answer in time; ``hosts``: pod name -> address. Never raises."""
+        answers = dict(zip(hosts, await asyncio.gather(*map(self._fetch, hosts.values())), strict=True))
+        return {pod: answer for pod, answer in answers.items() if answer is not None}
 
     def forget(self, key: ServiceKey) -> None:
         """A service is gone."""

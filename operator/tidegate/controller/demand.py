@@ -24,6 +24,7 @@ class Report:
     last_activity: float | None
     execution_seconds: float | None = None
     starting: bool = False
+    leaving: int = 0  # of those in flight: on workers that take nothing new
 
 
 @dataclass
@@ -106,6 +107,7 @@ class DemandBoard:
             last_activity=max(activities, default=None),
             silent=self.silent,
             execution_seconds=max(seconds, default=None),  # only while arbiters change is there more than one
+            leaving=sum(each.leaving for each in reports),
         )
 
     def _note_starts(self, key: ServiceKey, told: list[StartRecord]) -> None:
@@ -130,13 +132,15 @@ class DemandBoard:
 
 def _report(line: Mapping[str, Any], now: float) -> Report:
     waiting, in_flight, idle = line.get("waiting"), line.get("inFlight"), line.get("idleSeconds")
-    seconds = line.get("executionSeconds")  # a gateway of an earlier release does not tell
+    seconds, leaving = line.get("executionSeconds"), line.get("leaving", 0)  # earlier releases do not tell
     if (
         not isinstance(waiting, int)
         or not isinstance(in_flight, int)
+        or not isinstance(leaving, int)
         or not isinstance(idle, int | float | None)
         or not isinstance(seconds, int | float | None)
     ):
         raise ValueError(f"not a line of demand: {dict(line)!r}")
     activity = None if idle is None else now - idle
-    return Report(waiting, in_flight, activity, seconds, starting=line.get("starting") is True)
+    starting = line.get("starting") is True
+    return Report(waiting, in_flight, activity, seconds, starting=starting, leaving=leaving)

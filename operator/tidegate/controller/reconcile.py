@@ -191,7 +191,7 @@ class Reconciler:
             others=(*self._world.other_conditions(service, scene.now), *contests.conditions(key)),
             verdict=self._world.verdict(service, scene.workers, scene.now),
             back_off=pause,
-            starts=self._world.cold_starts(key),
+            starts=self._world.cold_starts(service),
         )
         wanted = status_of(service, seen, raw.get("status") or {}, scene.now)
         self._world.ask_about_start(key, wanted, scene.workers)

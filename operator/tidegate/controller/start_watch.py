@@ -48,7 +48,7 @@ class StartSettings:
     changed: Callable[[ServiceKey], None]
     port: int = WORKER_ISOLATION_PORT
     tries: int = 3
-    pause: float = 1.0
+    pause: float = 0.3
     at_once: int = 16
 
 

@@ -21,6 +21,8 @@ from tidegate.resources.placement import PRODUCT_LABELS
 
 Json = dict[str, Any]
 
+GATEWAY_MARGIN = 10  # seconds of a gateway's grace period that are not --drain-seconds: the chart's 5 and 5
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -48,6 +50,7 @@ def judge(world: World, new: Json, old: Json | None) -> Verdict:
         return Verdict(refusal)
     warnings = [*claims.warnings(world.cache), *_queue_warnings(service, world)]
     warnings += _start_warnings(service, new.get("status"))
+    warnings += _drain_warnings(service, world.gateway_drain_seconds)
     if _resources(new) != _resources(old):
         warnings += _size_warnings(service.spec.resources, world)
     return Verdict(None, tuple(warnings))
@@ -108,6 +111,18 @@ def _start_warnings(service: InferenceService, status: object) -> list[str]:
     return [
         f"spec.scaling.coldStartTimeoutSeconds: a start from zero takes some {seconds:.0f} s, so a request "
         f"that wakes the service gets 503 after {wait} s"
+    ]
+
+
+def _drain_warnings(service: InferenceService, drain: int) -> list[str]:
+    """Of requests that may run for longer than a gateway waits that is to end; ``drain`` 0: unknown."""
+    seconds = service.spec.queue.execution_timeout_seconds
+    if not drain or seconds <= drain:
+        return []
+    return [
+        f"spec.queue.executionTimeoutSeconds: a gateway that is replaced waits {drain} s for requests that "
+        f"it serves, then it cuts them off; for {seconds} s set gateway.terminationGracePeriodSeconds to "
+        f"{seconds + GATEWAY_MARGIN} in the chart's values"
     ]
 
 

@@ -24,6 +24,7 @@ from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_count import Starts, open_worker
 from tidegate.domain.static_nodes import no_static_node
+from tidegate.domain.timestamps import from_timestamp
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
 from tidegate.kube.territory import Everywhere, Territory
@@ -32,10 +33,14 @@ from tidegate.resources.names import GATEWAY_SERVICE_PORT
 
 @dataclass(frozen=True)
 class World:
-    """All that is observed; ``default_max_depth`` and the gateways' port are the installation's."""
+    """All that is observed; ``default_max_depth`` and what is said of the gateways are the installation's.
+
+    ``gateway_drain_seconds``: what a gateway that is to end gives the requests that it serves; 0: unknown.
+    """
 
     default_max_depth: int
     gateway_port: int = GATEWAY_SERVICE_PORT
+    gateway_drain_seconds: int = 0
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
@@ -88,10 +93,14 @@ class World:
         asked = () if service.spec.cpu_isolation == "None" else workers
         self.evidence.follow(service_key(service), asked)
 
-    def cold_starts(self, key: ServiceKey) -> Starts:
-        """What gateways have told of a service's cold starts, and what was asked about the last one."""
-        board = self.board
-        return Starts(board.starts(key), board.start_pending(key), partial(self.starts.details, key))
+    def cold_starts(self, service: InferenceService) -> Starts:
+        """What gateways have told of a service's cold starts, and what was asked about the last one.
+
+        Those of an earlier service of its name are not its own.
+        """
+        key, born = service_key(service), from_timestamp(service.metadata.creation_timestamp) or 0.0
+        records = tuple(each for each in self.board.starts(key) if each.began >= born)
+        return Starts(records, self.board.start_pending(key), partial(self.starts.details, key))
 
     def ask_about_start(
         self, key: ServiceKey, status: dict[str, Any], workers: tuple[WorkerFacts, ...]

@@ -43,7 +43,7 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     managed = not bounds.suspended and bounds.external is None
     decision = replace(
         found,
-        needed=bounds.metric.workers(load) if managed else None,
+        needed=bounds.metric.workers(load.staying) if managed else None,
         flapping=flapping if managed and flapping.wakes else None,
     )
     asleep_since, wake = _asleep_since(pool, decision, now, memory), wake.decided(decision.replicas)

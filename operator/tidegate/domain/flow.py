@@ -54,6 +54,11 @@ class Flow:
         """Those that take work."""
         return self._endpoints.open
 
+    @property
+    def leaving(self) -> int:
+        """Of those in flight: on endpoints that take no more work."""
+        return self.in_flight - sum(endpoint.in_flight for endpoint in self._endpoints.open)
+
     def retry_after(self, now: float) -> int:
         """Seconds after which a refused client should try again."""
         fixed = self.config.retry_after_seconds

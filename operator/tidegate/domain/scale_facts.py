@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
@@ -11,13 +11,21 @@ from tidegate.domain.surplus import NeedHistory
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The gateways' demand, summed. ``silent``: not every gateway is heard, so this may be too little."""
+    """The gateways' demand, summed. ``silent``: not every gateway is heard, so this may be too little.
+    ``leaving``: those in flight whose workers take nothing new, since they end."""
 
     waiting: int = 0
     in_flight: int = 0
     last_activity: float | None = None  # Unix time of the latest arrival or end; None: none is known
     silent: bool = False
     execution_seconds: float | None = None  # how long requests have run lately; None: none has ended
+    leaving: int = 0
+
+    @property
+    def staying(self) -> Load:
+        """What the workers that stay must do. A rollout or a node's drain under 24 streams needs one worker
+        for the next 24, not two: the first 24 end where they are."""
+        return replace(self, in_flight=self.in_flight - self.leaving, leaving=0) if self.leaving else self
 
     @property
     def depth(self) -> int:

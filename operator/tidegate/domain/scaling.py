@@ -25,7 +25,8 @@ def kept_for(bounds: Bounds, pool: Pool, load: Load) -> int:
 
     That is a tenth more than the load needs, and all that there are while a gateway is not heard.
     """
-    return pool.replicas if load.silent else min(bounds.maximum, bounds.metric.workers(load, HEADROOM))
+    needed = bounds.metric.workers(load.staying, HEADROOM)
+    return pool.replicas if load.silent else min(bounds.maximum, needed)
 
 
 def decide_scale(
@@ -87,11 +88,11 @@ def _demand(facts: Facts) -> ScaleDecision | None:
     needed, pool = _needed(facts), facts.pool
     if needed <= pool.replicas:
         return None
-    return ScaleDecision(needed, "Demand", facts.bounds.metric.says(facts.load))
+    return ScaleDecision(needed, "Demand", facts.bounds.metric.says(facts.load.staying))
 
 
 def _needed(facts: Facts) -> int:
-    return min(facts.bounds.maximum, facts.bounds.metric.workers(facts.load))
+    return min(facts.bounds.maximum, facts.bounds.metric.workers(facts.load.staying))
 
 
 def _surplus(facts: Facts) -> ScaleDecision | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tidegate.domain.causes import Cause, cause_of
+from tidegate.domain.deletion_order import COST_ANNOTATION, cost_of
 from tidegate.domain.draining import devices_of
 from tidegate.domain.loose import Json, condition, mapping, mappings, text, whole
 from tidegate.domain.pod_containers import ENGINE, cores_of, strangers_in, was_rejected
@@ -41,6 +42,7 @@ class WorkerFacts:
     gone_by: float | None = None  # a terminating one is ended then at the latest
     ended_at: float = 0.0  # of one that has ended: when, as far as its status tells
     devices: tuple[str, ...] = ()  # the extended resources that it holds
+    deletion_cost: int = 0  # a ReplicaSet that shrinks deletes the lowest first
     scheduled_since: float | None = None  # it has a node; None: it is not told since when
     started_since: float | None = None  # its engine's container runs
 
@@ -69,6 +71,7 @@ def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:
     metadata, status = mapping(pod.get("metadata")), mapping(pod.get("status"))
     containers = mappings(status.get("containerStatuses"))
     created = from_timestamp(metadata.get("creationTimestamp")) or 0.0
+    annotations = mapping(metadata.get("annotations"))
     return WorkerFacts(
         name=text(metadata.get("name")),
         created=created,
@@ -85,11 +88,12 @@ def worker_facts(pod: Json, startup_deadline: float) -> WorkerFacts:
         cores=cores_of(pod),
         strangers=strangers_in(pod),
         rejected=was_rejected(status),
-        template=text(mapping(metadata.get("annotations")).get(TEMPLATE_ANNOTATION)),
+        template=text(annotations.get(TEMPLATE_ANNOTATION)),
         stage=stage_of(pod),
         gone_by=from_timestamp(metadata.get("deletionTimestamp")),
         ended_at=max(created, _last_transition(status)),
         devices=devices_of(pod),
+        deletion_cost=cost_of(annotations.get(COST_ANNOTATION)),
         scheduled_since=from_timestamp(condition(status, "PodScheduled").get("lastTransitionTime")),
         started_since=_started_since(containers),
     )

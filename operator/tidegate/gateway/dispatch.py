@@ -77,6 +77,8 @@ def failed(x: Exchange, reason: str, *, unused: bool) -> None:
             use(x, service.pool(ticket.endpoint))
             return
     service.endpoint_failed(ticket.endpoint.key, x.dispatched, reason)
+    if service.leaves(ticket.endpoint.key):
+        x.tries -= 1  # its end was asked for: nothing is wrong with the request, nor with the next worker
     if x.answered:
         x.cut_short(errors.worker_died(service.key, reason))
     elif again and x.tries < x.traffic.settings.max_tries:

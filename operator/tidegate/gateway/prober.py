@@ -82,19 +82,23 @@ class Prober:
     async def _probe(self, key: EndpointKey, path: str) -> ProbeResult:
         async with self._slots:
             try:
-                reader, writer = await self._connect(key)
-            except (OSError, ValueError):  # a host can be no host at all
-                return ProbeResult.CLOSED
-            try:
-                async with asyncio.timeout(self._settings.probe_timeout):
-                    answers = await _answers_200(reader, writer, key, path)
-            except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                return ProbeResult.OPEN
+                return await self._met(key, path)
             except Exception:  # noqa: BLE001 - it is logged; a probe that ended would never be made again
                 _log.exception("a probe of %s:%d failed", key.host, key.port)
                 return ProbeResult.OPEN
-            finally:
-                writer.transport.abort()
+
+    async def _met(self, key: EndpointKey, path: str) -> ProbeResult:
+        try:
+            reader, writer = await self._connect(key)
+        except (OSError, ValueError):  # a host can be no host at all
+            return ProbeResult.CLOSED
+        try:
+            async with asyncio.timeout(self._settings.probe_timeout):
+                answers = await _answers_200(reader, writer, key, path)
+        except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return ProbeResult.OPEN
+        finally:
+            writer.transport.abort()
         return ProbeResult.ANSWERS if answers else ProbeResult.OPEN
 
     async def _connect(self, key: EndpointKey) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -247,6 +247,10 @@ class Service:
             self._draining.add(key)
             self._choose_endpoints()
 
+    def leaves(self, key: EndpointKey) -> bool:
+        """Whether the substrate says that the worker ends, or has none such any more."""
+        return key not in candidates(self.view)
+
     def pool(self, endpoint: Endpoint) -> Pool:
         """The connections to an endpoint; those of one that is gone are closed after their answer."""
         pool = endpoint.handle
@@ -360,6 +364,7 @@ class Service:
             "service": str(self.key),
             "waiting": flow.reading + flow.waiting if arbitrates else 0,
             "inFlight": flow.in_flight if arbitrates else 0,
+            "leaving": flow.leaving if arbitrates else 0,
             "idleSeconds": self.idle_seconds(),
             "executionSeconds": round(flow.execution.seconds, 6) or None if arbitrates else None,
             "arrivals": self.arrivals,

@@ -86,6 +86,11 @@ def pod(namespace: str, name: str) -> str:
     return f"{pods(namespace)}/{name}"
 
 
+def pod_status(namespace: str, name: str) -> str:
+    """The status subresource of a Pod."""
+    return f"{pod(namespace, name)}/status"
+
+
 def node(name: str) -> str:
     """One Node."""
     return f"{NODES}/{name}"

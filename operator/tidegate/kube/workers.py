@@ -26,10 +26,17 @@ def worker_from_pod(pod: Json) -> Worker | None:
         host=status.get("podIP") or "",
         port=WORKER_PORT,
         ready=_is_true(status, "Ready"),
-        terminating="deletionTimestamp" in pod["metadata"],
+        terminating="deletionTimestamp" in pod["metadata"] or _ended_by_its_kubelet(status),
         stage=_stage(status, engine),
         name=pod["metadata"]["name"],
     )
+
+
+def _ended_by_its_kubelet(status: Json) -> bool:
+    """A node that is short of memory or disk, or shuts down, ends its pods without a deletion: its kubelet
+    says so in this condition as it stops the containers; the pod is Failed when they have ended."""
+    disruption = _condition(status, "DisruptionTarget")
+    return disruption.get("status") == "True" and disruption.get("reason") == "TerminationByKubelet"
 
 
 def _stage(status: Json, engine: Json) -> str:
@@ -46,7 +53,9 @@ def _engine_status(status: Json) -> Json:
 
 
 def _is_true(status: Json, condition_type: str) -> bool:
-    return any(
-        condition.get("type") == condition_type and condition.get("status") == "True"
-        for condition in status.get("conditions") or []
-    )
+    return bool(_condition(status, condition_type).get("status") == "True")
+
+
+def _condition(status: Json, condition_type: str) -> Json:
+    conditions = status.get("conditions") or []
+    return next((dict(each) for each in conditions if each.get("type") == condition_type), {})

@@ -8,6 +8,7 @@ from typing import Any
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources import pod
+from tidegate.resources.draining import grace_seconds
 from tidegate.resources.engine import engine_container, volumes
 from tidegate.resources.labels import hashed, labels, metadata, selector
 from tidegate.resources.model import model_parts
@@ -16,7 +17,6 @@ from tidegate.resources.placement import placement
 from tidegate.resources.seeds import least_metadata
 from tidegate.resources.spread import spread
 
-_DRAIN_MARGIN = 30  # seconds beyond executionTimeoutSeconds, so that the last stream ends by itself
 _START_MARGIN = 60  # seconds beyond the startup deadline before a rollout is called stuck
 
 # A sidecar would break Guaranteed and exclusive cores.
@@ -111,7 +111,7 @@ def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": service.spec.queue.execution_timeout_seconds + _DRAIN_MARGIN,
+        "terminationGracePeriodSeconds": grace_seconds(service.spec),
         "securityContext": pod.security(service.spec.pod.security_context),
         **pod.identity(service.spec, model.pull_secrets),
         "containers": [engine_container(service, model, images.image_for(service.spec))],

@@ -11,6 +11,7 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.engine_args import device_groups
 from tidegate.resources import pod
+from tidegate.resources.draining import drain_seconds, lifecycle
 from tidegate.resources.model import ModelParts
 from tidegate.resources.names import WORKER_CONTAINER, WORKER_ISOLATION_PORT, WORKER_PORT
 
@@ -40,6 +41,7 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
         "volumeMounts": [*_mounts(spec.resources), *model.mounts, *pod.mounts(spec)],
         "startupProbe": _startup_probe(spec),
         "readinessProbe": {**_probe(spec), "failureThreshold": 3},
+        "lifecycle": lifecycle(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -96,7 +98,7 @@ def _mounts(resources: Resources) -> list[dict[str, Any]]:
 
 def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str, Any]]:
     """The user's variables replace ours of the same name."""
-    drain = {"TIDEGATE_DRAIN_SECONDS": str(spec.queue.execution_timeout_seconds)}
+    drain = {"TIDEGATE_DRAIN_SECONDS": str(drain_seconds(spec))}
     ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **drain, **model.env}.items()}
     theirs = {variable.name: _variable(variable) for variable in spec.engine.env}
     return list({**ours, **theirs}.values())

@@ -65,8 +65,10 @@ class Gate:
     def load(self) -> Load:
         """What is told to the operator."""
         flow = self.flow
-        seconds = flow.execution.seconds
-        return Load(flow.waiting, flow.in_flight, self._last_activity, execution_seconds=seconds or None)
+        seconds, leaving = flow.execution.seconds or None, flow.leaving
+        return Load(
+            flow.waiting, flow.in_flight, self._last_activity, execution_seconds=seconds, leaving=leaving
+        )
 
     def depth_seconds(self) -> float:
         """The integral of the depth over time up to now."""

@@ -18,24 +18,23 @@ _MOST_REQUESTS: Final = 1 << 20  # more than any queue holds
 
 
 def growth(facts: Facts, bounds: Bounds) -> Iterator[tuple[str, Expected | None]]:
-    """How many requests it takes, found by asking the decision about more and more of them."""
+    """How many requests it takes, found by asking the metric about more and more of them."""
     pool, most = facts.pool, words.count(bounds.maximum, "worker")
     if pool.replicas >= bounds.maximum:
         yield f"No more are started: scaling.maxReplicas is {bounds.maximum}.", None
     elif isinstance(bounds.metric, QueueDelay):
         target = f"{bounds.metric.target:g} s (scaling.metric.queueDelay)"
         yield f"More are started, {most} at most, when a request would wait for longer than {target}.", None
-    elif (requests := _enough_for_more(facts, bounds)) is not None:
-        yield f"One more is started when {requests} requests wait or run; {most} at most.", None
+    elif requests := _enough_for_more(bounds, pool.replicas):
+        now, _ = decide(bounds, pool, Load(in_flight=requests), facts.now, facts.memory)
+        spike = "" if now.replicas > pool.replicas else " for longer than a passing spike"
+        yield f"One more is started when {requests} requests wait or run{spike}; {most} at most.", None
 
 
-def _enough_for_more(facts: Facts, bounds: Bounds) -> int | None:
-    """The smallest number of requests for which more workers are wanted; None: no number is."""
-
-    def raised(requests: int) -> bool:
-        load = Load(in_flight=requests)
-        decision, _ = decide(bounds, facts.pool, load, facts.now, facts.memory)
-        return decision.replicas > facts.pool.replicas
-
-    found = bisect_left(range(_MOST_REQUESTS), True, key=raised)
+def _enough_for_more(bounds: Bounds, replicas: int) -> int | None:
+    """The smallest number of requests for which the metric asks for more workers; None: no number is."""
+    asks = range(_MOST_REQUESTS)
+    found = bisect_left(
+        asks, replicas + 1, key=lambda requests: bounds.metric.workers(Load(in_flight=requests))
+    )
     return found if found < _MOST_REQUESTS else None

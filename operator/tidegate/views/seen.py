@@ -77,8 +77,13 @@ class Facts:
 
     @property
     def load(self) -> Load:
-        """As the gateways tell it, else as the status does, which knows their sum only."""
-        return self.seen.load or Load(in_flight=self.depth or 0)
+        """As the gateways tell it, else as the status does, which knows their sum only: no more can run than
+        the ready workers have slots."""
+        depth, slots = (
+            self.depth or 0,
+            self.pool.ready * (self.spec.engine.max_concurrency if self.spec else 0),
+        )
+        return self.seen.load or Load(waiting=max(0, depth - slots), in_flight=min(depth, slots))
 
     def condition(self, kind: str) -> Json:
         """One condition; empty where there is none."""

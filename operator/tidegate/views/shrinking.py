@@ -65,12 +65,12 @@ def _stays(facts: Facts, bounds: Bounds) -> Iterator[Said]:
 
 def _rises(facts: Facts, change: Change) -> Iterator[Said]:
     """A schedule's beginning is told with the schedule."""
-    if change.at <= facts.now:
-        count, why = words.count(change.decision.replicas, "worker"), change.decision.message
-        yield (
-            f"The operator is about to raise it to {count}: {why}.",
-            Expected("ScaleUp", change.decision.replicas, facts.now, facts.now),
-        )
+    more, why = change.decision.replicas, change.decision.message
+    if change.at > facts.now and change.decision.reason != "Demand":
+        return
+    when = f"{words.at(change.at, facts.now)} at the latest" if change.at > facts.now else "at this moment"
+    text = f"If the load stays as it is, the number is raised to {more} {when}: {why}."
+    yield text, Expected("ScaleUp", more, facts.now, change.at)
 
 
 def _surplus(facts: Facts, change: Change, delay: float) -> Said:

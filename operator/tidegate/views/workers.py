@@ -68,6 +68,8 @@ def _figures(facts: Facts) -> Iterator[str]:
     if text(scaling.get("reason")) not in _BY_LOAD or "waiting" not in scaling:
         return
     waiting, running = whole(scaling["waiting"]), whole(scaling.get("inFlight"))
+    if text(scaling.get("reason")) == "Woken" and not waiting + running:
+        return  # the gateway acts before its demand is heard
     ready, starting = whole(scaling.get("ready")), whole(scaling.get("starting"))
     parts = [
         f"{words.number(waiting, 'request')} waited",
@@ -79,7 +81,7 @@ def _figures(facts: Facts) -> Iterator[str]:
     parts += [f"a request took about {seconds} s"] if seconds else []
     yield f"At that moment {words.listed(parts)}."
     needed, desired = whole(scaling.get("needed")), whole(scaling.get("desired"))
-    if needed > desired:
+    if needed > desired and "maxReplicas" not in text(scaling.get("message")):
         yield f"That asked for {needed} workers, and scaling.maxReplicas allowed {desired}."
 
 

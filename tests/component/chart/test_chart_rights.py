@@ -195,6 +195,7 @@ MAY = [
     ("operator", "delete", "policy/poddisruptionbudgets", ""),
     ("operator", "list", "/pods", ""),
     ("operator", "get", "/nodes/configz", ""),
+    ("operator", "patch", "/pods/status", ""),
 ]
 MAY_NOT = [
     ("gateway", "patch", "apps/deployments", ""),
@@ -210,6 +211,9 @@ MAY_NOT = [
     ("operator", "delete", "apps/deployments", ""),
     ("operator", "delete", "/services", ""),
     ("operator", "create", "/pods", ""),
+    ("operator", "patch", "/pods", ""),
+    ("operator", "update", "/pods/status", ""),
+    ("operator", "delete", "/pods", ""),
     ("operator", "create", "/pods/exec", ""),
     ("operator", "patch", "tidegate.io/inferenceservices", ""),
     ("operator", "patch", "admissionregistration.k8s.io/mutatingwebhookconfigurations", "another"),

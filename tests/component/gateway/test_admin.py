@@ -24,7 +24,7 @@ async def test_demand_tells_every_service_then_that_it_is_synced_then_each_chang
     ):
         assert feed.headers["content-type"] == "application/x-ndjson"
         lines = feed.aiter_lines()
-        line = {"service": "team-a/qwen", "waiting": 0, "inFlight": 0, "arrivals": 0}
+        line = {"service": "team-a/qwen", "waiting": 0, "inFlight": 0, "leaving": 0, "arrivals": 0}
         line |= {"idleSeconds": None, "executionSeconds": None}
         assert json.loads(await anext(lines)) == line
         assert json.loads(await anext(lines)) == {"synced": True}

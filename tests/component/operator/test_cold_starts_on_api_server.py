@@ -88,8 +88,8 @@ async def test_a_start_that_a_gateway_watched_is_told_once_with_all_of_its_parts
     world: World, stage: Stage, tmp_path: Path
 ) -> None:
     stage.worker.start = {"loadsAfterSeconds": 6.2, "servesAfterSeconds": 11.0}
-    now = time.time()
     await world.idle("told")
+    now = time.time()
     await woken(world, stage, "told", "told-1")
     await pulled(world, "told-1")
     await world.pod("told", "told-1", ready_status(now + 13))
@@ -183,7 +183,8 @@ async def test_starts_that_went_by_without_an_operator_are_counted_by_what_the_g
 ) -> None:
     await world.idle("missed")
     now = time.time()
-    records = [record(f"missed-{number}", now - 1000 + 100 * number) for number in range(4)]
+    of_another = record("before-it-was-made", now - 1000)
+    records = [of_another, *(record(f"missed-{number}", now + 100 * number) for number in range(4))]
     stage.gateway.tell(f"{world.namespace}/missed", coldStarts=records)
     await eventually(has_parts(world, "missed", 4), "four are counted")
     found = await cold_starts(world, "missed")

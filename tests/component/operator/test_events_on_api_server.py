@@ -41,12 +41,12 @@ async def test_a_life_is_told_in_events_that_kubectl_describe_shows(world: World
     await world.pod("told", "told-1", ready_status(time.time()))
     await world.phase("told", "Running")
     await world.change("told", suspend=True)
-    wanted = ["Woken", "ModelNotFound", "Recovered", "Asleep"]
+    wanted = ["Woken", "ModelNotFound", "Recovered", "ColdStart", "Asleep"]
 
     async def complete() -> bool:
         return sorted(await reasons(world, "told")) == sorted(wanted)
 
-    await eventually(complete, "four Events are there")
+    await eventually(complete, "five Events are there")
     (failed,) = [each for each in await events(world, "told") if each["reason"] == "ModelNotFound"]
     assert failed["type"] == "Warning"
     assert failed["note"].startswith("no config.json")

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
+from tidegate.controller.validation import GATEWAY_MARGIN
+from tidegate.domain.deletion_order import COST_ANNOTATION
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.resources import names
 
@@ -99,7 +101,12 @@ def test_every_value_is_used_and_explained() -> None:
 def test_chart_and_code_agree_on_names_and_defaults() -> None:
     templates = {path.name: path.read_text() for path in (CHART / "templates").iterdir()}
     assert f"contains('{names.SERVICE_LABEL}=')" in templates["policy-gateway.yaml"]
+    margin = f"(.Values.gateway.terminationGracePeriodSeconds | int) {GATEWAY_MARGIN})"
+    assert f"--drain-seconds={{{{ max 1 (sub {margin}" in templates["gateway.yaml"]
+    assert f"--gateway-drain-seconds={{{{ max 1 (sub {margin}" in templates["operator.yaml"]
     assert f"'{names.CPU_POLICY_LABEL}'" in templates["policy-operator.yaml"]
+    assert f"'{names.SERVICE_LABEL}' in variables.labels" in templates["policy-operator.yaml"]
+    assert f"'{COST_ANNOTATION}'" in templates["policy-operator.yaml"]
     assert f"apiVersions: [{names.VERSION}]" in templates["webhook.yaml"]
     assert f"containerPort: {names.OPERATOR_WEBHOOK_PORT}" in templates["operator.yaml"]
     assert f"containerPort: {names.GATEWAY_PORT}" in templates["gateway.yaml"]

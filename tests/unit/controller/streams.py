@@ -66,14 +66,14 @@ async def fake_gateway(port: int = 0) -> AsyncIterator[FakeGateway]:
 
 
 @asynccontextmanager
-async def serving(routes: dict[str, Any], port: int = 0) -> AsyncIterator[int]:
-    """These routes on a port of 127.0.0.1."""
+async def serving(routes: dict[str, Any], port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[int]:
+    """These routes on a port of this machine."""
     app = web.Application()
     for path, handler in routes.items():
         app.router.add_get(path, handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     try:
         yield runner.addresses[0][1]

@@ -36,6 +36,17 @@ def test_the_gateways_numbers_add_up_and_the_latest_activity_counts(board: Deman
     assert board.load(KEY) == Load(waiting=3, in_flight=3, last_activity=100.0)
 
 
+def test_what_leaves_adds_up_and_a_gateway_of_an_earlier_release_tells_nothing_of_it(
+    board: DemandBoard,
+) -> None:
+    board.told("g1", line(0, 3) | {"leaving": 2}, now=100.0)
+    board.told("g2", line(0, 1), now=100.0)
+    load = board.load(KEY)
+    assert (load.in_flight, load.leaving, load.staying.in_flight) == (4, 2, 2)
+    with pytest.raises(ValueError, match="not a line of demand"):
+        board.told("g2", line(0, 1) | {"leaving": "1"}, now=100.0)
+
+
 def test_a_service_that_never_had_a_request_has_no_activity(board: DemandBoard) -> None:
     board.told("g1", line(idle=None), now=100.0)
     assert board.load(KEY).last_activity is None

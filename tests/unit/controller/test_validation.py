@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,3 +238,12 @@ def _undivided(**spec: Any) -> Json:
     engine = {"env": [{"name": "TOKEN", "value": "hunter2"}], "args": ["--pipeline-parallel-size", "2"]}
     resources = {"cpu": 1, "memory": "1Gi", "accelerator": device}
     return service("odd", engine=engine, resources=resources, **spec)
+
+
+def test_requests_that_outlast_a_gateways_drain_are_a_warning_that_says_what_to_set() -> None:
+    world = replace(world_of(), gateway_drain_seconds=320)
+    [warning] = warnings(world, service("one", queue={"executionTimeoutSeconds": 321}))
+    assert "waits 320 s" in warning
+    assert "gateway.terminationGracePeriodSeconds to 331" in warning
+    assert warnings(world, service("one", queue={"executionTimeoutSeconds": 320})) == []
+    assert warnings(world_of(), service("one", queue={"executionTimeoutSeconds": 321})) == []

@@ -49,6 +49,17 @@ def test_a_limit_of_128_admits_128_and_refuses_the_next() -> None:
     assert (refusal(verdicts[128]).status, refusal(verdicts[128]).code) == (429, "overload")
 
 
+def test_what_runs_on_an_endpoint_that_is_gone_from_the_list_leaves() -> None:
+    queue = flow(ONE, TWO)
+    first, _ = ask(queue)
+    ask(queue)
+    assert queue.leaving == 0
+    queue.set_endpoints((TWO if first.endpoint and first.endpoint.key == ONE else ONE,), 1.0)
+    assert (queue.in_flight, queue.leaving) == (2, 1)
+    queue.done(first, 2.0)
+    assert (queue.in_flight, queue.leaving) == (1, 0)
+
+
 def test_a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_413() -> None:
     queue = flow(ONE, max_bytes=10)
     assert isinstance(ask(queue, size=10)[1], Endpoint)

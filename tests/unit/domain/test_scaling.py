@@ -42,6 +42,14 @@ def test_demand_raises_at_once_to_what_it_needs(depth: int, replicas: int) -> No
     assert decide(Bounds(maximum=8), load=Load(waiting=depth)).replicas == replicas
 
 
+def test_what_ends_on_workers_that_leave_needs_no_other_worker_and_keeps_the_service_awake() -> None:
+    moving = Load(in_flight=48, leaving=24)
+    assert decide(Bounds(maximum=8), load=moving).replicas == 1
+    assert decide(Bounds(maximum=8), load=replace(moving, waiting=1)).replicas == 2
+    last = decide(load=Load(in_flight=1, leaving=1, last_activity=NOW - 1000))
+    assert (last.replicas, last.reason) == (1, "Demand")
+
+
 def test_demand_never_lowers() -> None:
     assert (
         decide(Bounds(maximum=8), Pool(replicas=4, ready=4, ready_since=0.0), Load(in_flight=1)).replicas == 4

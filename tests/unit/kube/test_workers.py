@@ -69,6 +69,24 @@ def test_a_pod_with_a_deletion_timestamp_is_terminating_though_it_is_ready() -> 
     assert worker.ready
 
 
+@pytest.mark.parametrize(
+    ("reason", "status", "terminating"),
+    [
+        ("TerminationByKubelet", "True", True),
+        ("TerminationByKubelet", "False", False),
+        ("EvictionByEvictionAPI", "True", False),  # a deletion follows, or it was refused
+        ("PreemptionByScheduler", "True", False),
+    ],
+)
+def test_a_pod_that_its_kubelet_ends_is_terminating_without_a_deletion(
+    reason: str, status: str, terminating: bool
+) -> None:
+    disruption = condition("DisruptionTarget", status) | {"reason": reason}
+    worker = worker_from_pod(pod({"phase": "Running", "conditions": [condition("Ready"), disruption]}))
+    assert worker is not None
+    assert worker.terminating is terminating
+
+
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
 def test_a_pod_that_has_ended_for_good_is_no_worker(phase: str) -> None:
     assert worker_from_pod(pod({"phase": phase, "podIP": "10.0.0.9"})) is None

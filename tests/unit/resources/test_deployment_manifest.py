@@ -93,8 +93,13 @@ def test_a_busy_engine_is_not_killed_by_a_probe() -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == "/health"
 
 
-def test_a_stopping_worker_has_the_whole_execution_timeout() -> None:
-    assert pod(queue={"executionTimeoutSeconds": 600})["terminationGracePeriodSeconds"] > 600
+def test_a_stopping_worker_has_the_whole_execution_timeout_after_every_gateway_has_seen_its_end() -> None:
+    spec = pod(queue={"executionTimeoutSeconds": 600})
+    container = spec["containers"][0]
+    drain = next(int(each["value"]) for each in container["env"] if each["name"] == "TIDEGATE_DRAIN_SECONDS")
+    pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pause >= 1
+    assert 600 < drain < pause + drain < spec["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize(

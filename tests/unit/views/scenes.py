@@ -15,7 +15,13 @@ Json = dict[str, Any]
 
 NOW = from_timestamp("2026-11-23T02:18:20Z") or 0.0
 WOKEN = "a request arrived, and a gateway woke the service"
-SCALING = {"maxReplicas": 4, "idleTimeoutSeconds": 300, "scaleDownDelaySeconds": 120}
+METRIC = {"type": "Concurrency", "concurrency": {"targetPerReplica": 24}}
+SCALING = {
+    "maxReplicas": 4,
+    "metric": METRIC,
+    "idleTimeoutSeconds": 300,
+    "scaleDownDelaySeconds": 120,
+}
 PARTS = {
     "api": "0.12",
     "scheduling": "0.30",
