@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from tidegate.domain.demand_history import Mean
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scale_facts import Facts
@@ -43,7 +44,9 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     flapping = _flapping(facts, memory)
     pressure = _pressure(facts.staying, memory.pressure)
     needed = _needed(facts.staying, memory.needed, pressure)
-    obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
+    obeyed = (
+        replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout) if flapping.holds else bounds
+    )
     wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
     asked = wanted(staying, pressure or first_pressure(staying))
     heard = wake.counted(load, obeyed.idle_after, now)
@@ -91,10 +94,8 @@ def _kept(facts: Facts, pressure: Pressure | None) -> int:
     if pressure is None or known <= 0:
         return kept_for(bounds, facts.pool, load)
     mean = pressure.history.mean(facts.now, known)
-    return min(
-        bounds.maximum,
-        bounds.metric.workers(replace(mean, execution_seconds=load.execution_seconds), HEADROOM),
-    )
+    counted = Mean(mean.waiting, mean.in_flight, load.execution_seconds)
+    return min(bounds.maximum, bounds.metric.workers(counted, HEADROOM))
 
 
 def _moves(facts: Facts, pressure: Pressure | None) -> bool:
