@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from tidegate.domain.demand_history import Mean
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scale_facts import Facts
@@ -44,9 +43,8 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     flapping = _flapping(facts, memory)
     pressure = _pressure(facts.staying, memory.pressure)
     needed = _needed(facts.staying, memory.needed, pressure)
-    obeyed = (
-        replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout) if flapping.holds else bounds
-    )
+    extension = flapping.extended - bounds.idle_timeout
+    obeyed = replace(bounds, idle_extension=extension) if extension else bounds
     wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
     asked = wanted(staying, pressure or first_pressure(staying))
     heard = wake.counted(load, obeyed.idle_after, now)
@@ -86,26 +84,24 @@ def _needed(facts: Facts, before: NeedHistory | None, pressure: Pressure | None)
 
 
 def _kept(facts: Facts, pressure: Pressure | None) -> int:
-    """By the mean of the last minute, where a start's length is known: a peak that would not have started a
-    worker keeps none either."""
+    """By the mean of the last minute too, where a start's length is known: a peak that would not have started
+    a worker keeps none either. By what is there now too: what has gone is gone in one step."""
     bounds, load, known = facts.bounds, facts.load, 0.0
+    kept = kept_for(bounds, facts.pool, load)
     if pressure and not load.silent and facts.pool.start_seconds is not None:
         known = pressure.history.known(facts.now, STABLE)
     if pressure is None or known <= 0:
-        return kept_for(bounds, facts.pool, load)
-    mean = pressure.history.mean(facts.now, known)
-    counted = Mean(mean.waiting, mean.in_flight, load.execution_seconds)
-    return min(bounds.maximum, bounds.metric.workers(counted, HEADROOM))
+        return kept
+    mean = pressure.history.mean(facts.now, known)._replace(execution_seconds=load.execution_seconds)
+    return min(kept, bounds.metric.workers(mean, HEADROOM))
 
 
 def _moves(facts: Facts, pressure: Pressure | None) -> bool:
-    """Whether a mean may soon come to another number without any news."""
+    """Whether a mean may soon ask for more without any news."""
     bounds, pool = facts.bounds, facts.pool
     if pressure is None or pool.start_seconds is None:
         return False
-    if min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas:
-        return True
-    return pool.replicas > 1 and _kept(facts, pressure) > kept_for(bounds, pool, facts.load)
+    return min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas
 
 
 def _flapping(facts: Facts, memory: Memory) -> Flapping:
