@@ -13,17 +13,18 @@ import io
 import json
 import os
 import platform
-import random
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from tidegate.simulation.comparison import Comparison, better_on_both, compare, tidegate
+from tidegate.simulation.comparison import Comparison, better_on_both, compare
+from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.reading import read_trace
 from tidegate.simulation.run import simulate
 from tidegate.simulation.scenario import Scenario
 from tidegate.simulation.scenarios import conversation, made
+from tidegate.simulation.seeds import seeded
 from tidegate.simulation.table import table
 from tidegate.simulation.trace import Trace
 
@@ -70,9 +71,9 @@ def measured(scenario: Scenario) -> dict[str, Any]:
 
 def speed_of(scenario: Scenario) -> float:
     """Simulated seconds in one second, with the operator's own decision."""
-    case, policy = scenario.case, tidegate(scenario.bounds)
+    case, policy = scenario.case, Tidegate(scenario.spec)
     begun = time.perf_counter()
-    simulate(case, policy, random.Random(1))  # noqa: S311  a simulation
+    simulate(case, policy, seeded(1))
     return case.duration / (time.perf_counter() - begun)
 
 

@@ -25,8 +25,8 @@ def metrics_backend(kubectl: Kubectl, gateways: list[Object], folder: Path) -> I
     try:
         kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         kubectl.apply(*_program(kubectl, folder), _deployment(gateways), _service(), registration)
-        kubectl.run("rollout", "status", "-n", NAMESPACE, "deployment/metrics-api", "--timeout=60s")
-        kubectl.run("wait", "--for=condition=Available", f"apiservice/{name}", "--timeout=60s")
+        kubectl.run("rollout", "status", "-n", NAMESPACE, "deployment/metrics-api", timeout=90)
+        kubectl.run("wait", "--for=condition=Available", f"apiservice/{name}", "--timeout=60s", timeout=90)
         yield
     finally:
         kubectl.run("delete", "apiservice", name, "--ignore-not-found")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidegate.api.scaling import longest_idle_timeout, windows_of
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.domain.scale_bounds import Bounds
-from tidegate.domain.scaling_metrics import Metric, PerReplica, QueueDelay
+from tidegate.domain.scaling_metrics import Metric, PerReplica, Pooled, QueueDelay
 from tidegate.domain.schedule import minimum_at
 
 
@@ -28,7 +28,7 @@ def bounds_of(spec: InferenceServiceSpec, now: float) -> Bounds:
 
 
 def metric_of(spec: InferenceServiceSpec) -> Metric:
-    """What is counted; three quarters of what a worker runs at once where the spec does not say."""
+    """What is counted; concurrency with a spare that the pool shares where the spec does not say."""
     metric, slots = spec.scaling.metric, spec.engine.max_concurrency
     if metric and metric.queue_delay:
         return QueueDelay(metric.queue_delay.target_milliseconds / 1000, slots)
@@ -36,4 +36,4 @@ def metric_of(spec: InferenceServiceSpec) -> Metric:
         return PerReplica(metric.request_count.per_replica)
     if metric and metric.concurrency:
         return PerReplica(metric.concurrency.target_per_replica)
-    return PerReplica(max(1, slots * 3 // 4))
+    return Pooled(slots)

@@ -66,7 +66,8 @@ class Metric(Model):
     concurrency: ConcurrencyTarget | None = Field(
         default=None,
         description=(
-            "For type Concurrency. Default: a targetPerReplica of ¾ of engine.maxConcurrency, rounded down."
+            "For type Concurrency. Default: ¾ of engine.maxConcurrency for one worker; several share what is "
+            "spare, which grows with the square root of their number."
         ),
     )
     queue_delay: QueueDelayTarget | None = Field(

@@ -14,6 +14,7 @@ from tidegate.cli.gateway import add_gateway
 from tidegate.cli.manifests import add_manifests
 from tidegate.cli.operator import add_operator
 from tidegate.cli.retire import add_retire
+from tidegate.cli.simulate import add_simulate
 from tidegate.kube.errors import KubeConfigError, KubeError
 
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"  # the container's runtime adds the time
@@ -60,4 +61,5 @@ def _parser() -> argparse.ArgumentParser:
     add_explain(commands.add_parser("explain", help="why a service has its workers, and what comes next"))
     add_retire(commands.add_parser("retire", help="take back what is on the nodes, before uninstalling"))
     add_manifests(commands.add_parser("manifests", help="write what the models generate"))
+    add_simulate(commands.add_parser("simulate", help="what a service's scaling makes of a trace"))
     return parser

@@ -57,6 +57,7 @@ def _changed(decision: ScaleDecision, previous: Mapping[str, Any], now: float) -
         "message": message,
         "since": to_timestamp(now),
         **({} if decision.needed is None else {"needed": decision.needed}),
+        **({} if decision.window is None else {"window": decision.window}),
     }
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scale_facts import Facts
+from tidegate.domain.scale_up import LOOK, STABLE, Pressure, first_pressure, wanted
 from tidegate.domain.scaling import Counters, Load, Pool, ScaleDecision, decide_scale, kept_for
+from tidegate.domain.scaling_metrics import HEADROOM
 from tidegate.domain.surplus import NeedHistory
 from tidegate.domain.wake_seen import WakeSeen
 
@@ -22,6 +25,7 @@ class Memory:
     """
 
     needed: NeedHistory | None = None  # None: no pool of several workers has been seen
+    pressure: Pressure | None = None  # None: no worker has been ready since it slept
     wakes: int = 0  # short sleeps, see Flapping
     asleep_since: float | None = None  # Unix time since which it sleeps for being idle; None: it does not
     wake: WakeSeen = field(default_factory=WakeSeen)
@@ -35,39 +39,77 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     ``counters`` None: the workers have not been asked. Where the decision wants them (``ask_counters``), ask,
     look again, and decide once more with the memory that came back.
     """
-    flapping = _flapping(bounds, pool, load, now, memory)
+    facts = Facts(bounds, pool, load, counters, now)
+    flapping = _flapping(facts, memory)
+    pressure = _pressure(facts.staying, memory.pressure)
+    needed = _needed(facts.staying, memory.needed, pressure)
     obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
-    wake, needed = memory.wake.seen(pool.replicas, now), _needed(bounds, pool, load, now, memory.needed)
+    wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
+    asked = wanted(staying, pressure or first_pressure(staying))
     heard = wake.counted(load, obeyed.idle_after, now)
-    found = decide_scale(obeyed, replace(pool, needed=needed), heard, now, counters)
-    managed = not bounds.suspended and bounds.external is None
-    decision = replace(
+    found = decide_scale(obeyed, replace(pool, needed=needed, wanted=asked), heard, now, counters)
+    decision = _told(found, staying, flapping, pressure)
+    asleep_since, wake = _asleep_since(facts, decision, memory), wake.decided(decision.replicas)
+    return decision, Memory(needed, pressure, flapping.wakes, asleep_since, wake)
+
+
+def _told(found: ScaleDecision, facts: Facts, flapping: Flapping, pressure: Pressure | None) -> ScaleDecision:
+    """With what is told beside it, and looked at again soon where a mean alone may change it."""
+    if facts.bounds.suspended or facts.bounds.external is not None:
+        return found
+    again = found.recheck_after
+    return replace(
         found,
-        needed=bounds.metric.workers(load.staying) if managed else None,
-        flapping=flapping if managed and flapping.wakes else None,
+        recheck_after=min(again or LOOK, LOOK) if _moves(facts, pressure) else again,
+        needed=facts.bounds.metric.workers(facts.load),
+        flapping=flapping if flapping.wakes else None,
     )
-    asleep_since, wake = _asleep_since(pool, decision, now, memory), wake.decided(decision.replicas)
-    return decision, Memory(needed, flapping.wakes, asleep_since, wake)
 
 
-def _needed(
-    bounds: Bounds, pool: Pool, load: Load, now: float, before: NeedHistory | None
-) -> NeedHistory | None:
+def _pressure(facts: Facts, before: Pressure | None) -> Pressure | None:
+    """It begins with the first ready worker: what waited for that one says nothing of the next minute."""
+    if not facts.pool.ready:
+        return None
+    return before.then(facts) if before else first_pressure(facts)
+
+
+def _needed(facts: Facts, before: NeedHistory | None, pressure: Pressure | None) -> NeedHistory | None:
     """Only a pool of several workers can have surplus; a single one is asleep or awake. What others decide on
     is not looked at: once it is ours to decide, all that they leave are needed until then."""
-    if pool.replicas <= 1 or bounds.external is not None:
+    replicas, delay = facts.pool.replicas, facts.bounds.scale_down_delay
+    if replicas <= 1 or facts.bounds.external is not None:
         return None
-    history = before or NeedHistory(pool.replicas)
-    return history.then(kept_for(bounds, pool, load), now, bounds.scale_down_delay)
+    return (before or NeedHistory(replicas)).then(_kept(facts, pressure), facts.now, delay)
 
 
-def _flapping(bounds: Bounds, pool: Pool, load: Load, now: float, memory: Memory) -> Flapping:
+def _kept(facts: Facts, pressure: Pressure | None) -> int:
+    """By the mean of the last minute too, where a start's length is known: a peak that would not have started
+    a worker keeps none either. By what is there now too: what has gone is gone in one step."""
+    bounds, load, known = facts.bounds, facts.load, 0.0
+    kept = kept_for(bounds, facts.pool, load)
+    if pressure and not load.silent and facts.pool.start_seconds is not None:
+        known = pressure.history.known(facts.now, STABLE)
+    if pressure is None or known <= 0:
+        return kept
+    mean = pressure.history.mean(facts.now, known)._replace(execution_seconds=load.execution_seconds)
+    return min(kept, bounds.metric.workers(mean, HEADROOM))
+
+
+def _moves(facts: Facts, pressure: Pressure | None) -> bool:
+    """Whether a mean may soon ask for more without any news."""
+    bounds, pool = facts.bounds, facts.pool
+    if pressure is None or pool.start_seconds is None:
+        return False
+    return min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas
+
+
+def _flapping(facts: Facts, memory: Memory) -> Flapping:
     """A sleep counts when a request has ended it; its end is the creation of the first worker."""
+    bounds, pool, since = facts.bounds, facts.pool, memory.asleep_since
     found = Flapping(memory.wakes, pool.start_seconds, bounds.idle_timeout, bounds.longest_idle_timeout)
-    since = memory.asleep_since
-    if since is None or pool.replicas == 0 or not _asked_for(load, since):
+    if since is None or pool.replicas == 0 or not _asked_for(facts.load, since):
         return found
-    woken = pool.oldest if since <= pool.oldest <= now else now
+    woken = pool.oldest if since <= pool.oldest <= facts.now else facts.now
     return replace(found, wakes=found.after(woken - since))
 
 
@@ -75,7 +117,7 @@ def _asked_for(load: Load, since: float) -> bool:
     return load.depth > 0 or (load.last_activity or 0.0) >= since
 
 
-def _asleep_since(pool: Pool, decision: ScaleDecision, now: float, memory: Memory) -> float | None:
-    if pool.replicas == 0:
+def _asleep_since(facts: Facts, decision: ScaleDecision, memory: Memory) -> float | None:
+    if facts.pool.replicas == 0:
         return memory.asleep_since
-    return now if decision.replicas == 0 and decision.reason == "Idle" else None
+    return facts.now if decision.replicas == 0 and decision.reason == "Idle" else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scale_bounds import Bounds
+from tidegate.domain.scaling_metrics import Demand
 from tidegate.domain.surplus import NeedHistory
 
 
@@ -44,6 +45,15 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """The workers that demand asks for, the window over which it was looked at, and what was seen there."""
+
+    workers: int
+    window: str  # Instant, Backlog, Panic or Stable; see scale_up
+    demand: Demand
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """The workers as they are."""
 
@@ -57,6 +67,7 @@ class Pool:
     needed: NeedHistory | None = None  # what the load needed lately; None: surplus is not looked at
     oldest: float = 0.0  # creation of the oldest worker; 0: not known
     start_seconds: float | None = None  # how long the last start from zero took; None: not known
+    wanted: Wanted | None = None  # what demand asks for; None: what it needs at this moment
 
     @property
     def starting(self) -> int:
@@ -77,7 +88,8 @@ class ScaleDecision:
     recheck_after: float | None = None  # seconds; None: only when a fact changes
     ask_counters: bool = False
     needed: int | None = None
-    flapping: Flapping | None = None  # what is remembered of short sleeps; None: the service never sleeps
+    flapping: Flapping | None = None  # what is remembered of short sleeps; None: nothing
+    window: str | None = None  # over which demand was looked at, where demand decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,11 @@ class Facts:
     load: Load
     counters: Counters | None
     now: float
+
+    @property
+    def staying(self) -> Facts:
+        """With only the load that the workers which stay must do."""
+        return replace(self, load=self.load.staying)
 
     def stay(self, reason: str, message: str, recheck_after: float | None = None) -> ScaleDecision:
         """As many as there are."""

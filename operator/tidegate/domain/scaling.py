@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tidegate.domain.scale_bounds import Bounds
-from tidegate.domain.scale_facts import Counters, Facts, Load, Pool, ScaleDecision
+from tidegate.domain.scale_facts import Counters, Facts, Load, Pool, ScaleDecision, Wanted
 from tidegate.domain.scaling_metrics import HEADROOM
 
 __all__ = ["REJECTED", "Bounds", "Counters", "Load", "Pool", "ScaleDecision", "decide_scale", "kept_for"]
@@ -85,10 +85,22 @@ def _asleep(facts: Facts) -> ScaleDecision | None:
 
 def _demand(facts: Facts) -> ScaleDecision | None:
     """Raises at once."""
-    needed, pool = _needed(facts), facts.pool
-    if needed <= pool.replicas:
+    asked = facts.pool.wanted or Wanted(_needed(facts), "Instant", facts.load.staying)
+    count = min(facts.bounds.maximum, asked.workers)
+    if count <= facts.pool.replicas:
         return None
-    return ScaleDecision(needed, "Demand", facts.bounds.metric.says(facts.load.staying))
+    why = _OVER[asked.window].format(facts.bounds.metric.says(asked.demand))
+    more = f", and scaling.maxReplicas is {count}" if asked.workers > count else ""
+    text = f"{why}: {asked.workers} are needed{more}"
+    return ScaleDecision(count, "Demand", text, window=asked.window)
+
+
+_OVER = {
+    "Instant": "{}",
+    "Backlog": "{}; what waits would take longer than a start",
+    "Panic": "{}, and requests have waited for long enough not to be a passing spike",
+    "Stable": "on average of the last minute {}",
+}
 
 
 def _needed(facts: Facts) -> int:

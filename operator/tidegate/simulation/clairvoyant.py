@@ -9,7 +9,6 @@ between this one and the bound.
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +17,7 @@ from tidegate.simulation.bound import Bound
 from tidegate.simulation.figures import Figures
 from tidegate.simulation.policies.planned import Planned
 from tidegate.simulation.run import Case, Simulation
+from tidegate.simulation.seeds import seeded
 
 ROUNDS: Final = 60
 
@@ -38,7 +38,7 @@ def carried_out(case: Case, bound: Bound, maximum: int, seed: int) -> Plan:
     for _ in range(ROUNDS):
         _fill_valleys(serving, maximum, case.engine.start_seconds)
         steps = _asked(serving, math.ceil(case.engine.start_seconds * (1 + case.engine.start_spread)))
-        simulation = Simulation(case, Planned(steps), random.Random(seed))  # noqa: S311  a simulation
+        simulation = Simulation(case, Planned(steps), seeded(seed))
         figures = simulation.run()
         if best is None or figures.attainment > best.figures.attainment:
             best = Plan(steps, figures)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tidegate.domain.scale_bounds import Bounds
 from tidegate.simulation.bound import Bound, lower_bound
 from tidegate.simulation.clairvoyant import carried_out
 from tidegate.simulation.figures import Figures
@@ -18,6 +16,7 @@ from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.run import Case, simulate
 from tidegate.simulation.scenario import Scenario
 from tidegate.simulation.scene import Autoscaler
+from tidegate.simulation.seeds import seeded
 
 STEPS = 40_000  # of the bound, at most: a day is looked at every 3 s, an hour every second
 
@@ -32,37 +31,33 @@ class Comparison:
     plan: Figures | None
 
 
-def compare(scenario: Scenario, seed: int = 1) -> Comparison:
-    """Every policy on the same arrivals, with the same chance."""
+def compare(scenario: Scenario, seed: int = 1, *, plan: bool = True) -> Comparison:
+    """Every policy on the same arrivals, with the same chance; ``plan``: a clairvoyant one is tried too."""
     case, maximum = scenario.case, scenario.bounds.maximum
     step = max(1.0, case.duration / STEPS)
     bound = lower_bound(case.arrivals, case.engine, case.duration, case.target, maximum, step)
-    plan = carried_out(case, bound, maximum, seed).figures if bound else None
-    ran = [simulate(case, policy, chance(seed)) for policy in policies(scenario)]
+    done = carried_out(case, bound, maximum, seed).figures if bound and plan else None
+    ran = [simulate(case, policy, seeded(seed)) for policy in policies(scenario)]
     ran.append(always_on(case, maximum, seed))
-    return Comparison(scenario, tuple(ran), bound, plan)
+    return Comparison(scenario, tuple(ran), bound, done)
 
 
 def policies(scenario: Scenario) -> list[Autoscaler]:
     """Each anew: they remember."""
     target, maximum = scenario.per_worker, scenario.bounds.maximum
+    cron = scenario.cron
     return [
-        tidegate(scenario.bounds),
+        Tidegate(scenario.spec),
         Hpa(target, maximum),
         keda_queue(target, maximum),
-        keda_cron(scenario.cron, maximum),
+        *([keda_cron(cron, maximum)] if cron else []),
         Knative(scenario.engine.slots, maximum),
     ]
 
 
-def tidegate(bounds: Bounds, name: str = "tidegate") -> Tidegate:
-    """The operator's decision for bounds that stay the same."""
-    return Tidegate(lambda _: bounds, name)
-
-
 def always_on(case: Case, maximum: int, seed: int) -> Figures:
     """The smallest number that serves as many in time as the largest does, all the time."""
-    return _least(lambda count: simulate(case, AlwaysOn(count), chance(seed)), maximum)
+    return _least(lambda count: simulate(case, AlwaysOn(count), seeded(seed)), maximum)
 
 
 def _least(run: Callable[[int], Figures], maximum: int) -> Figures:
@@ -76,11 +71,6 @@ def _least(run: Callable[[int], Figures], maximum: int) -> Figures:
         else:
             low = middle + 1
     return best
-
-
-def chance(seed: int) -> random.Random:
-    """The same for every policy."""
-    return random.Random(seed)  # noqa: S311  a simulation, not a secret
 
 
 def better_on_both(one: Figures, others: Sequence[Figures]) -> list[Figures]:

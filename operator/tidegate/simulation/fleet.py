@@ -38,6 +38,7 @@ class Fleet:
         self.starting: list[Worker] = []
         self.ready: list[Worker] = []
         self.paid_seconds = 0.0  # of those that are gone
+        self.last_cold_start: float | None = None  # seconds of the last start with no other worker ready
         self.engine, self._loop, self._chance = engine, loop, chance
         self._duration = duration  # nothing is paid after it
         self._changed = changed
@@ -81,6 +82,11 @@ class Fleet:
         """Since when the worker is ready that became so last."""
         return max((worker.ready_since or 0.0 for worker in self.ready), default=None)
 
+    @property
+    def oldest(self) -> float:
+        """When the oldest worker was created that is asked for; 0 for none."""
+        return min((worker.created for worker in (*self.starting, *self.ready)), default=0.0)
+
     def total_paid(self) -> float:
         """Worker-seconds up to now, or to the end of what is paid."""
         alive = (*self.starting, *self.ready, *self._draining.values())
@@ -101,6 +107,8 @@ class Fleet:
         if worker in self.starting:
             self.starting.remove(worker)
             worker.ready_since = self._loop.now
+            if not self.ready:
+                self.last_cold_start = self._loop.now - worker.created
             self.ready.append(worker)
             self._changed()
 

@@ -130,6 +130,8 @@ class Simulation:
             starting=len(fleet.starting),
             newest_ready=fleet.newest_ready,
             newest_start=fleet.starting[-1].created if fleet.starting else None,
+            oldest=fleet.oldest,
+            start_seconds=fleet.last_cold_start,
             reported=self._reported,
             depth=gate.flow.depth,
             depth_seconds=gate.depth_seconds(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling_metrics import PerReplica
-from tidegate.domain.service import ServiceConfig, ServiceKey
+from tidegate.domain.service import ServiceConfig
 from tidegate.simulation.engine import Engine
 from tidegate.simulation.policies.keda import CronWindow
 from tidegate.simulation.run import Case
@@ -24,7 +26,12 @@ class Scenario:
     bounds: Bounds
     config: ServiceConfig
     target: float  # that a request may wait and count as served well
-    busy: tuple[tuple[float, float], ...]
+    busy: tuple[tuple[float, float], ...] = ()
+    bounds_at: Callable[[float], Bounds] | None = None  # where schedules change them; None: they stay
+
+    def spec(self, now: float) -> Bounds:
+        """What the service's spec says at a time of the trace."""
+        return self.bounds_at(now) if self.bounds_at else self.bounds
 
     @property
     def case(self) -> Case:
@@ -34,28 +41,15 @@ class Scenario:
 
     @property
     def per_worker(self) -> int:
-        """Requests for each worker: ¾ of what it runs at once, tidegate's default and a usual target."""
-        return max(1, self.engine.slots * 3 // 4)
+        """Requests for each worker, for every policy that has a target: the service's own, else ¾ of what a
+        worker runs at once, which is tidegate's default."""
+        metric = self.bounds.metric
+        return metric.requests if isinstance(metric, PerReplica) else max(1, self.engine.slots * 3 // 4)
 
     @property
     def cron(self) -> tuple[CronWindow, ...]:
         """Each busy stretch with the workers that its average load needs."""
         curve = earliest(self.case.arrivals)
-        return tuple(
-            CronWindow(
-                begin,
-                end,
-                max(1, round((curve.at(end) - curve.at(begin)) / (end - begin) / self.per_worker + 0.499)),
-            )
-            for begin, end in self.busy
-        )
-
-
-def service(slots: int, max_depth: int = 256) -> ServiceConfig:
-    """A service with the defaults of the resource, but for what is given."""
-    return ServiceConfig(ServiceKey("simulated", "service"), 0.0, ("model",), slots, max_depth=max_depth)
-
-
-def default_bounds(slots: int, maximum: int) -> Bounds:
-    """What a spec says that gives maxReplicas and maxConcurrency only."""
-    return Bounds(0, maximum, metric=PerReplica(max(1, slots * 3 // 4)))
+        loads = [(curve.at(end) - curve.at(begin)) / (end - begin) for begin, end in self.busy]
+        workers = [max(1, math.ceil(load / self.per_worker)) for load in loads]
+        return tuple(CronWindow(*stretch, count) for stretch, count in zip(self.busy, workers, strict=True))

@@ -7,7 +7,9 @@ from typing import Final
 
 from tidegate.simulation import shapes
 from tidegate.simulation.engine import Engine
-from tidegate.simulation.scenario import Scenario, default_bounds, service
+from tidegate.simulation.scenario import Scenario
+from tidegate.simulation.seeds import seeded
+from tidegate.simulation.service import default_bounds, service
 from tidegate.simulation.trace import Trace
 
 SEED: Final = 20231116
@@ -35,9 +37,9 @@ def conversation(trace: Trace) -> list[Scenario]:
 def made() -> list[Scenario]:
     """Bursts, a daily curve, on and off."""
     seconds = REQUEST_SECONDS
-    bursts = shapes.bursts(0.5, 8, 900, 120, 4 * HOUR, seconds, _chance("bursts"))
+    bursts = shapes.bursts(shapes.Bursts(0.5, 8), 4 * HOUR, seconds, _chance("bursts"))
     daily = shapes.daily(0.2, 6, 24 * HOUR, seconds, _chance("daily curve"))
-    on_off = shapes.on_off(4, 1800, 3600, 6 * HOUR, seconds, _chance("on-off"))
+    on_off = shapes.on_off(shapes.OnOff(4), 6 * HOUR, seconds, _chance("on-off"))
     on = tuple((begin, begin + 1800) for begin in range(0, int(6 * HOUR), 5400))
     return [
         _scenario("bursts", bursts, ((0.0, 4 * HOUR),)),
@@ -52,4 +54,4 @@ def _scenario(name: str, trace: Trace, busy: tuple[tuple[float, float], ...]) ->
 
 
 def _chance(name: str) -> random.Random:
-    return random.Random(f"{SEED} {name}")  # noqa: S311  a simulation, not a secret
+    return seeded(f"{SEED} {name}")

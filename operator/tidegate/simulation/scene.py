@@ -18,6 +18,8 @@ class Scene:
     starting: int
     newest_ready: float | None  # since when the worker is ready that became so last
     newest_start: float | None  # when the worker was created that still starts and is the newest
+    oldest: float  # when the oldest worker was created; 0 for none
+    start_seconds: float | None  # how long the last start from zero took
     reported: Load  # what the gateway told last
     depth: int  # requests that wait or run at this moment
     depth_seconds: float  # the integral of depth over time so far: what an average is made of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tidegate.simulation.trace import Request, Trace
 
@@ -31,24 +32,27 @@ def steady(per_second: float, duration: float, seconds: float, chance: random.Ra
     return poisson(lambda _: per_second, per_second, duration, seconds, chance)
 
 
-def bursts(  # noqa: PLR0913, PLR0917  each is a number of its own
-    calm: float,
-    burst: float,
-    every: float,
-    lasting: float,
-    duration: float,
-    seconds: float,
-    chance: random.Random,
-) -> Trace:
+@dataclass(frozen=True, slots=True)
+class Bursts:
     """``calm`` requests a second, and ``burst`` a second for ``lasting`` seconds out of ``every``; when in
     its stretch a burst begins is left to chance."""
+
+    calm: float
+    burst: float
+    every: float = 900.0
+    lasting: float = 120.0
+
+
+def bursts(shape: Bursts, duration: float, seconds: float, chance: random.Random) -> Trace:
+    """Bursts out of a calm."""
+    every, lasting = shape.every, shape.lasting
     starts = [n * every + chance.random() * (every - lasting) for n in range(math.ceil(duration / every))]
 
     def rate(now: float) -> float:
         begin = starts[min(int(now / every), len(starts) - 1)]
-        return burst if begin <= now < begin + lasting else calm
+        return shape.burst if begin <= now < begin + lasting else shape.calm
 
-    return poisson(rate, max(calm, burst), duration, seconds, chance)
+    return poisson(rate, max(shape.calm, shape.burst), duration, seconds, chance)
 
 
 def daily(lowest: float, highest: float, duration: float, seconds: float, chance: random.Random) -> Trace:
@@ -62,10 +66,19 @@ def daily(lowest: float, highest: float, duration: float, seconds: float, chance
     return poisson(rate, highest, duration, seconds, chance)
 
 
-def on_off(  # noqa: PLR0913, PLR0917  each is a number of its own
-    per_second: float, on: float, off: float, duration: float, seconds: float, chance: random.Random
-) -> Trace:
-    """``per_second`` for ``on`` seconds, nothing for ``off`` seconds, and so on."""
-    return poisson(
-        lambda now: per_second if now % (on + off) < on else 0.0, per_second, duration, seconds, chance
-    )
+@dataclass(frozen=True, slots=True)
+class OnOff:
+    """``per_second`` requests for ``on`` seconds, none for ``off`` seconds, and so on."""
+
+    per_second: float
+    on: float = 1800.0
+    off: float = 3600.0
+
+
+def on_off(shape: OnOff, duration: float, seconds: float, chance: random.Random) -> Trace:
+    """A service that is used in stretches."""
+
+    def rate(now: float) -> float:
+        return shape.per_second if now % (shape.on + shape.off) < shape.on else 0.0
+
+    return poisson(rate, shape.per_second, duration, seconds, chance)

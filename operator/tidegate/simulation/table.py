@@ -35,6 +35,8 @@ def table(comparison: Comparison, price: float, currency: str = "") -> str:
     if least is not None:
         cost = f"{least / 3600 * price:.2f}"
         rows.append(("lower bound", "1.0000", *[""] * 5, f"{least:,.0f}", "1.00", cost, ""))
+    else:
+        head += f"\nno bound: even {scenario.bounds.maximum} of them cannot serve all in time"
     header = (*HEADER[:9], f"cost {currency}".strip(), *HEADER[10:])
     return "\n".join((head, *_aligned([header, *rows])))
 

@@ -48,6 +48,8 @@ def cores(facts: Facts) -> Topic | None:
     asked = facts.spec.cpu_isolation if facts.spec else ""
     if not whole(facts.status.get("replicas")):
         return None
+    if judged.get("reason") == "NoWorkers":
+        return None
     if judged:
         said = f"{text(judged.get('reason'))}: {text(judged.get('message'))}"
         known = _wanted(asked) if judged.get("status") == "False" else ""

@@ -68,6 +68,8 @@ def _figures(facts: Facts) -> Iterator[str]:
     if text(scaling.get("reason")) not in _BY_LOAD or "waiting" not in scaling:
         return
     waiting, running = whole(scaling["waiting"]), whole(scaling.get("inFlight"))
+    if text(scaling.get("reason")) == "Woken" and not waiting + running:
+        return  # the gateway acts before its demand is heard
     ready, starting = whole(scaling.get("ready")), whole(scaling.get("starting"))
     parts = [
         f"{words.number(waiting, 'request')} waited",

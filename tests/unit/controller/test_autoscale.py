@@ -14,7 +14,7 @@ from tidegate.controller.counters import CounterWatch
 from tidegate.domain.pools import pool_of
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Load, decide_scale
-from tidegate.domain.scaling_metrics import PerReplica, QueueDelay
+from tidegate.domain.scaling_metrics import PerReplica, Pooled, QueueDelay
 from tidegate.domain.schedule import Minimum
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts, worker_facts
@@ -165,8 +165,8 @@ async def test_what_was_needed_before_there_was_one_worker_says_nothing_about_ma
 @pytest.mark.parametrize(
     ("metric", "found"),
     [
-        (None, PerReplica(24)),
-        ({"type": "Concurrency"}, PerReplica(24)),
+        (None, Pooled(32)),
+        ({"type": "Concurrency"}, Pooled(32)),
         ({"type": "Concurrency", "concurrency": {"targetPerReplica": 7}}, PerReplica(7)),
         ({"type": "RequestCount", "requestCount": {"perReplica": 300}}, PerReplica(300)),
         ({"type": "QueueDelay", "queueDelay": {"targetMilliseconds": 2500}}, QueueDelay(2.5, 32)),
@@ -178,7 +178,8 @@ def test_the_metric_is_the_specs(metric: dict[str, object] | None, found: object
 
 
 def test_half_a_worker_is_one() -> None:
-    assert metric_of(service(engine={"maxConcurrency": 1}).spec) == PerReplica(1)
+    metric = metric_of(service(engine={"maxConcurrency": 1}).spec)
+    assert [metric.workers(Load(in_flight=count)) for count in range(4)] == [0, 1, 2, 3]
 
 
 def test_the_delay_for_surplus_is_the_idle_timeout_unless_it_is_given() -> None:

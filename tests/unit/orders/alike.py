@@ -26,6 +26,7 @@ def alike(world: World) -> World:
         served=0,
         wakes=0,
         conflicts=0,
+        sleeps=min(world.sleeps, world.nights),
     )
 
 

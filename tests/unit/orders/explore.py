@@ -17,6 +17,8 @@ def all_orders(start: World) -> Found:
     open_ends = deque(found)
     while open_ends:
         world = open_ends.popleft()
+        if world.undone:
+            continue  # wrong already: what follows proves nothing
         for name, following in steps(world):
             after = alike(following)
             if after not in found:
@@ -25,13 +27,13 @@ def all_orders(start: World) -> Found:
     return found
 
 
-def order_of(found: Found, world: World) -> list[str]:
-    """The shortest order of events that leads to a world."""
+def order_of(found: Found, world: World) -> str:
+    """The shortest order of events that leads to a world, to be played again."""
     names = []
     while (before := found[world]) is not None:
         world, name = before
         names.append(name)
-    return names[::-1]
+    return ", ".join(names[::-1])
 
 
 def an_order(start: World, chance: random.Random, length: int) -> tuple[World, list[str]]:

@@ -420,7 +420,7 @@ def calm(world: World, rounds: int = 40) -> World:
     for _ in range(rounds):
         before = world
         for name in [name for name, _ in _duties(world)]:
-            world = dict(_duties(world)).get(name, world)
+            world = next((after for other, after in _duties(world) if other == name), world)
         if world._replace(wakes=0, sleeps=0, conflicts=0) == before._replace(wakes=0, sleeps=0, conflicts=0):
             return world
     raise AssertionError(f"it does not come to rest: {world}")

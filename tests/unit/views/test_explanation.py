@@ -63,6 +63,17 @@ def test_parts_of_a_cold_start_that_are_not_known_here_come_last() -> None:
     )
 
 
+def test_a_wake_that_was_decided_before_its_request_was_heard_of_has_no_figures() -> None:
+    scaling = scenes.running().service["status"]["scaling"] | {"waiting": 0}
+    assert "At that moment" not in topic(explain(with_status(scenes.running(), scaling=scaling)), "Workers")
+    assert "At that moment 1 request waited" in topic(explain(scenes.running()), "Workers")
+
+
+def test_cores_are_no_subject_before_a_worker_is_ready() -> None:
+    judged = scenes.condition("CPUIsolated", "Unknown", "NoWorkers", "no worker is ready")
+    assert topic(explain(with_status(scenes.starting(), conditions=[judged])), "Cores") == ""
+
+
 def test_without_a_last_cold_start_nothing_is_said_of_it() -> None:
     assert topic(explain(with_status(scenes.running(), coldStarts=None)), "Cold start") == ""
 

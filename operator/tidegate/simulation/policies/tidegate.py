@@ -48,4 +48,6 @@ def _pool(scene: Scene) -> Pool:
         ready_since=scene.newest_ready,
         trying_since=scene.newest_start or 0.0,
         running=scene.ready,
+        oldest=scene.oldest,
+        start_seconds=scene.start_seconds,
     )
