@@ -118,7 +118,7 @@ def _flapping(facts: Facts, memory: Memory) -> Flapping:
 
 
 def _asked_for(facts: Facts, since: float) -> bool:
-    """Whether a request ended the sleep. A Deployment tells of its wake before the gateway's line tells of the
+    """Whether a request ended the sleep. A Deployment tells of its wake before a gateway tells of the
     request; where nothing in the spec keeps a worker, only a request makes a first one."""
     load, oldest = facts.load, facts.pool.oldest
     fresh = oldest == 0 or oldest >= since  # older: the worker that is about to be put to sleep

@@ -54,7 +54,10 @@ class DemandHistory:
     begun: float = 0.0  # of the first span
 
     def then(self, told: Told, now: float, keep: float) -> DemandHistory:
-        """The history one telling later; what ended more than ``keep`` seconds ago is forgotten."""
+        """The history one telling later; what ended more than ``keep`` seconds ago is forgotten. It begins
+        anew where the clock was set back: times that are yet to come tell nothing of the past."""
+        if now < self.since - GRAIN:
+            return DemandHistory(now, told.waiting, told.in_flight, begun=now)
         spans = self._closed(now)
         first = next((place for place, span in enumerate(spans) if span.until > now - keep), len(spans))
         begun = spans[first - 1].until if first else self.begun

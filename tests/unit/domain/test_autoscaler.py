@@ -86,7 +86,7 @@ def test_a_schedule_that_ends_a_sleep_is_no_flap() -> None:
 
 
 def test_a_wake_is_the_end_of_a_short_sleep_before_its_request_is_heard_of() -> None:
-    """The Deployment's watch is faster than a line of demand, and the sleep is over for whoever looks next."""
+    """The Deployment's watch is faster than a line of demand, and the sleep is over by the next look."""
     woken = Pool(replicas=1, loading=True, start_seconds=40.0)
     asleep = Memory(wakes=2, asleep_since=NOW - 20)
     _, memory = decide(ONE, woken, Load(last_activity=NOW - 200), NOW, asleep)
