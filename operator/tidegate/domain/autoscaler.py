@@ -83,28 +83,24 @@ def _needed(facts: Facts, before: NeedHistory | None, pressure: Pressure | None)
 
 
 def _kept(facts: Facts, pressure: Pressure | None) -> int:
-    """By the mean of the last minute, where a start's length is known: a peak that would not have started a
-    worker keeps none either."""
+    """By the mean of the last minute too, where a start's length is known: a peak that would not have started
+    a worker keeps none either. By what is there now too: what has gone is gone in one step."""
     bounds, load, known = facts.bounds, facts.load, 0.0
+    kept = kept_for(bounds, facts.pool, load)
     if pressure and not load.silent and facts.pool.start_seconds is not None:
         known = pressure.history.known(facts.now, STABLE)
     if pressure is None or known <= 0:
-        return kept_for(bounds, facts.pool, load)
-    mean = pressure.history.mean(facts.now, known)
-    return min(
-        bounds.maximum,
-        bounds.metric.workers(replace(mean, execution_seconds=load.execution_seconds), HEADROOM),
-    )
+        return kept
+    mean = pressure.history.mean(facts.now, known)._replace(execution_seconds=load.execution_seconds)
+    return min(kept, bounds.metric.workers(mean, HEADROOM))
 
 
 def _moves(facts: Facts, pressure: Pressure | None) -> bool:
-    """Whether a mean may soon come to another number without any news."""
+    """Whether a mean may soon ask for more without any news."""
     bounds, pool = facts.bounds, facts.pool
     if pressure is None or pool.start_seconds is None:
         return False
-    if min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas:
-        return True
-    return pool.replicas > 1 and _kept(facts, pressure) > kept_for(bounds, pool, facts.load)
+    return min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas
 
 
 def _flapping(facts: Facts, memory: Memory) -> Flapping:

@@ -22,7 +22,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.domain.demand_history import DemandHistory, Mean
+from tidegate.domain.demand_history import DemandHistory, Mean, first_told
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scale_facts import Facts, Load, Wanted
 
@@ -43,13 +43,12 @@ class Pressure:
         """One look later."""
         pressed = facts.load.waiting > 0 and facts.bounds.metric.workers(facts.load) > facts.pool.replicas
         since = min(facts.now, self.since or facts.now) if pressed else None
-        return Pressure(self.history.then(facts.load, facts.now, 2 * STABLE), since)
+        return Pressure(self.history.then(facts.load, facts.now, STABLE), since)
 
 
 def first_pressure(facts: Facts) -> Pressure:
     """When nothing is remembered."""
-    now, load = facts.now, facts.load
-    return Pressure(DemandHistory(now, load.waiting, load.in_flight, begun=now))
+    return Pressure(first_told(facts.load, facts.now))
 
 
 def wanted(facts: Facts, pressure: Pressure) -> Wanted:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain.autoscaler import Memory, decide
-from tidegate.domain.demand_history import DemandHistory
+from tidegate.domain.demand_history import first_told
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scale_up import panic_window
 from tidegate.domain.scaling import Load, Pool
@@ -61,7 +61,7 @@ def test_a_worker_that_begins_anew_after_days_is_a_start_away_and_not_days_less(
 
 def test_a_clock_that_is_set_back_begins_the_history_anew() -> None:
     """By an hour: for as long the mean would be of times to come, and no panic be old enough."""
-    history = DemandHistory(NOW, 10, 32, begun=NOW)
+    history = first_told(Load(10, 32), NOW)
     for second in range(1, 60):
         history = history.then(Load(10, 32), NOW + second, 120)
     for second in range(60):
