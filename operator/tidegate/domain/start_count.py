@@ -90,10 +90,13 @@ def _by_records_of_same(
     status: Json, workers: tuple[WorkerFacts, ...], records: tuple[StartRecord, ...]
 ) -> Json:
     """Of workers that started together the gateway may have seen another one first than the kubelet."""
-    if not records or not open_worker(status) or records[-1].worker == status["lastWorker"]:
+    counted = open_worker(status)
+    if not records or not counted or any(each.worker == counted for each in records):
         return status
+    took = usual_seconds({"lastSeconds": status.get("lastSeconds")}) or 0.0
+    began = (from_timestamp(status.get("lastTime")) or 0.0) - took  # a record of before is of another start
     present = any(each.name == records[-1].worker for each in workers)
-    return _counted(status, records[-1], 0) if present else status
+    return _counted(status, records[-1], 0) if present and records[-1].at >= began else status
 
 
 def _by_pod(status: Json, workers: tuple[WorkerFacts, ...]) -> Json:

@@ -126,6 +126,15 @@ def test_a_start_that_two_gateways_tell_of_is_one() -> None:
         assert count(None, A, B, known=starts(record("a", T0), second))["count"] == 1
 
 
+def test_a_start_that_no_gateway_tells_of_does_not_get_the_parts_of_the_one_before() -> None:
+    """The worker of before is there still, and not ready; what replaces it was woken by nobody."""
+    before = count(None, A, known=starts(record("a", T0)))
+    known = starts(record("a", T0), details=None)
+    workers = replace(A, ready_since=None), pod("c", T0 + 500, T0 + 530)
+    found = count(before, *workers, known=known, turned_ready=True)
+    assert (found["count"], found["lastWorker"], found["lastSeconds"]) == (2, "c", "30.00")
+
+
 def test_where_no_time_is_kept_no_start_is_counted_again_and_again() -> None:
     """An API server with the definition of an earlier release drops the fields that it does not know."""
     status: Json = {"count": 1, "lastSeconds": "1.00", "lastWorker": "a"}
