@@ -43,7 +43,8 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     flapping = _flapping(facts, memory)
     pressure = _pressure(facts.staying, memory.pressure)
     needed = _needed(facts.staying, memory.needed, pressure)
-    obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
+    extension = flapping.extended - bounds.idle_timeout
+    obeyed = replace(bounds, idle_extension=extension) if extension else bounds
     wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
     asked = wanted(staying, pressure or first_pressure(staying))
     heard = wake.counted(load, obeyed.idle_after, now)
