@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.simulation.comparison import Comparison, better_on_both, compare
+from tidegate.simulation.load_test import REPORTED, Assumptions, replayed, variations
 from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.reading import read_trace
 from tidegate.simulation.run import simulate
@@ -55,8 +56,24 @@ def main() -> int:
         results.append(result)
         print(flush=True)
     if not options.only:
-        write(results)
+        write(results, load_test())
     return 0
+
+
+def load_test() -> dict[str, Any]:
+    """The case of the load-test report, under each of the assumptions, printed."""
+    print(
+        "queueing with a scaler value of 4 and of 1; the report: {} s and {} s, 64 % less".format(*REPORTED)
+    )
+    outcomes = [replayed(assumed) for assumed in (Assumptions(), *variations())]
+    for outcome in outcomes:
+        assumed, waits = outcome.assumed, (outcome.four.wait_mean, outcome.one.wait_mean)
+        print(
+            f"load {assumed.load:.0%}, jobs {assumed.job_seconds:g} s, starts {assumed.start_seconds:g} s: "
+            f"{waits[0]:.1f} s and {waits[1]:.1f} s, {outcome.falls_by:.0%} less"
+        )
+    rows = [{**dataclasses.asdict(each), "falls_by": each.falls_by} for each in outcomes]
+    return {"reported_seconds": REPORTED, "assumed_first": rows[0], "varied": rows[1:]}
 
 
 def measured(scenario: Scenario) -> dict[str, Any]:
@@ -65,19 +82,34 @@ def measured(scenario: Scenario) -> dict[str, Any]:
     comparison = compare(scenario)
     print(table(comparison, PRICE, "USD"))
     result = record(comparison, speed)
-    print(f"tidegate: {result['verdict']}; {speed:,.0f} times faster than real time")
+    print(f"tidegate: {result['verdict']}; {speed.by_clock:,.0f} times faster than real time")
     return result
 
 
-def speed_of(scenario: Scenario) -> float:
-    """Simulated seconds in one second, with the operator's own decision."""
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """Simulated seconds in a second of the clock, and in one of this process' own CPU time, which others on
+    the machine slow less."""
+
+    by_clock: float
+    by_cpu: float
+
+
+def speed_of(scenario: Scenario) -> Speed:
+    """With the operator's own decision; of three runs the one that others on the machine disturbed least."""
+    runs = [_timed(scenario) for _ in range(3)]
+    return Speed(max(run.by_clock for run in runs), max(run.by_cpu for run in runs))
+
+
+def _timed(scenario: Scenario) -> Speed:
     case, policy = scenario.case, Tidegate(scenario.spec)
-    begun = time.perf_counter()
+    clock, cpu = time.perf_counter(), time.process_time()
     simulate(case, policy, seeded(1))
-    return case.duration / (time.perf_counter() - begun)
+    clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
+    return Speed(case.duration / clock, case.duration / cpu)
 
 
-def record(comparison: Comparison, speed: float) -> dict[str, Any]:
+def record(comparison: Comparison, speed: Speed) -> dict[str, Any]:
     """What stands in the JSON."""
     scenario, bound, plan = comparison.scenario, comparison.bound, comparison.plan
     return {
@@ -87,7 +119,9 @@ def record(comparison: Comparison, speed: float) -> dict[str, Any]:
         "engine": dataclasses.asdict(scenario.engine),
         "target_seconds": scenario.target,
         "max_replicas": scenario.bounds.maximum,
-        "times_faster_than_real_time": round(speed),
+        "replicas_at_first": scenario.initial,
+        "times_faster_than_real_time": round(speed.by_clock),
+        "times_faster_by_cpu_time": round(speed.by_cpu),
         "lower_bound_replica_seconds": bound.replica_seconds if bound else None,
         "clairvoyant_plan": dataclasses.asdict(plan) if plan else None,
         "policies": [dataclasses.asdict(figures) for figures in comparison.figures],
@@ -108,7 +142,7 @@ def verdict(comparison: Comparison) -> str:
     return f"{goal}: {'met' if met else 'missed'}; better on both: {', '.join(better) or 'none'}"
 
 
-def write(results: list[dict[str, Any]]) -> None:
+def write(results: list[dict[str, Any]], load_test_report: dict[str, Any]) -> None:
     """The JSON, with the machine and its load."""
     path = ROOT / "benchmarks" / "results" / "scaling.json"
     machine = {
@@ -129,6 +163,7 @@ def write(results: list[dict[str, Any]]) -> None:
             "met": slowest >= LEAST_SPEED,
         },
         "scenarios": results,
+        "load_test_report": load_test_report,
     }
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(f"{path.relative_to(ROOT)} written")

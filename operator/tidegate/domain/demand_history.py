@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 GRAIN: Final = 1.0
-"""Seconds; what was told within one is kept as its mean: a minute is 60 numbers, however often it changed."""
+"""Seconds; what was told within one is kept as one: a minute is 60 numbers, however often it changed."""
 
 
 class Told(Protocol):
@@ -24,13 +24,18 @@ class Told(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Requests that waited and ran until ``until`` (Unix seconds), on average."""
+class Sums(NamedTuple):
+    """Up to ``until`` (Unix seconds): requests that waited, and that ran, each times the seconds that it did.
+
+    The mean between two of them is their difference over their distance, however much was told in between.
+    """
 
     until: float
-    waiting: float
-    in_flight: float
+    waiting: float = 0.0
+    in_flight: float = 0.0
+
+
+NOTHING: Final = Sums(0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +49,38 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class DemandHistory:
-    """Demand as steps: what is told holds until the next telling. Nothing is known before ``since``, which
+    """Demand as steps: what is told holds until the next telling. Nothing is known before ``begun``, which
     counts as no demand."""
 
     since: float  # of what is told last
     waiting: int = 0
     in_flight: int = 0
-    past: tuple[Span, ...] = ()  # one after the other
-    begun: float = 0.0  # of the first span
+    past: tuple[Sums, ...] = ()  # times ascend
+    begun: float = 0.0
+    base: Sums = NOTHING  # what was summed up to ``begun``
 
     def then(self, told: Told, now: float, keep: float) -> DemandHistory:
         """The history one telling later; what ended more than ``keep`` seconds ago is forgotten."""
-        spans = self._closed(now)
-        first = next((place for place, span in enumerate(spans) if span.until > now - keep), len(spans))
-        begun = spans[first - 1].until if first else self.begun
-        return DemandHistory(now, told.waiting, told.in_flight, spans[first:], begun)
+        sums = self._closed(now)
+        first = bisect_right(sums, now - keep, key=_until)
+        begun, base = (sums[first - 1].until, sums[first - 1]) if first else (self.begun, self.base)
+        return DemandHistory(now, told.waiting, told.in_flight, sums[first:], begun, base)
 
-    def _closed(self, now: float) -> tuple[Span, ...]:
-        """The spans with the last telling among them; within a grain they are one."""
-        new = Span(now, self.waiting, self.in_flight)
+    def _closed(self, now: float) -> tuple[Sums, ...]:
+        """With the last telling summed; within a grain the sums in between are left out."""
         if now <= self.since:
             return self.past
-        if not self.past:
-            return (new,)
-        last, begin = self.past[-1], self.past[-2].until if len(self.past) > 1 else self.begun
-        if now - begin > GRAIN:
-            return (*self.past, new)
-        share = (now - self.since) / (now - begin)
-        return (*self.past[:-1], _mixed(last, new, share))
+        new, past = self._at(now), self.past
+        begin = past[-2].until if len(past) > 1 else self.begun
+        return (*(past[:-1] if past and now - begin <= GRAIN else past), new)
 
     def mean(self, now: float, seconds: float) -> Mean:
         """The time-weighted mean over the last ``seconds``: sum of value x time it held, over ``seconds``.
 
         40 for 15 s of the last 60 and nothing before and after: 10.
         """
-        begin, waiting, in_flight = now - seconds, 0.0, 0.0
-        for until, more_waiting, more_in_flight, since in self._steps(now):
-            if until <= begin:
-                break
-            held = until - max(since, begin)
-            waiting += more_waiting * held
-            in_flight += more_in_flight * held
+        end, begin = self._at(now), self._at(now - seconds)
+        waiting, in_flight = end.waiting - begin.waiting, end.in_flight - begin.in_flight
         return Mean(waiting / seconds, in_flight / seconds)
 
     def known(self, now: float, seconds: float) -> float:
@@ -93,23 +89,35 @@ class DemandHistory:
 
     def depth_at(self, when: float) -> float:
         """Requests that waited or ran at that time; none before the first."""
-        for until, waiting, in_flight, since in self._steps(max(when, self.since)):
-            if since <= when <= until:
-                return waiting + in_flight
-        return 0.0
+        if when >= self.since:
+            return self.waiting + self.in_flight
+        if when < self.begun or not self.past:
+            return 0.0
+        before, after = self._around(when)
+        summed = after.waiting - before.waiting + after.in_flight - before.in_flight
+        return summed / (after.until - before.until)
 
-    def _steps(self, now: float) -> Iterator[tuple[float, float, float, float]]:
-        """From the newest on: until when, what waited, what ran, since when."""
-        yield now, self.waiting, self.in_flight, self.since
-        for place in range(len(self.past) - 1, -1, -1):
-            span, begin = self.past[place], self.past[place - 1].until if place else self.begun
-            yield span.until, span.waiting, span.in_flight, begin
+    def _at(self, when: float) -> Sums:
+        """The sums up to any time."""
+        if when >= self.since:
+            last = self.past[-1] if self.past else self.base
+            held = when - self.since
+            return Sums(when, last.waiting + self.waiting * held, last.in_flight + self.in_flight * held)
+        if when <= self.begun or not self.past:
+            return self.base
+        before, after = self._around(when)
+        share = (when - before.until) / (after.until - before.until)
+        return Sums(
+            when,
+            before.waiting + (after.waiting - before.waiting) * share,
+            before.in_flight + (after.in_flight - before.in_flight) * share,
+        )
+
+    def _around(self, when: float) -> tuple[Sums, Sums]:
+        """The sums before and after a time between ``begun`` and the last of them."""
+        place = min(bisect_right(self.past, when, key=_until), len(self.past) - 1)
+        return (self.past[place - 1] if place else self.base._replace(until=self.begun)), self.past[place]
 
 
-def _mixed(one: Span, other: Span, share: float) -> Span:
-    """Both as one: ``share`` is that of the other in its time."""
-    return Span(
-        other.until,
-        one.waiting + (other.waiting - one.waiting) * share,
-        one.in_flight + (other.in_flight - one.in_flight) * share,
-    )
+def _until(sums: Sums) -> float:
+    return sums.until

@@ -37,6 +37,8 @@ class Fleet:
         self.started = 0  # workers so far
         self.starting: list[Worker] = []
         self.ready: list[Worker] = []
+        self.oldest = 0.0  # when the oldest worker was created that is asked for; 0 for none
+        self.newest_ready: float | None = None  # since when the worker is ready that became so last
         self.paid_seconds = 0.0  # of those that are gone
         self.last_cold_start: float | None = None  # seconds of the last start with no other worker ready
         self.engine, self._loop, self._chance = engine, loop, chance
@@ -50,8 +52,10 @@ class Fleet:
         self.replicas = count
         for _ in range(count):
             worker = self._new(self._loop.now - self.engine.start(self._chance))
+            self.last_cold_start = self._loop.now - worker.created
             worker.ready_since = self._loop.now
             self.ready.append(worker)
+        self._note()
 
     def ask(self, count: int, endpoints: Iterable[Endpoint]) -> bool:
         """Starts those that are missing, stops those too many; ``endpoints``: what runs on which. True: the
@@ -64,7 +68,9 @@ class Fleet:
         while surplus > 0 and self.starting:
             self._gone(self.starting.pop())
             surplus -= 1
-        return self._drain(surplus, endpoints) if surplus > 0 else False
+        drained = surplus > 0 and self._drain(surplus, endpoints)
+        self._note()
+        return drained
 
     def worker(self, endpoint: Endpoint) -> Worker:
         """Who is behind an endpoint."""
@@ -77,20 +83,15 @@ class Fleet:
             self._gone(worker)
             self._changed()
 
-    @property
-    def newest_ready(self) -> float | None:
-        """Since when the worker is ready that became so last."""
-        return max((worker.ready_since or 0.0 for worker in self.ready), default=None)
-
-    @property
-    def oldest(self) -> float:
-        """When the oldest worker was created that is asked for; 0 for none."""
-        return min((worker.created for worker in (*self.starting, *self.ready)), default=0.0)
-
     def total_paid(self) -> float:
         """Worker-seconds up to now, or to the end of what is paid."""
         alive = (*self.starting, *self.ready, *self._draining.values())
         return self.paid_seconds + sum(self._paid(worker) for worker in alive)
+
+    def _note(self) -> None:
+        """What every look wants to know changes only with the workers."""
+        self.oldest = min((worker.created for worker in (*self.starting, *self.ready)), default=0.0)
+        self.newest_ready = max((worker.ready_since or 0.0 for worker in self.ready), default=None)
 
     def _new(self, created: float) -> Worker:
         self.started += 1
@@ -110,6 +111,7 @@ class Fleet:
             if not self.ready:
                 self.last_cold_start = self._loop.now - worker.created
             self.ready.append(worker)
+            self._note()
             self._changed()
 
     def _drain(self, count: int, endpoints: Iterable[Endpoint]) -> bool:

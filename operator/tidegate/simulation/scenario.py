@@ -18,7 +18,8 @@ from tidegate.simulation.work_curve import earliest
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A trace and a service; times in seconds. ``busy``: when a cron scaler is told to have workers."""
+    """A trace and a service; times in seconds. ``busy``: when a cron scaler is told to have workers.
+    ``initial``: workers that are ready when the trace begins, whatever the policy; their starts are paid."""
 
     name: str
     trace: Trace
@@ -27,6 +28,7 @@ class Scenario:
     config: ServiceConfig
     target: float  # that a request may wait and count as served well
     busy: tuple[tuple[float, float], ...] = ()
+    initial: int = 0
     bounds_at: Callable[[float], Bounds] | None = None  # where schedules change them; None: they stay
 
     def spec(self, now: float) -> Bounds:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 from typing import Final
 
 from tidegate.simulation import shapes
@@ -11,6 +13,7 @@ from tidegate.simulation.scenario import Scenario
 from tidegate.simulation.seeds import seeded
 from tidegate.simulation.service import default_bounds, service
 from tidegate.simulation.trace import Trace
+from tidegate.simulation.work_curve import earliest
 
 SEED: Final = 20231116
 TARGET_SECONDS: Final = 2.0
@@ -22,16 +25,23 @@ for each reader), 0.3 ms a token of the prompt, 16 requests at once."""
 LEVELS: Final = {"conversation 10 %": 0.1, "conversation 33 %": 0.33, "conversation 100 %": 1.0}
 REQUEST_SECONDS: Final = 10.0  # of the made shapes: what the conversation's requests take on average
 HOUR: Final = 3600.0
+FIRST_SECONDS: Final = 300.0
 
 
 def conversation(trace: Trace) -> list[Scenario]:
-    """The trace with all its requests, and thinned to two smaller numbers of users."""
-    return [
-        _scenario(
-            name, trace if share == 1 else trace.thinned(share, _chance(name)), ((0.0, trace.duration),)
-        )
-        for name, share in LEVELS.items()
-    ]
+    """The trace with all its requests, and thinned to two smaller numbers of users.
+
+    It is an hour out of the day of a service that runs, so every policy begins with the workers that the load
+    of its first minutes needs.
+    """
+    return [_level(name, trace, share) for name, share in LEVELS.items()]
+
+
+def _level(name: str, trace: Trace, share: float) -> Scenario:
+    thinned = trace if share == 1 else trace.thinned(share, _chance(name))
+    scenario = _scenario(name, thinned, ((0.0, trace.duration),))
+    load = earliest(scenario.case.arrivals).at(FIRST_SECONDS) / FIRST_SECONDS
+    return replace(scenario, initial=math.ceil(load / scenario.per_worker))
 
 
 def made() -> list[Scenario]:

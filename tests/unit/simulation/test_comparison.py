@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.simulation.cases import config
 from tidegate.simulation import shapes
-from tidegate.simulation.comparison import better_on_both, compare
+from tidegate.simulation.comparison import better_on_both, compare, policies
 from tidegate.simulation.engine import Engine
 from tidegate.simulation.load_test import Assumptions, replayed
 from tidegate.simulation.scenario import Scenario
@@ -66,11 +66,18 @@ def test_where_no_number_of_workers_serves_in_time_the_table_says_so() -> None:
     assert "no bound: even 1 of them cannot serve all in time" in table(comparison, 1.0)
 
 
-def test_better_on_both_is_neither_worse_nor_equal() -> None:
+def test_better_on_both_is_more_in_time_for_less() -> None:
     own = compare(scenario(6), plan=False).figures[0]
     cheaper = replace(own, replica_seconds=own.replica_seconds - 1)
     dearer = replace(own, attainment=1.0, replica_seconds=own.replica_seconds + 1)
-    assert better_on_both(own, [own, cheaper, dearer]) == [cheaper]
+    better = replace(cheaper, attainment=1.0)
+    assert better_on_both(own, [own, cheaper, dearer, better]) == [better]
+
+
+def test_every_policy_begins_with_the_workers_that_are_there_already() -> None:
+    what = replace(scenario(6), initial=3)
+    assert [policy.initial for policy in policies(what)] == [3] * 5
+    assert all(figures.starts >= 3 for figures in compare(what, plan=False).figures[:-1])
 
 
 def test_the_named_scenarios_are_the_same_each_time() -> None:

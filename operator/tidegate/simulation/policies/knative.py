@@ -46,7 +46,12 @@ class Knative:
         self._unneeded_since: float | None = None
 
     def look(self, scene: Scene) -> Ask:
-        """See Autoscaler."""
+        """See Autoscaler. It begins in panic where more than one pod is ready, so that the missing past does
+        not make it shrink."""
+        if not self._seen:
+            self._seen.append((scene.now, scene.depth_seconds))
+            self._panic_since, self._panic_pods = (scene.now, scene.ready) if scene.ready > 1 else (None, 0)
+            return Ask(scene.replicas, TICK_SECONDS)
         self._seen.append((scene.now, scene.depth_seconds))
         while len(self._seen) > 1 and self._seen[1][0] <= scene.now - STABLE_SECONDS:
             self._seen.popleft()
