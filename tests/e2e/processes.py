@@ -23,7 +23,8 @@ def _is_engine(folder: Path, uid: str) -> bool:
         groups, command = (folder / "cgroup").read_text(), (folder / "cmdline").read_bytes()
     except OSError:
         return False  # it has ended meanwhile
-    return (uid in groups or uid.replace("-", "_") in groups) and b"engine" in command
+    ours = uid in groups or uid.replace("-", "_") in groups  # as cgroupfs and systemd write it
+    return ours and bool(command) and b"pause" not in command  # the sandbox's own process holds the network
 
 
 def kill_engine(pod: Object) -> None:

@@ -43,7 +43,8 @@ def decide(  # noqa: PLR0913, PLR0917  the facts of decide_scale, and what is re
     flapping = _flapping(facts, memory)
     pressure = _pressure(facts.staying, memory.pressure)
     needed = _needed(facts.staying, memory.needed, pressure)
-    obeyed = replace(bounds, idle_extension=flapping.extended - bounds.idle_timeout)
+    extension = flapping.extended - bounds.idle_timeout
+    obeyed = replace(bounds, idle_extension=extension) if extension else bounds
     wake, staying = memory.wake.seen(pool.replicas, now), facts.staying
     asked = wanted(staying, pressure or first_pressure(staying))
     heard = wake.counted(load, obeyed.idle_after, now)
@@ -83,42 +84,43 @@ def _needed(facts: Facts, before: NeedHistory | None, pressure: Pressure | None)
 
 
 def _kept(facts: Facts, pressure: Pressure | None) -> int:
-    """By the mean of the last minute, where a start's length is known: a peak that would not have started a
-    worker keeps none either."""
+    """By the mean of the last minute too, where a start's length is known: a peak that would not have started
+    a worker keeps none either. By what is there now too: what has gone is gone in one step."""
     bounds, load, known = facts.bounds, facts.load, 0.0
+    kept = kept_for(bounds, facts.pool, load)
     if pressure and not load.silent and facts.pool.start_seconds is not None:
         known = pressure.history.known(facts.now, STABLE)
     if pressure is None or known <= 0:
-        return kept_for(bounds, facts.pool, load)
-    mean = pressure.history.mean(facts.now, known)
-    return min(
-        bounds.maximum,
-        bounds.metric.workers(replace(mean, execution_seconds=load.execution_seconds), HEADROOM),
-    )
+        return kept
+    mean = pressure.history.mean(facts.now, known)._replace(execution_seconds=load.execution_seconds)
+    return min(kept, bounds.metric.workers(mean, HEADROOM))
 
 
 def _moves(facts: Facts, pressure: Pressure | None) -> bool:
-    """Whether a mean may soon come to another number without any news."""
+    """Whether a mean may soon ask for more without any news."""
     bounds, pool = facts.bounds, facts.pool
     if pressure is None or pool.start_seconds is None:
         return False
-    if min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas:
-        return True
-    return pool.replicas > 1 and _kept(facts, pressure) > kept_for(bounds, pool, facts.load)
+    return min(bounds.maximum, bounds.metric.workers(facts.load)) > pool.replicas
 
 
 def _flapping(facts: Facts, memory: Memory) -> Flapping:
     """A sleep counts when a request has ended it; its end is the creation of the first worker."""
     bounds, pool, since = facts.bounds, facts.pool, memory.asleep_since
     found = Flapping(memory.wakes, pool.start_seconds, bounds.idle_timeout, bounds.longest_idle_timeout)
-    if since is None or pool.replicas == 0 or not _asked_for(facts.load, since):
+    if since is None or pool.replicas == 0 or not _asked_for(facts, since):
         return found
     woken = pool.oldest if since <= pool.oldest <= facts.now else facts.now
     return replace(found, wakes=found.after(woken - since))
 
 
-def _asked_for(load: Load, since: float) -> bool:
-    return load.depth > 0 or (load.last_activity or 0.0) >= since
+def _asked_for(facts: Facts, since: float) -> bool:
+    """Whether a request ended the sleep. A Deployment tells of its wake before a gateway tells of the
+    request; where nothing in the spec keeps a worker, only a request makes a first one."""
+    load, oldest = facts.load, facts.pool.oldest
+    fresh = oldest == 0 or oldest >= since  # older: the worker that is about to be put to sleep
+    woken = facts.bounds.least == 0 and fresh
+    return woken or load.depth > 0 or (load.last_activity or 0.0) >= since
 
 
 def _asleep_since(facts: Facts, decision: ScaleDecision, memory: Memory) -> float | None:

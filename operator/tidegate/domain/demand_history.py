@@ -1,13 +1,14 @@
-"""What the gateways told over the last seconds: time-weighted means, and how demand has moved."""
+"""What the gateways told over the last seconds: time-weighted means, and how much there was at a time."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
 GRAIN: Final = 1.0
-"""Seconds; what was told within one is kept as one: a minute is 60 numbers, however often it changed."""
+"""Seconds; what was told within one is kept as its mean: a minute is 60 numbers, however often it changed."""
 
 
 class Told(Protocol):
@@ -24,22 +25,7 @@ class Told(Protocol):
         ...
 
 
-class Sums(NamedTuple):
-    """Up to ``until`` (Unix seconds): requests that waited, and that ran, each times the seconds that it did.
-
-    The mean between two of them is their difference over their distance, however much was told in between.
-    """
-
-    until: float
-    waiting: float = 0.0
-    in_flight: float = 0.0
-
-
-NOTHING: Final = Sums(0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
+class Mean(NamedTuple):
     """A demand over some time; see scaling_metrics.Demand."""
 
     waiting: float
@@ -47,77 +33,81 @@ class Mean:
     execution_seconds: float | None = None
 
 
+class Area(NamedTuple):
+    """Requests x seconds up to ``time`` (Unix seconds), from the beginning of what is known."""
+
+    time: float
+    waiting: float
+    in_flight: float
+
+
 @dataclass(frozen=True, slots=True)
 class DemandHistory:
-    """Demand as steps: what is told holds until the next telling. Nothing is known before ``begun``, which
-    counts as no demand."""
+    """Demand as steps: what is told holds until the next telling. What is not known counts as no demand.
 
-    since: float  # of what is told last
-    waiting: int = 0
-    in_flight: int = 0
-    past: tuple[Sums, ...] = ()  # times ascend
-    begun: float = 0.0
-    base: Sums = NOTHING  # what was summed up to ``begun``
+    Kept as running sums, so that a mean is a difference of two of them.
+    """
+
+    areas: tuple[Area, ...]  # times ascend; of the last one on ``waiting`` and ``in_flight`` hold
+    waiting: int
+    in_flight: int
 
     def then(self, told: Told, now: float, keep: float) -> DemandHistory:
-        """The history one telling later; what ended more than ``keep`` seconds ago is forgotten."""
-        sums = self._closed(now)
-        first = bisect_right(sums, now - keep, key=_until)
-        begun, base = (sums[first - 1].until, sums[first - 1]) if first else (self.begun, self.base)
-        return DemandHistory(now, told.waiting, told.in_flight, sums[first:], begun, base)
-
-    def _closed(self, now: float) -> tuple[Sums, ...]:
-        """With the last telling summed; within a grain the sums in between are left out."""
-        if now <= self.since:
-            return self.past
-        new, past = self._at(now), self.past
-        begin = past[-2].until if len(past) > 1 else self.begun
-        return (*(past[:-1] if past and now - begin <= GRAIN else past), new)
+        """The history one telling later; what is more than ``keep`` seconds ago is forgotten. It begins anew
+        where the clock was set back: times that are yet to come tell nothing of the past."""
+        areas = self.areas
+        if now < areas[-1].time - GRAIN:
+            return first_told(told, now)
+        if now > areas[-1].time:
+            within_grain = len(areas) > 1 and now - areas[-2].time <= GRAIN
+            areas = (*(areas[:-1] if within_grain else areas), self._area(now))
+        if areas[0].time < now - keep - GRAIN:
+            areas = areas[max(0, bisect_right(areas, now - keep, key=_TIME) - 1) :]
+        return DemandHistory(areas, told.waiting, told.in_flight)
 
     def mean(self, now: float, seconds: float) -> Mean:
         """The time-weighted mean over the last ``seconds``: sum of value x time it held, over ``seconds``.
 
         40 for 15 s of the last 60 and nothing before and after: 10.
         """
-        end, begin = self._at(now), self._at(now - seconds)
-        waiting, in_flight = end.waiting - begin.waiting, end.in_flight - begin.in_flight
-        return Mean(waiting / seconds, in_flight / seconds)
+        begin, end = self._area(now - seconds), self._area(now)
+        return Mean((end.waiting - begin.waiting) / seconds, (end.in_flight - begin.in_flight) / seconds)
 
     def known(self, now: float, seconds: float) -> float:
         """How many of the last ``seconds`` are known."""
-        return min(seconds, now - self.begun)
+        return min(seconds, now - self.areas[0].time)
 
     def depth_at(self, when: float) -> float:
-        """Requests that waited or ran at that time; none before the first."""
-        if when >= self.since:
-            return self.waiting + self.in_flight
-        if when < self.begun or not self.past:
+        """Requests that waited or ran at that time, to a grain; none before the first."""
+        place = bisect_right(self.areas, when, key=_TIME)
+        if place == 0:
             return 0.0
-        before, after = self._around(when)
-        summed = after.waiting - before.waiting + after.in_flight - before.in_flight
-        return summed / (after.until - before.until)
+        if place == len(self.areas):
+            return self.waiting + self.in_flight
+        one, other = self.areas[place - 1 : place + 1]
+        area = other.waiting - one.waiting + other.in_flight - one.in_flight
+        return area / (other.time - one.time)
 
-    def _at(self, when: float) -> Sums:
-        """The sums up to any time."""
-        if when >= self.since:
-            last = self.past[-1] if self.past else self.base
-            held = when - self.since
-            return Sums(when, last.waiting + self.waiting * held, last.in_flight + self.in_flight * held)
-        if when <= self.begun or not self.past:
-            return self.base
-        before, after = self._around(when)
-        share = (when - before.until) / (after.until - before.until)
-        return Sums(
+    def _area(self, when: float) -> Area:
+        place = bisect_right(self.areas, when, key=_TIME)
+        if place == 0:
+            return Area(when, *self.areas[0][1:])
+        one = self.areas[place - 1]
+        if place == len(self.areas):
+            passed = when - one.time
+            return Area(when, one.waiting + self.waiting * passed, one.in_flight + self.in_flight * passed)
+        other = self.areas[place]
+        share = (when - one.time) / (other.time - one.time)
+        return Area(
             when,
-            before.waiting + (after.waiting - before.waiting) * share,
-            before.in_flight + (after.in_flight - before.in_flight) * share,
+            one.waiting + (other.waiting - one.waiting) * share,
+            one.in_flight + (other.in_flight - one.in_flight) * share,
         )
 
-    def _around(self, when: float) -> tuple[Sums, Sums]:
-        """The sums before and after a time between ``begun`` and the last of them."""
-        place = min(bisect_right(self.past, when, key=_until), len(self.past) - 1)
-        return (self.past[place - 1] if place else self.base._replace(until=self.begun)), self.past[place]
+
+def first_told(told: Told, now: float) -> DemandHistory:
+    """The history when nothing was known before."""
+    return DemandHistory((Area(now, 0.0, 0.0),), told.waiting, told.in_flight)
 
 
-def _until(sums: Sums) -> float:
-    return sums.until
+_TIME: Final = itemgetter(0)

@@ -105,7 +105,7 @@ class Facts:
     @property
     def staying(self) -> Facts:
         """With only the load that the workers which stay must do."""
-        return replace(self, load=self.load.staying)
+        return replace(self, load=self.load.staying) if self.load.leaving else self
 
     def stay(self, reason: str, message: str, recheck_after: float | None = None) -> ScaleDecision:
         """As many as there are."""

@@ -66,10 +66,24 @@ def usual_seconds(status: Mapping[str, Any]) -> float | None:
 
 
 def _by_records(status: Json, records: tuple[StartRecord, ...]) -> Json:
-    """Every record of a start that began after the last counted one was ready is one more."""
-    since = from_timestamp(status.get("lastTime")) or 0.0
-    new = [each for each in records if each.began > since and each.worker != status.get("lastWorker")]
+    """Every record of a start that began after the last counted one was ready is one more. Where the arbiter
+    changes during a start, two gateways tell of it."""
+    since, worker = _last_counted(status, records), status.get("lastWorker")
+    new: list[StartRecord] = []
+    for each in records:
+        if each.began > since and each.worker != worker:
+            new.append(each)
+            since, worker = each.at, each.worker
     return _counted(status, new[-1], len(new)) if new else status
+
+
+def _last_counted(status: Mapping[str, Any], records: tuple[StartRecord, ...]) -> float:
+    """Unix time at which the last start that was counted was over; 0 before the first. A definition of an
+    earlier release keeps no time: its worker's record has it then."""
+    told = from_timestamp(status.get("lastTime"))
+    if told is not None:
+        return told
+    return max((each.at for each in records if each.worker == status.get("lastWorker")), default=0.0)
 
 
 def _by_records_of_same(

@@ -153,6 +153,46 @@ async def test_after_a_restart_surplus_waits_for_the_whole_delay_again(world: Cl
         assert await world.replicas("again") == 1
 
 
+async def test_flaps_put_sleep_off_and_who_takes_over_goes_on_where_they_were(world: Cluster) -> None:
+    """A request every 200 s, starts of 40 s: three sleeps of 20 s, then none, then a long one."""
+    await world.create("nap", scaling={"idleTimeoutSeconds": 180, "maxIdleTimeoutSeconds": 600})
+    started = {"count": 1, "lastSeconds": "40", "lastWorker": "nap-1", "recentSeconds": ["40"]}
+    async with clockwork(world, "nap") as passes:
+
+        async def request(moment: float) -> None:
+            await world.scale("nap", 1)
+            passes.now = moment
+            passes.tells(waiting=1)
+            await passes.at(moment)
+            passes.tells()
+            passes.restart()
+
+        async def sleeps(moment: float) -> bool:
+            await passes.at(moment)
+            return await world.replicas("nap") == 0
+
+        now = 4_000_000_000.0
+        await passes.at(now - 1000)
+        await world.pod("nap", "nap-1", ready_status(now))
+        path = paths.inference_service_status(world.namespace, "nap")
+        await world.kube.merge_patch(path, {"status": {"coldStarts": started}}, field_manager="test")
+        for flaps in range(3):
+            await request(now)
+            told = (await world.get("nap"))["status"]["scaling"]
+            assert told.get("flapping") == ({"wakes": flaps, "idleTimeoutSeconds": 180} if flaps else None)
+            assert await sleeps(now + 180)
+            now += 200
+        await request(now)
+        assert (await world.condition("nap", "IdleTimeoutExtended"))["reason"] == "Flapping"
+        assert not await sleeps(now + 219)
+        assert await sleeps(now + 220)
+        assert (await world.get("nap"))["status"]["scaling"]["flapping"]["idleTimeoutSeconds"] == 220
+        await request(now + 1000)
+        found = (await world.get("nap"))["status"]
+        assert "flapping" not in found["scaling"]
+        assert "IdleTimeoutExtended" not in {each["type"] for each in found["conditions"]}
+
+
 async def test_surplus_that_somebody_changes_meanwhile_is_not_taken_away(world: Cluster) -> None:
     await world.create("raced", scaling={"maxReplicas": 6, "scaleDownDelaySeconds": 0})
     async with clockwork(world, "raced") as passes:
