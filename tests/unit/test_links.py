@@ -1,4 +1,4 @@
-"""Every link of README and docs to a file or a heading of this repository leads there; README names every page."""
+"""Links between README and docs lead to a file and a heading that are there; README names every page."""
 
 from __future__ import annotations
 
