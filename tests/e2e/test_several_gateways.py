@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.conftest import Gateway, gateway_pods, install, reached
 from tests.e2e.kubectl import Kubectl, eventually
+from tests.e2e.restricted import RESTRICTED
 from tests.e2e.services import ENGINE_SIM, Services, simulated
 
 SYSTEM = ("-n", "tidegate-system")
@@ -99,19 +100,12 @@ def test_both_gateways_share_one_limit_and_a_request_to_the_one_that_is_no_arbit
 
 def client_pod(namespace: str, name: str) -> dict[str, Any]:
     """A pod in the cluster that streams from the service by its name until it is told to stop."""
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": "client",
         "image": ENGINE_SIM,  # any image with Python
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", STREAMS, f"http://{name}.{namespace}.svc.cluster.local", name],
-        "securityContext": security,
+        "securityContext": RESTRICTED,
     }
     return {
         "apiVersion": "v1",

@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.conftest import Gateway
 from tests.e2e.kubectl import Kubectl, eventually
+from tests.e2e.restricted import RESTRICTED
 from tests.e2e.services import ENGINE_SIM, Services, simulated
 
 MESSAGES = [{"role": "user", "content": "Tell me of the tide."}]
@@ -112,13 +113,6 @@ def test_the_official_client_streams_from_zero(services: Services, gateway: Gate
 def test_a_client_in_the_cluster_reaches_a_service_by_name(services: Services, kubectl: Kubectl) -> None:
     services.create("named")
     url = f"http://named.{services.namespace}.svc.cluster.local/v1/models"
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": "client",
         "image": ENGINE_SIM,  # any image with Python
@@ -128,7 +122,7 @@ def test_a_client_in_the_cluster_reaches_a_service_by_name(services: Services, k
             "-c",
             f"import urllib.request as u; print(u.urlopen({url!r}).read().decode())",
         ],
-        "securityContext": security,
+        "securityContext": RESTRICTED,
     }
     kubectl.apply(
         {

@@ -15,7 +15,8 @@ def remembered(status: InferenceServiceStatus | None, memory: Memory) -> Memory:
     scaling = status.scaling if status else None
     if scaling is None:
         return replace(memory, wakes=0, asleep_since=None)
-    asleep = scaling.desired == 0 and scaling.reason == "Idle"
+    put_to_sleep = scaling.desired == 0 and bool(scaling.previous)  # not: there was nobody before
+    asleep = put_to_sleep and scaling.reason == "Idle"
     wakes = scaling.flapping.wakes if scaling.flapping else None
     return replace(memory, wakes=wakes or 0, asleep_since=from_timestamp(scaling.since) if asleep else None)
 

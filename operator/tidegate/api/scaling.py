@@ -151,8 +151,9 @@ class Scaling(Model):
     metric: Metric | None = Field(
         default=None,
         description=(
-            "What is counted to find how many workers are needed; more are started at once, surplus goes "
-            "after scaleDownDelaySeconds. Read in mode Managed. Default: type Concurrency."
+            "What is counted to find how many workers are needed; more are started where the load "
+            "outlasts a start, surplus goes after scaleDownDelaySeconds. Read in mode Managed. Default: "
+            "type Concurrency."
         ),
     )
     idle_timeout_seconds: int = Field(

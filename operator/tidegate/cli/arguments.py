@@ -28,13 +28,22 @@ def positive(text: str) -> int:
 
 def seconds(text: str) -> float:
     """The seconds, 0 or more, that ``text`` is, or a sentence for the usage error."""
+    return _from_zero(text, "number of seconds")
+
+
+def number(text: str) -> float:
+    """The number, 0 or more, that ``text`` is, or a sentence for the usage error."""
+    return _from_zero(text, "number")
+
+
+def _from_zero(text: str, what: str) -> float:
     try:
-        number = float(text)
+        value = float(text)
     except ValueError:
-        number = -1.0
-    if not 0 <= number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
-    return number
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what}, 0 or more")
+    return value
 
 
 def address(text: str) -> tuple[str, int]:

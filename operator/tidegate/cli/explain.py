@@ -19,7 +19,9 @@ def add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the InferenceService")
     text = "where it is (that of the kubeconfig's context, or the pod's own)"
     parser.add_argument("-n", "--namespace", metavar="NAMESPACE", help=text)
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(text)")
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="sentences, or JSON (text)"
+    )
     text = "ask them too, through the API server (needs get on pods/proxy): exact counts, and when it sleeps"
     parser.add_argument("--ask-gateways", action="store_true", help=text)
     parser.set_defaults(command=_explain)

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tidegate.cli.arguments import seconds
+from tidegate.cli.arguments import number, seconds
 
 SHAPES = ("steady", "bursts", "daily", "on-off")
 MONDAY = "2026-01-05"
@@ -48,14 +48,19 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--try", dest="tries", action="append", default=[], metavar="FIELD=VALUE", help=text)
     text = "carry out the plan of one who knows every arrival, too; it takes longer"
     parser.add_argument("--plan", action="store_true", help=text)
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all chance (1)")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(text)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of all chance: the same seed, the same table (1)"
+    )
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="a table, or JSON (text)"
+    )
 
 
 def _add_number(
     parser: argparse.ArgumentParser, name: str, default: float, text: str, unit: str = "SECONDS"
 ) -> None:
-    parser.add_argument(name, type=seconds, default=default, metavar=unit, help=f"{text} ({default:g})")
+    kind = seconds if unit == "SECONDS" else number
+    parser.add_argument(name, type=kind, default=default, metavar=unit, help=f"{text} ({default:g})")
 
 
 def _moment(text: str) -> float:

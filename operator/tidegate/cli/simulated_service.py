@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from copy import deepcopy
+import sys
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from tidegate.api.bounds import bounds_of
 from tidegate.api.config import service_config
 from tidegate.api.spec import InferenceServiceSpec
-from tidegate.api.v1alpha1 import InferenceService, parse
+from tidegate.api.v1alpha1 import InferenceService
+from tidegate.cli.progress import Progress
+from tidegate.cli.service_file import read_document, service_of, with_field
 from tidegate.cli.simulated_load import simulated_trace
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.simulation.comparison import Comparison, compare
@@ -28,57 +25,21 @@ from tidegate.simulation.seeds import seeded
 from tidegate.simulation.table import table
 from tidegate.simulation.trace import Trace
 
-Document = dict[str, Any]
-
 
 def simulated(options: argparse.Namespace) -> str:
     """The table, or JSON, for the options of ``tidegate simulate``. OSError, or ValueError that says what is
     wrong with file, trace or setting."""
-    document = _document(options.file)
-    service = _service(document)
-    changed = [(text, _service(_with(document, text))) for text in options.tries]
+    document = read_document(options.file)
+    service = service_of(document, str(options.file))
+    changed = [(text, service_of(with_field(document, text), f"--try {text}")) for text in options.tries]
     trace = simulated_trace(options)
-    comparison = compare(_scenario(service, trace, options), options.seed, plan=options.plan)
+    with Progress(sys.stderr) as progress:
+        scenario = _scenario(service, trace, options)
+        comparison = compare(scenario, options.seed, plan=options.plan, begins=progress.begins)
+        tried = [_tried(text, other, trace, options, progress) for text, other in changed]
     own = comparison.figures[0]
-    tried = [_tried(text, other, trace, options) for text, other in changed]
     whole = replace(comparison, figures=(own, *tried, *comparison.figures[1:]))
     return _json(whole, service) if options.output == "json" else table(whole, *_price(service))
-
-
-def _document(path: Path) -> Document:
-    try:
-        documents = [each for each in yaml.safe_load_all(path.read_text("utf-8")) if each is not None]
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise ValueError(f"{path}: has {len(documents)} documents and must have one, an InferenceService")
-    return documents[0]
-
-
-def _service(document: Mapping[str, Any]) -> InferenceService:
-    if document.get("kind") != "InferenceService":
-        raise ValueError(f"kind: must be InferenceService, not {document.get('kind')}")
-    own = {name: value for name, value in document.items() if name != "status"}
-    service = parse(own, strict=True)
-    if service.spec.scaling.mode == "External":
-        raise ValueError("spec.scaling.mode: is External, so others set the number; set Managed to simulate")
-    return service
-
-
-def _with(document: Document, text: str) -> Document:
-    """The document with one field of its spec set, from ``scaling.minReplicas=1``."""
-    path, equals, value = text.partition("=")
-    if not (path and equals):
-        raise ValueError(f"--try: {text!r} is not FIELD=VALUE, such as scaling.minReplicas=1")
-    changed = deepcopy(document)
-    place = changed.setdefault("spec", {})
-    *parents, name = path.removeprefix("spec.").split(".")
-    for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
-            raise ValueError(f"--try: {path}: {parent} has no fields")
-    place[name] = yaml.safe_load(value)
-    return changed
 
 
 def _scenario(service: InferenceService, trace: Trace, options: argparse.Namespace) -> Scenario:
@@ -123,7 +84,10 @@ class SpecOverTime:
         return replace(bounds, scheduled=replace(bounds.scheduled, until=edge))
 
 
-def _tried(text: str, service: InferenceService, trace: Trace, options: argparse.Namespace) -> Figures:
+def _tried(
+    text: str, service: InferenceService, trace: Trace, options: argparse.Namespace, progress: Progress
+) -> Figures:
+    progress.begins(text)
     scenario = _scenario(service, trace, options)
     return simulate(scenario.case, Tidegate(scenario.spec, text), seeded(options.seed))
 

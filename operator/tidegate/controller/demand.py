@@ -11,6 +11,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_record import StartRecord, parse_records
 
 _MOST_STARTS = 16  # records of one service that are remembered
+_CLOCKS_APART = 60.0  # seconds; a start that is yet to be would keep all before it from being counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class DemandBoard:
             self.forget(key)  # the service is gone; a standby hears it from nobody else
         else:
             gateway.reports[key] = _report(line, now)
-            self._note_starts(key, parse_records(line.get("coldStarts")))
+            records = parse_records(line.get("coldStarts"))
+            self._note_starts(key, [each for each in records if each.at <= now + _CLOCKS_APART])
         return key
 
     def load(self, key: ServiceKey) -> Load:

@@ -140,9 +140,10 @@ def status_patch(wanted: Json, previous: Mapping[str, Any]) -> Json:
 
 
 def _nulled(value: Any, before: Any) -> Any:
-    """A merge patch keeps what it does not name: name the keys that must go."""
+    """A merge patch keeps what it does not name: name the keys that must go, at any depth."""
     if isinstance(value, Mapping) and isinstance(before, Mapping):
-        return {**dict.fromkeys(before.keys() - value.keys()), **value}
+        kept = {name: _nulled(each, before.get(name)) for name, each in value.items()}
+        return {**dict.fromkeys(before.keys() - value.keys()), **kept}
     return value
 
 

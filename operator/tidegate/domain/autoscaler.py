@@ -108,14 +108,19 @@ def _flapping(facts: Facts, memory: Memory) -> Flapping:
     """A sleep counts when a request has ended it; its end is the creation of the first worker."""
     bounds, pool, since = facts.bounds, facts.pool, memory.asleep_since
     found = Flapping(memory.wakes, pool.start_seconds, bounds.idle_timeout, bounds.longest_idle_timeout)
-    if since is None or pool.replicas == 0 or not _asked_for(facts.load, since):
+    if since is None or pool.replicas == 0 or not _asked_for(facts, since):
         return found
     woken = pool.oldest if since <= pool.oldest <= facts.now else facts.now
     return replace(found, wakes=found.after(woken - since))
 
 
-def _asked_for(load: Load, since: float) -> bool:
-    return load.depth > 0 or (load.last_activity or 0.0) >= since
+def _asked_for(facts: Facts, since: float) -> bool:
+    """Whether a request ended the sleep. A Deployment tells of its wake before a gateway tells of the
+    request; where nothing in the spec keeps a worker, only a request makes a first one."""
+    load, oldest = facts.load, facts.pool.oldest
+    fresh = oldest == 0 or oldest >= since  # older: the worker that is about to be put to sleep
+    woken = facts.bounds.least == 0 and fresh
+    return woken or load.depth > 0 or (load.last_activity or 0.0) >= since
 
 
 def _asleep_since(facts: Facts, decision: ScaleDecision, memory: Memory) -> float | None:

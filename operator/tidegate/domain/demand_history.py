@@ -53,8 +53,11 @@ class DemandHistory:
     in_flight: int
 
     def then(self, told: Told, now: float, keep: float) -> DemandHistory:
-        """The history one telling later; what is more than ``keep`` seconds ago is forgotten."""
+        """The history one telling later; what is more than ``keep`` seconds ago is forgotten. It begins anew
+        where the clock was set back: times that are yet to come tell nothing of the past."""
         areas = self.areas
+        if now < areas[-1].time - GRAIN:
+            return first_told(told, now)
         if now > areas[-1].time:
             within_grain = len(areas) > 1 and now - areas[-2].time <= GRAIN
             areas = (*(areas[:-1] if within_grain else areas), self._area(now))

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from tidegate.domain.loose import Json, mapping, mappings
 from tidegate.domain.reasons import Reason
 from tidegate.domain.timestamps import to_timestamp
-
-if TYPE_CHECKING:
-    from tidegate.domain.workers import WorkerFacts
+from tidegate.domain.workers import WorkerFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +50,6 @@ def draining_of(workers: Iterable[WorkerFacts]) -> Draining:
         lost=len(lost),
         devices=tuple(sorted({device for worker in rest for device in worker.devices})),
     )
-
-
-def devices_of(pod: Json) -> tuple[str, ...]:
-    """The extended resources that a pod has, such as nvidia.com/gpu."""
-    containers = mappings(mapping(pod.get("spec")).get("containers"))
-    limits = (mapping(mapping(each.get("resources")).get("limits")) for each in containers)
-    return tuple(sorted({str(name) for each in limits for name in each if "/" in str(name)}))
 
 
 def _workers(count: int) -> str:

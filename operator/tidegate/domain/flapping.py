@@ -2,9 +2,9 @@
 
 The argument is that of the ski rental problem (Karlin, Manasse, Rudolph and Sleator, "Competitive snoopy
 caching", 1988): to stay awake costs a worker's second each second, to sleep and wake again costs one start.
-So a sleep that was shorter than the start it led to has saved nothing and made somebody wait: it is a *flap*.
-With an idle timeout that is one start longer it would not have been slept, since the next request came
-within that time. A sleep as long as k starts has saved k of them and makes up for k flaps.
+So a sleep that was shorter than a start usually takes has saved nothing and made somebody wait: it is a
+*flap*. With an idle timeout that is one start longer it would not have been slept, since the next request
+came within that time. A sleep as long as k starts has saved k of them and makes up for k flaps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOLERATED: Final = 2
 class Flapping:
     """``wakes``: flaps that no long sleep has made up for. Times in seconds.
 
-    ``start``: how long the last start from zero took, None: unknown. ``idle_timeout``: the spec's, ``most``:
+    ``start``: that a start from zero usually takes, None: unknown. ``idle_timeout``: the spec's, ``most``:
     what it is extended to at most.
     """
 

@@ -24,6 +24,12 @@ def cores_of(pod: Json) -> int | None:
     return None
 
 
+def devices_of(pod: Json) -> tuple[str, ...]:
+    """The extended resources that a pod has, such as nvidia.com/gpu."""
+    limits = (mapping(mapping(each.get("resources")).get("limits")) for each in _containers(pod))
+    return tuple(sorted({str(name) for each in limits for name in each if "/" in str(name)}))
+
+
 def strangers_in(pod: Json) -> tuple[str, ...]:
     """The containers beside the engine that cost the pod its Guaranteed: for that, every container has limits
     of cpu and memory, and requests as high."""

@@ -66,7 +66,7 @@ class Pool:
     rejected_until: float = 0.0  # kubelets have refused the last ones: nobody is started before this time
     needed: NeedHistory | None = None  # what the load needed lately; None: surplus is not looked at
     oldest: float = 0.0  # creation of the oldest worker; 0: not known
-    start_seconds: float | None = None  # how long the last start from zero took; None: not known
+    start_seconds: float | None = None  # a start from zero usually takes; None: not known
     wanted: Wanted | None = None  # what demand asks for; None: what it needs at this moment
 
     @property

@@ -42,7 +42,7 @@ class Pressure:
     def then(self, facts: Facts) -> Pressure:
         """One look later."""
         pressed = facts.load.waiting > 0 and facts.bounds.metric.workers(facts.load) > facts.pool.replicas
-        since = (facts.now if self.since is None else self.since) if pressed else None
+        since = min(facts.now, self.since or facts.now) if pressed else None
         return Pressure(self.history.then(facts.load, facts.now, STABLE), since)
 
 
@@ -75,9 +75,10 @@ def panic_window(start: float, execution_seconds: float | None) -> float:
 
 
 def _while_starting(facts: Facts, start: float) -> int:
-    """A newcomer is ready so much later than those that start as these have been starting for."""
+    """A newcomer is ready so much later than those that start as these have been starting for: at most one
+    start, for a worker that begins anew after days has not been starting for days."""
     begun = facts.pool.oldest or facts.pool.trying_since or facts.now
-    return _busy_for(facts, facts.now - begun - max(SHORTEST, start / 10))
+    return _busy_for(facts, min(facts.now - begun, start) - max(SHORTEST, start / 10))
 
 
 def _busy_for(facts: Facts, seconds: float) -> int:

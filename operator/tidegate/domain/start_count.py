@@ -66,20 +66,37 @@ def usual_seconds(status: Mapping[str, Any]) -> float | None:
 
 
 def _by_records(status: Json, records: tuple[StartRecord, ...]) -> Json:
-    """Every record of a start that began after the last counted one was ready is one more."""
-    since = from_timestamp(status.get("lastTime")) or 0.0
-    new = [each for each in records if each.began > since and each.worker != status.get("lastWorker")]
+    """Every record of a start that began after the last counted one was ready is one more. Where the arbiter
+    changes during a start, two gateways tell of it."""
+    since, worker = _last_counted(status, records), status.get("lastWorker")
+    new: list[StartRecord] = []
+    for each in records:
+        if each.began > since and each.worker != worker:
+            new.append(each)
+            since, worker = each.at, each.worker
     return _counted(status, new[-1], len(new)) if new else status
+
+
+def _last_counted(status: Mapping[str, Any], records: tuple[StartRecord, ...]) -> float:
+    """Unix time at which the last start that was counted was over; 0 before the first. A definition of an
+    earlier release keeps no time: its worker's record has it then."""
+    told = from_timestamp(status.get("lastTime"))
+    if told is not None:
+        return told
+    return max((each.at for each in records if each.worker == status.get("lastWorker")), default=0.0)
 
 
 def _by_records_of_same(
     status: Json, workers: tuple[WorkerFacts, ...], records: tuple[StartRecord, ...]
 ) -> Json:
     """Of workers that started together the gateway may have seen another one first than the kubelet."""
-    if not records or not open_worker(status) or records[-1].worker == status["lastWorker"]:
+    counted = open_worker(status)
+    if not records or not counted or any(each.worker == counted for each in records):
         return status
+    took = usual_seconds({"lastSeconds": status.get("lastSeconds")}) or 0.0
+    began = (from_timestamp(status.get("lastTime")) or 0.0) - took  # a record of before is of another start
     present = any(each.name == records[-1].worker for each in workers)
-    return _counted(status, records[-1], 0) if present else status
+    return _counted(status, records[-1], 0) if present and records[-1].at >= began else status
 
 
 def _by_pod(status: Json, workers: tuple[WorkerFacts, ...]) -> Json:

@@ -7,6 +7,7 @@ from enum import Enum
 
 RETRY_SHARE = 1 / 20  # of the interval: a refusal may be over at once (409, a connection that was closed)
 CHECK_SHARE = 1 / 10  # of the interval
+ASKED_LIMIT = 32  # intervals: API servers that are busy ask for 32 s at most, others must not ask for hours
 CHECK_LIMIT = 5  # intervals: how rarely it is looked whether a scale that was raised still is
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from tidegate.domain.causes import Cause, cause_of
 from tidegate.domain.deletion_order import COST_ANNOTATION, cost_of
-from tidegate.domain.draining import devices_of
 from tidegate.domain.loose import Json, condition, mapping, mappings, text, whole
-from tidegate.domain.pod_containers import ENGINE, cores_of, strangers_in, was_rejected
+from tidegate.domain.pod_containers import ENGINE, cores_of, devices_of, strangers_in, was_rejected
 from tidegate.domain.start_stage import Stage, stage_of
 from tidegate.domain.timestamps import from_timestamp
 

@@ -248,8 +248,9 @@ class Service:
             self._choose_endpoints()
 
     def leaves(self, key: EndpointKey) -> bool:
-        """Whether the substrate says that the worker ends, or has none such any more."""
-        return key not in candidates(self.view)
+        """Whether the substrate says that the worker's pod ends, or has none such any more. Not where its
+        engine begins anew: nobody has asked for that."""
+        return all(worker.uid != key.uid or worker.terminating for worker in self.view.workers)
 
     def pool(self, endpoint: Endpoint) -> Pool:
         """The connections to an endpoint; those of one that is gone are closed after their answer."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
-from tidegate.domain.wake_pace import WakePace, WakeResult
+from tidegate.domain.wake_pace import ASKED_LIMIT, WakePace, WakeResult
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.substrate import Substrate
 
@@ -97,10 +97,10 @@ class Waker:
 
     async def _wake_then_pause(self, service: Sleeper, seen: asyncio.Event, pace: WakePace) -> None:
         """A pause beyond the interval ends when a worker is seen: what comes after it is another wake."""
-        result, at_least = await self._wake(service)
-        pause = max(pace.after(result), at_least)
-        pause *= 1.0 if result is WakeResult.RAISED else self._jitter(1.0, 1.5)
+        result, asked_for = await self._wake(service)
         interval = self._settings.wake_interval
+        pause = max(pace.after(result), min(asked_for, interval * ASKED_LIMIT))
+        pause *= 1.0 if result is WakeResult.RAISED else self._jitter(1.0, 1.5)
         await self._sleep(min(pause, interval))
         if pause > interval:
             await self._until_seen(seen, pause - interval)

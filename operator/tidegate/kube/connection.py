@@ -54,7 +54,7 @@ async def load_configuration() -> Configuration:
                 config_file=kubeconfig_files(), client_configuration=configuration, persist_config=False
             )
     except _UNREADABLE as error:
-        raise KubeConfigError(f"cannot read how to reach the cluster: {error}") from error
+        raise _unreadable(error) from error
     # Where it heeds the environment, each request has a thread look for a .netrc: a tenth of what it costs.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     return configuration
@@ -68,8 +68,15 @@ def default_namespace() -> str:
             return (SERVICE_ACCOUNT_DIR / "namespace").read_text("utf-8").strip() or "default"
         _, active = list_kube_config_contexts(kubeconfig_files())  # type: ignore[no-untyped-call]
     except _UNREADABLE as error:
-        raise KubeConfigError(f"cannot read how to reach the cluster: {error}") from error
+        raise _unreadable(error) from error
     return str((active.get("context") or {}).get("namespace") or "default")
+
+
+def _unreadable(error: Exception) -> KubeConfigError:
+    where = "the pod's service account" if in_cluster() else os.environ.get("KUBECONFIG") or "~/.kube/config"
+    return KubeConfigError(
+        f"cannot read how to reach the cluster from {where}: {' '.join(str(error).split())}"
+    )
 
 
 def in_cluster() -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from tidegate.domain.scaling import Load
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
-from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError
+from tidegate.kube.errors import ForbiddenError, KubeError, NotFoundError, UnauthorizedError, UnreachableError
 from tidegate.kube.gateway_numbers import UnheardError, asked_load
 from tidegate.resources.labels import selector_text
 from tidegate.resources.names import GROUP, KIND, worker_deployment
@@ -18,6 +19,7 @@ from tidegate.views.seen import Seen
 
 _Found = TypeVar("_Found")
 
+_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")  # of a Kubernetes object
 _NEAR: Final = 3  # names that are offered in place of one that is not there
 _WITHOUT: Final = {
     "deployments": "so the number of workers is what the status says",
@@ -40,6 +42,7 @@ async def look(
     ``now`` returns Unix time and is asked when all has been read. LookError: the service cannot be read, and
     why; KubeError where the cluster does not answer.
     """
+    _require_names(namespace, name)
     service = await _service(client, namespace, name)
     reader = _Reader(client, namespace)
     deployment, pods, autoscalers = await asyncio.gather(
@@ -59,6 +62,15 @@ async def look(
     )
 
 
+def _require_names(namespace: str, name: str) -> None:
+    """A name stands alone here; kubectl's ``infsvc/qwen`` would be another path of the API."""
+    for what, text in (("an InferenceService", name), ("a namespace", namespace)):
+        if not _NAME.fullmatch(text):
+            alone = text.rpartition("/")[2]
+            hint = f"; write {alone}" if _NAME.fullmatch(alone) else ""
+            raise LookError(f"{text!r} is not the name of {what}{hint}")
+
+
 async def _service(client: KubeClient, namespace: str, name: str) -> Json:
     try:
         return await client.get(paths.inference_service(namespace, name))
@@ -72,6 +84,10 @@ async def _service(client: KubeClient, namespace: str, name: str) -> Json:
     except UnauthorizedError as error:
         raise LookError(
             f"the cluster does not accept these credentials: {error.message}; see kubectl config view"
+        ) from None
+    except UnreachableError as error:
+        raise LookError(
+            f"the cluster does not answer: {error.message}; see whether kubectl cluster-info does"
         ) from None
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from tidegate.simulation.engine import Engine
@@ -121,11 +122,14 @@ def _merged(one: Front, other: Front) -> Front:
         return one
     kept: Front = []
     least = math.inf
-    for point in sorted((*one, *other)):
+    for point in sorted((*one, *other), key=_cost_and_behind):
         if point.behind < least:
             kept.append(point)
             least = point.behind
     return kept
+
+
+_cost_and_behind = itemgetter(0, 1)  # of equal points either will do
 
 
 def _advanced(fronts: list[Front], seconds: float, come: float, room: float, slots: float) -> list[Front]:

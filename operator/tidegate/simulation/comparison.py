@@ -31,13 +31,27 @@ class Comparison:
     plan: Figures | None
 
 
-def compare(scenario: Scenario, seed: int = 1, *, plan: bool = True) -> Comparison:
-    """Every policy on the same arrivals, with the same chance; ``plan``: a clairvoyant one is tried too."""
+def _unheard(_name: str) -> None:
+    """Nobody is told of progress."""
+
+
+def compare(
+    scenario: Scenario, seed: int = 1, *, plan: bool = True, begins: Callable[[str], None] = _unheard
+) -> Comparison:
+    """Every policy on the same arrivals, with the same chance; ``plan``: a clairvoyant one is tried too.
+    ``begins`` hears the name of each part when it begins."""
     case, maximum = scenario.case, scenario.bounds.maximum
     step = max(1.0, case.duration / STEPS)
+    begins("lower bound")
     bound = lower_bound(case.arrivals, case.engine, case.duration, case.target, maximum, step)
+    if bound and plan:
+        begins("clairvoyant plan")
     done = carried_out(case, bound, maximum, seed).figures if bound and plan else None
-    ran = [simulate(case, policy, seeded(seed)) for policy in policies(scenario)]
+    ran = []
+    for policy in policies(scenario):
+        begins(policy.name)
+        ran.append(simulate(case, policy, seeded(seed)))
+    begins("always on")
     ran.append(always_on(case, maximum, seed))
     return Comparison(scenario, tuple(ran), bound, done)
 

@@ -20,11 +20,12 @@ HEADER = (
     "cost",
     "decisions",
 )
+_COST = HEADER.index("cost")
 
 
 def table(comparison: Comparison, price: float, currency: str = "") -> str:
     """The policies of one scenario, a line each, under what the figures are about; ``price``: of one worker
-    for an hour."""
+    for an hour, 0: none is known, and no cost is told."""
     scenario, bound = comparison.scenario, comparison.bound
     least = bound.replica_seconds if bound else None
     head = (
@@ -36,9 +37,14 @@ def table(comparison: Comparison, price: float, currency: str = "") -> str:
         cost = f"{least / 3600 * price:.2f}"
         rows.append(("lower bound", "1.0000", *[""] * 5, f"{least:,.0f}", "1.00", cost, ""))
     else:
-        head += f"\nno bound: even {scenario.bounds.maximum} of them cannot serve all in time"
-    header = (*HEADER[:9], f"cost {currency}".strip(), *HEADER[10:])
-    return "\n".join((head, *_aligned([header, *rows])))
+        most = scenario.bounds.maximum
+        head += f"\nno lower bound: even {most} (scaling.maxReplicas) cannot serve all in time"
+    lines = [(*HEADER[:_COST], f"cost {currency}".strip(), *HEADER[_COST + 1 :]), *rows]
+    return "\n".join((head, *_aligned(lines if price else [_without_cost(line) for line in lines])))
+
+
+def _without_cost(row: tuple[str, ...]) -> tuple[str, ...]:
+    return (*row[:_COST], *row[_COST + 1 :])
 
 
 def _plan(comparison: Comparison) -> tuple[Figures, ...]:

@@ -155,3 +155,26 @@ async def test_a_request_outlives_more_workers_than_it_has_tries_where_their_end
         last = await stack.enter_async_context(engine())
         substrate.show(ServiceView(config(max_concurrency=1), (worker(last.port, uid="last"),)))
         assert (await asked).status_code == 200
+
+
+async def test_a_request_that_ends_every_worker_has_only_its_tries_although_the_restarts_are_told_first() -> (
+    None
+):
+    """A pod whose engine begins anew is the same one: nobody has asked for its end."""
+
+    async def falls(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(1)
+        again = worker(port, incarnation=len(met), ready=True)
+        substrate.show(ServiceView(config(max_concurrency=1), (again,)))
+        if len(met) <= tries:
+            writer.close()
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    met: list[int] = []
+    async with scripted(falls) as port:
+        substrate = HandSubstrate(ServiceView(config(max_concurrency=1), (worker(port, ready=True),)))
+        async with gateway(substrate) as running, http() as client:
+            tries = running.traffic.settings.max_tries
+            refused = await client.post(url(running), json=UNARY)
+            assert (refused.status_code, len(met)) == (502, tries)

@@ -136,7 +136,7 @@ async def test_switched_there_and_back_while_it_exists_the_number_has_one_owner_
     assert await world.replicas("qwen") == 4, "surplus has its delay, and nobody else has a say"
     assert (await world.get("qwen"))["status"]["scaling"]["reason"] != "External"
     assert await _owners(world) == []
-    stage.gateway.tell(key, waiting=100, inFlight=32)
+    stage.gateway.tell(key, waiting=120, inFlight=32)  # 5 of 32 slots each suffice for 142
     await qwen.workers(6)
     stage.gateway.tell(key)
 

@@ -184,7 +184,7 @@ async def test_starts_that_went_by_without_an_operator_are_counted_by_what_the_g
     await world.idle("missed")
     now = time.time()
     of_another = record("before-it-was-made", now - 1000)
-    records = [of_another, *(record(f"missed-{number}", now + 100 * number) for number in range(4))]
+    records = [of_another, *(record(f"missed-{number}", now + 13 * number) for number in range(4))]
     stage.gateway.tell(f"{world.namespace}/missed", coldStarts=records)
     await eventually(has_parts(world, "missed", 4), "four are counted")
     found = await cold_starts(world, "missed")

@@ -242,3 +242,10 @@ async def test_a_cluster_that_does_not_answer_is_a_sentence(server: ApiServer, t
     assert said.err.startswith("tidegate: ")
     assert "no connection" in said.err
     assert said.err.count("\n") == 1
+    assert "see whether kubectl cluster-info does" in said.err
+
+
+async def test_a_name_as_kubectl_takes_it_is_told_how_to_be_written(server: ApiServer) -> None:
+    said = await explain(server.kubeconfig, "infsvc/qwen")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "tidegate: 'infsvc/qwen' is not the name of an InferenceService; write qwen\n"

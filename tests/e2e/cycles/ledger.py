@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.e2e.kubectl import Kubectl, Object
+from tests.e2e.restricted import RESTRICTED
 from tests.e2e.services import ENGINE_SIM
 
 PORT = 9999
@@ -27,20 +28,13 @@ asyncio.run(main())
 
 def pod(namespace: str) -> Object:
     """The pod that listens."""
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "runAsNonRoot": True,
-        "runAsUser": 1000,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": "ledger",
         "image": ENGINE_SIM,  # any image with Python
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", _SCRIPT],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "securityContext": security,
+        "securityContext": RESTRICTED,
     }
     return {
         "apiVersion": "v1",

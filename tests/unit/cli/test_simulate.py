@@ -106,9 +106,14 @@ def test_the_same_seed_gives_the_same_table(service: Path, capsys: pytest.Captur
     [
         (("--try", "scaling.minReplicas"), "is not FIELD=VALUE"),
         (("--try", "scaling.minReplicas=9"), "spec.scaling"),
-        (("--try", "scaling.idleTimeout=9"), "spec.scaling.idleTimeout: no such field"),
+        (
+            ("--try", "scaling.idleTimeout=9"),
+            "--try scaling.idleTimeout=9: spec.scaling.idleTimeout: no such field",
+        ),
+        (("--try", "scaling.idleTimeoutSeconds=["), "the value is not YAML"),
         (("--try", "model.uri.x=9"), "model.uri.x: uri has no fields"),
         (("--rate", "0"), "--rate, --hours and --request-seconds must be above 0"),
+        (("--hours", "9000"), "--rate, --hours: at most a year (8784 hours)"),
         (("--trace", "absent.csv"), "absent.csv: No such file"),
     ],
 )
@@ -136,19 +141,78 @@ def test_a_bad_line_of_a_trace_is_named_with_its_file(
         ("kind: Deployment", "kind: must be InferenceService"),
         ("a: 1\n---\nb: 2", "has 2 documents"),
         ("", "has 0 documents"),
+        ("a: 1", "kind: must be InferenceService, not absent"),
+        ("a: \udcff", "byte 4 is not UTF-8"),
     ],
 )
 def test_a_file_that_is_no_service_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
 ) -> None:
     file = tmp_path / "service.yaml"
-    file.write_text(text)
-    assert said in complaint(capsys, file)
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert f"{file}: {said}" in complaint(capsys, file)
 
 
 def test_a_number_that_others_set_cannot_be_simulated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = written(tmp_path, "}\n  replicas: 1\n  placement: {")
-    file.write_text(file.read_text().replace("maxReplicas: 3", "mode: External, maxReplicas: 3"))
-    assert "spec.scaling.mode: is External" in complaint(capsys, file)
+    for replicas in ("}\n  replicas: 1\n  placement: {", ""):  # a manifest need not have the number
+        file = written(tmp_path, replicas)
+        file.write_text(file.read_text().replace("maxReplicas: 3", "mode: External, maxReplicas: 3"))
+        assert f"{file}: spec.scaling.mode: is External" in complaint(capsys, file)
+
+
+def test_a_suspended_service_has_nothing_to_simulate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, "}\n  suspend: true\n  placement: {")
+    assert f"{file}: spec.suspend: is true" in complaint(capsys, file)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"arrival,seconds\n0,5\n900000000,5\n", "spans 10,417 days, and a year can be simulated"),
+        (b"arrival,seconds\n0,\xff\n", "byte 19 is not UTF-8"),
+        (gzip.compress(b"arrival,seconds\n0,5\n")[:20], "ended before the end-of-stream"),
+        (b"\x1f\x8b\x08\x00" + b"\xff" * 30, "invalid"),
+    ],
+)
+def test_a_file_that_is_no_trace_is_refused(
+    service: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], raw: bytes, said: str
+) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_bytes(raw)
+    text = complaint(capsys, service, "--trace", trace)
+    assert text.startswith(f"tidegate: {trace}: ")
+    assert said in text
+
+
+def test_starts_that_take_no_time_can_be_simulated(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All ways to a number of workers cost the same then: plans are equal in cost and in work."""
+    own, *_ = report(capsys, service, *FEW, "--start-seconds", "0")["policies"]
+    assert own["attainment"] == 1.0
+
+
+def test_without_a_price_no_cost_is_told(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = service.read_text()
+    service.write_text(text[: text.index("  pricing:")])
+    assert main(["simulate", str(service), *FEW]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()[1:]
+    assert "cost" not in header
+    assert all(len(line) == len(header) for line in lines)
+
+
+def test_a_terminal_is_told_what_it_is_at_and_nothing_stays_of_it(
+    service: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["simulate", str(service), *FEW, "--try", "scaling.minReplicas=1"]) == 0
+    told = capsys.readouterr().err.split("\r\x1b[K")
+    assert told[1] == "simulating: lower bound …"
+    assert told[-2:] == ["simulating: scaling.minReplicas=1 …", ""]
+
+
+def test_a_file_is_told_no_progress(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", str(service), *FEW]) == 0
+    assert not capsys.readouterr().err

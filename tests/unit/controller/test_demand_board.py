@@ -150,3 +150,11 @@ def test_a_start_is_pending_while_one_watches_it_or_cannot_be_heard(board: Deman
     assert not board.start_pending(KEY)
     board.lost("g1")
     assert board.start_pending(KEY), "it may have watched one"
+
+
+def test_a_start_by_a_clock_that_is_far_ahead_is_left_to_the_pods_to_tell(board: DemandBoard) -> None:
+    """Counted, it would keep every start up to its time from being counted."""
+    now = 1_767_225_600.0
+    told = [{"worker": f"w{ahead}", "at": now + ahead, "points": {"loaded": 9.0}} for ahead in (0, 30, 3600)]
+    board.told("g1", line() | {"coldStarts": told}, now)
+    assert [each.worker for each in board.starts(KEY)] == ["w0", "w30"]

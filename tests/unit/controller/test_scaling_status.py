@@ -82,11 +82,20 @@ def test_what_is_remembered_of_flaps_follows_at_once_and_goes() -> None:
 
 
 def test_who_takes_over_reads_what_must_outlive_the_process() -> None:
-    asleep = {"desired": 0, "reason": "Idle", "since": "2026-01-01T00:01:40Z", "flapping": {"wakes": 3}}
+    asleep = {"desired": 0, "previous": 1, "reason": "Idle", "since": "2026-01-01T00:01:40Z"}
+    asleep["flapping"] = {"wakes": 3}
     assert remembered(parsed(asleep), Memory()) == Memory(wakes=3, asleep_since=NOW)
     assert remembered(parsed(asleep | {"desired": 1, "reason": "Woken"}), Memory()) == Memory(wakes=3)
     assert remembered(parsed(asleep | {"reason": "Suspended"}), Memory()) == Memory(wakes=3)
     assert remembered(None, Memory(wakes=9, asleep_since=1.0)) == Memory()
+
+
+def test_a_service_that_may_wake_again_after_a_suspension_was_not_put_to_sleep_then() -> None:
+    """A request right after it ends no short sleep."""
+    suspended = written(ScaleDecision(0, "Suspended", "suspend is true"), {"desired": 1}, NOW - 900)
+    resumed = written(ScaleDecision(0, "Idle", "the next request wakes it"), suspended)
+    assert remembered(parsed(resumed), Memory()).asleep_since is None
+    assert remembered(parsed(written(ScaleDecision(0, "Idle", ""), {})), Memory()).asleep_since is None
 
 
 def test_how_long_a_start_takes_is_that_of_the_last_one_from_zero() -> None:

@@ -174,3 +174,10 @@ def test_who_raised_the_number_is_told_also_where_he_died_before_he_could() -> N
     assert three["scaling"]["reason"] == "Demand"
     minimum = status_of(service(), seen(2, WORKER, reason="MinReplicas"), asleep, NOW)
     assert minimum["scaling"]["reason"] == "MinReplicas"
+
+
+def test_what_goes_from_within_a_block_goes_from_the_stored_status_too() -> None:
+    """The parts of two starts in one pass: what only the first one told must not stay beside the second's."""
+    before = {"coldStarts": {"count": 1, "parts": {"api": "0.05", "image": "3.00", "container": "1.00"}}}
+    wanted = {"coldStarts": {"count": 2, "parts": {"api": "0.07", "imageAndContainer": "1.20"}}}
+    assert merged(before, status_patch(wanted, before)) == wanted

@@ -85,6 +85,20 @@ def test_a_schedule_that_ends_a_sleep_is_no_flap() -> None:
     assert (memory.wakes, memory.asleep_since) == (0, None)
 
 
+def test_a_wake_is_the_end_of_a_short_sleep_before_its_request_is_heard_of() -> None:
+    """The Deployment's watch is faster than a line of demand, and the sleep is over by the next look."""
+    woken = Pool(replicas=1, loading=True, start_seconds=40.0)
+    asleep = Memory(wakes=2, asleep_since=NOW - 20)
+    _, memory = decide(ONE, woken, Load(last_activity=NOW - 200), NOW, asleep)
+    assert (memory.wakes, memory.asleep_since) == (3, None)
+
+
+def test_the_worker_that_is_about_to_sleep_ends_no_sleep() -> None:
+    before = Pool(replicas=1, ready=1, ready_since=NOW - 900, oldest=NOW - 940, start_seconds=40.0)
+    _, memory = decide(ONE, before, Load(last_activity=NOW - 200), NOW, Memory(asleep_since=NOW - 1), QUIET)
+    assert memory.wakes == 0
+
+
 def test_who_takes_over_knows_of_the_flaps_from_what_was_written() -> None:
     """With what is remembered of them alone the decision is that of who has seen everything."""
     pool = Pool(replicas=1, ready=1, ready_since=NOW - 1000, start_seconds=40.0)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain.autoscaler import Memory, decide
+from tidegate.domain.demand_history import first_told
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scale_up import panic_window
 from tidegate.domain.scaling import Load, Pool
@@ -50,6 +51,25 @@ def test_what_those_that_start_will_be_through_with_before_another_is_ready_star
     woken = Pool(replicas=1, loading=True, oldest=NOW - 40, trying_since=NOW - 40, start_seconds=START)
     assert looked([(0.0, Load(waiting=100, execution_seconds=5.0))], pool=woken) == []
     assert looked([(0.0, Load(waiting=300, execution_seconds=5.0))], pool=woken) == [(0.0, 2, "Instant")]
+
+
+def test_a_worker_that_begins_anew_after_days_is_a_start_away_and_not_days_less() -> None:
+    """A newcomer is later by 54 s at most, for which 800 x 5 s / 32 slots keep 2.3 busy."""
+    fallen = Pool(replicas=1, loading=True, oldest=NOW - 200_000, start_seconds=START)
+    assert looked([(0.0, Load(waiting=800, execution_seconds=5.0))], pool=fallen) == [(0.0, 3, "Instant")]
+
+
+def test_a_clock_that_is_set_back_begins_the_history_anew() -> None:
+    """By an hour: for as long the mean would be of times to come, and no panic be old enough."""
+    history = first_told(Load(10, 32), NOW)
+    for second in range(1, 60):
+        history = history.then(Load(10, 32), NOW + second, 120)
+    for second in range(60):
+        history = history.then(Load(10, 32), NOW + second - 3600, 120)
+        assert history.mean(NOW + second - 3600, 60).in_flight >= 0
+        assert history.known(NOW + second - 3600, 60) == second
+    pressed = [(seconds, Load(40, 32, execution_seconds=5.0)) for seconds in (0, 1, -3600, -3597, -3593)]
+    assert [at for at, *_ in looked([(float(at), load) for at, load in pressed])] == [-3593]
 
 
 def test_a_spike_that_is_over_before_a_worker_could_be_ready_starts_none() -> None:

@@ -119,6 +119,31 @@ def test_starts_that_went_by_while_nobody_counted_are_counted_by_what_gateways_r
     assert found["parts"]["api"] == "0.05", "its pod is gone, the gateway's record is not"
 
 
+def test_a_start_that_two_gateways_tell_of_is_one() -> None:
+    """Its arbiter changed: the second one asked for the wake again, and saw a worker a moment later."""
+    for worker in ("a", "b"):
+        second = replace(record(worker, T0 + 3), at=T0 + 12.2, points=(("loaded", 9.2),))
+        assert count(None, A, B, known=starts(record("a", T0), second))["count"] == 1
+
+
+def test_a_start_that_no_gateway_tells_of_does_not_get_the_parts_of_the_one_before() -> None:
+    """The worker of before is there still, and not ready; what replaces it was woken by nobody."""
+    before = count(None, A, known=starts(record("a", T0)))
+    known = starts(record("a", T0), details=None)
+    workers = replace(A, ready_since=None), pod("c", T0 + 500, T0 + 530)
+    found = count(before, *workers, known=known, turned_ready=True)
+    assert (found["count"], found["lastWorker"], found["lastSeconds"]) == (2, "c", "30.00")
+
+
+def test_where_no_time_is_kept_no_start_is_counted_again_and_again() -> None:
+    """An API server with the definition of an earlier release drops the fields that it does not know."""
+    status: Json = {"count": 1, "lastSeconds": "1.00", "lastWorker": "a"}
+    for _ in range(3):
+        found = count_starts(status, (), starts(record("a", T0), record("c", T0 + 100)), turned_ready=False)
+        status = {name: (found or {})[name] for name in status}
+    assert (status["count"], status["lastWorker"]) == (2, "c")
+
+
 def test_an_old_record_is_not_counted_again_after_a_start_without_a_gateway() -> None:
     before = count(None, A, known=starts(record("a", T0)))
     scheduled = pod("morning", T0 + 5000, T0 + 5030)

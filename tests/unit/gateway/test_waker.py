@@ -137,6 +137,12 @@ async def test_who_refuses_is_left_alone_for_as_long_as_it_asks() -> None:
     assert pauses == pytest.approx([1.0, 6.0, 0.1, 1.0])
 
 
+async def test_who_asks_to_be_left_alone_for_hours_is_asked_again_within_a_minute() -> None:
+    """Something between the gateway and the API server, perhaps: what waits would wait for nothing."""
+    _, pauses = await played(WakeError("too many requests", 7200.0), True)
+    assert pauses == pytest.approx([1.0, 31.0, 1.0])
+
+
 async def test_a_wake_without_an_answer_is_given_up_and_asked_for_again() -> None:
     service, pauses = await played(None, True, wake_timeout=0.05)
     assert service.refusals == ["no answer to the wake within 0.05 s"]

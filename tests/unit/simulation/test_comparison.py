@@ -63,7 +63,7 @@ def test_where_no_number_of_workers_serves_in_time_the_table_says_so() -> None:
     comparison = compare(scenario(1))
     assert comparison.bound is None
     assert comparison.plan is None
-    assert "no bound: even 1 of them cannot serve all in time" in table(comparison, 1.0)
+    assert "no lower bound: even 1 (scaling.maxReplicas) cannot serve all in time" in table(comparison, 1.0)
 
 
 def test_better_on_both_is_more_in_time_for_less() -> None:
