@@ -1,7 +1,8 @@
 """The count of requests at this moment, as a provider of serverless workers scales by it.
 
 https://docs.runpod.io/serverless/endpoints/endpoint-configurations: with the type request count there are as
-many workers as the requests that wait or run, over the scaler value, rounded up, between a minimum and a maximum.
+many workers as the requests that wait or run, over the scaler value, rounded up, within a minimum and a
+maximum.
 """
 
 from __future__ import annotations
