@@ -8,7 +8,7 @@ is varied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,18 +17,24 @@ from tidegate.domain.scaling_metrics import PerReplica
 from tidegate.simulation import shapes
 from tidegate.simulation.engine import Engine
 from tidegate.simulation.figures import Figures
+from tidegate.simulation.policies.request_count import RequestCount
 from tidegate.simulation.policies.tidegate import Tidegate
 from tidegate.simulation.run import Case, simulate
+from tidegate.simulation.scene import Autoscaler
 from tidegate.simulation.seeds import seeded
 from tidegate.simulation.service import service
 
 FEWEST: Final = 2
 MOST: Final = 5
 REPORTED: Final = (10.9, 3.9)  # seconds of waiting, with a scaler value of 4 and of 1
-LOADS: Final = (0.6, 0.7, 0.8, 0.9)
-JOB_SECONDS: Final = (3.0, 6.0, 12.0)
-START_SECONDS: Final = (20.0, 60.0, 120.0)
+LOADS: Final = (0.6, 0.7, 0.9)
+JOB_SECONDS: Final = (3.0, 12.0)
+START_SECONDS: Final = (20.0, 120.0)
 HOURS: Final = 8
+DELAY_SECONDS: Final = (30.0, 600.0)
+
+
+Rule = Callable[[int, float], Autoscaler]  # by a scaler value and the delay of surplus
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +45,19 @@ class Assumptions:
     load: float = 0.8
     job_seconds: float = 6.0
     start_seconds: float = 60.0
+    delay_seconds: float = 180.0  # for which a worker that is not needed is kept
+
+    def __str__(self) -> str:
+        """In words."""
+        return (
+            f"load {self.load:.0%}, jobs {self.job_seconds:g} s, starts {self.start_seconds:g} s, "
+            f"surplus kept {self.delay_seconds:g} s"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The same jobs with a scaler value of 4 and of 1."""
+    """The same jobs under one rule, with a scaler value of 4 and of 1."""
 
     assumed: Assumptions
     four: Figures
@@ -55,9 +69,21 @@ class Outcome:
         return 1 - self.one.wait_mean / self.four.wait_mean if self.four.wait_mean else 0.0
 
 
-def replayed(assumed: Assumptions, seed: int = 1) -> Outcome:
-    """The case under these assumptions."""
-    return Outcome(assumed, _run(assumed, 4, seed), _run(assumed, 1, seed))
+def by_request_count(scaler_value: int, delay: float) -> Autoscaler:
+    """The rule of the report: the count at this moment."""
+    return RequestCount(scaler_value, FEWEST, MOST, delay)
+
+
+def by_tidegate(scaler_value: int, delay: float) -> Autoscaler:
+    """tidegate with the metric RequestCount."""
+    metric = PerReplica(scaler_value)
+    bounds = Bounds(FEWEST, MOST, metric=metric, scale_down_delay=delay, slots=1)
+    return Tidegate(lambda _: bounds)
+
+
+def replayed(rule: Rule, assumed: Assumptions, seed: int = 1) -> Outcome:
+    """The case under one rule and these assumptions."""
+    return Outcome(assumed, *(_run(rule(value, assumed.delay_seconds), assumed, seed) for value in (4, 1)))
 
 
 def variations() -> Iterator[Assumptions]:
@@ -65,13 +91,12 @@ def variations() -> Iterator[Assumptions]:
     yield from (Assumptions(load=load) for load in LOADS)
     yield from (Assumptions(job_seconds=seconds) for seconds in JOB_SECONDS)
     yield from (Assumptions(start_seconds=seconds) for seconds in START_SECONDS)
+    yield from (Assumptions(delay_seconds=seconds) for seconds in DELAY_SECONDS)
 
 
-def _run(assumed: Assumptions, scaler_value: int, seed: int) -> Figures:
-    chance = seeded(seed)
+def _run(rule: Autoscaler, assumed: Assumptions, seed: int) -> Figures:
     rate = assumed.load * MOST / assumed.job_seconds
-    trace = shapes.steady(rate, HOURS * 3600.0, assumed.job_seconds, chance)
+    trace = shapes.steady(rate, HOURS * 3600.0, assumed.job_seconds, seeded(seed))
     engine = Engine(slots=1, start_seconds=assumed.start_seconds)
     case = Case(engine.arrivals(trace), trace.duration, engine, service(1), target=2.0)
-    bounds = Bounds(FEWEST, MOST, metric=PerReplica(scaler_value), slots=1)
-    return simulate(case, Tidegate(lambda _: bounds, f"scaler value {scaler_value}"), chance)
+    return simulate(case, rule, seeded(seed))

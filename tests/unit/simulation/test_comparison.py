@@ -10,7 +10,7 @@ from tests.unit.simulation.cases import config
 from tidegate.simulation import shapes
 from tidegate.simulation.comparison import better_on_both, compare, policies
 from tidegate.simulation.engine import Engine
-from tidegate.simulation.load_test import Assumptions, replayed
+from tidegate.simulation.load_test import Assumptions, by_request_count, by_tidegate, replayed
 from tidegate.simulation.scenario import Scenario
 from tidegate.simulation.scenarios import conversation, made
 from tidegate.simulation.seeds import seeded
@@ -91,8 +91,12 @@ def test_the_named_scenarios_are_the_same_each_time() -> None:
 def test_the_load_tests_queue_falls_by_more_than_half_with_a_scaler_value_of_one() -> None:
     """The report: 10.9 to 3.9 s, 64 % less. What it does not tell is assumed, so only the direction and the
     size are asserted."""
-    outcome = replayed(Assumptions())
+    outcome = replayed(by_request_count, Assumptions())
     assert outcome.four.refused == outcome.one.refused == 0
     assert outcome.four.wait_mean > outcome.one.wait_mean
     assert 0.5 < outcome.falls_by < 0.8
     assert outcome.one.replica_seconds < 1.2 * outcome.four.replica_seconds
+
+
+def test_with_the_metric_request_count_tidegates_queue_falls_too() -> None:
+    assert replayed(by_tidegate, Assumptions()).falls_by > 0.5

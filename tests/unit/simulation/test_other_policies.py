@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.simulation.cases import case, run
@@ -11,6 +13,7 @@ from tidegate.simulation.policies.horizontal import HorizontalRule
 from tidegate.simulation.policies.hpa import Hpa
 from tidegate.simulation.policies.keda import CronWindow, keda_cron, keda_queue
 from tidegate.simulation.policies.knative import Knative
+from tidegate.simulation.policies.request_count import RequestCount
 from tidegate.simulation.scene import Scene
 
 
@@ -152,3 +155,20 @@ def test_the_last_pod_goes_after_a_stable_window_without_a_request_and_the_grace
                 zero = now
                 break
         assert zero == pytest.approx(expected, abs=4.0)
+
+
+# The count of requests
+
+
+def test_the_count_at_the_moment_is_divided_by_the_scaler_value_and_rounded_up() -> None:
+    for waiting, running, value, workers in ((7, 2, 4, 3), (7, 2, 1, 5), (6, 2, 4, 2), (0, 1, 4, 2)):
+        told = replace(scene(0.0, 2, 0), reported=Load(waiting, running))
+        assert RequestCount(value, 2, 5, 60.0).look(told).replicas == workers
+
+
+def test_its_surplus_goes_when_fewer_were_enough_for_the_delay() -> None:
+    policy = RequestCount(1, 2, 5, 60.0)
+    policy.look(replace(scene(0.0, 2, 0), reported=Load(3, 2)))
+    assert policy.look(replace(scene(1.0, 5, 0), reported=Load(0, 1))).replicas == 5
+    assert policy.look(replace(scene(60.9, 5, 0), reported=Load(0, 1))).replicas == 5
+    assert policy.look(replace(scene(61.0, 5, 0), reported=Load(0, 1))).replicas == 2
