@@ -20,20 +20,7 @@ if TYPE_CHECKING:
 
 def add_gateway(parser: argparse.ArgumentParser) -> None:
     """Its options; the reference page is made of the same."""
-    parser.add_argument(
-        "--listen",
-        type=address,
-        default=("127.0.0.1", GATEWAY_PORT),
-        metavar="HOST:PORT",
-        help=f"the traffic port, for clients (127.0.0.1:{GATEWAY_PORT})",
-    )
-    parser.add_argument(
-        "--admin-listen",
-        type=address,
-        default=("127.0.0.1", GATEWAY_ADMIN_PORT),
-        metavar="HOST:PORT",
-        help=f"metrics, status and demand; never for clients (127.0.0.1:{GATEWAY_ADMIN_PORT})",
-    )
+    _add_listeners(parser)
     parser.add_argument(
         "--peer-listen",
         type=address,
@@ -73,6 +60,23 @@ def gateway_flags() -> list[Flag]:
         Flag(action.option_strings[0], str(action.metavar or ""), action.help or "")
         for action in parser._actions
     ]
+
+
+def _add_listeners(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--listen",
+        type=address,
+        default=("127.0.0.1", GATEWAY_PORT),
+        metavar="HOST:PORT",
+        help=f"the traffic port, for clients (127.0.0.1:{GATEWAY_PORT})",
+    )
+    parser.add_argument(
+        "--admin-listen",
+        type=address,
+        default=("127.0.0.1", GATEWAY_ADMIN_PORT),
+        metavar="HOST:PORT",
+        help=f"metrics, status and demand; never for clients (127.0.0.1:{GATEWAY_ADMIN_PORT})",
+    )
 
 
 def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
