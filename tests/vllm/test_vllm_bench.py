@@ -37,8 +37,11 @@ spec:
 
 @pytest.fixture(scope="module")
 def worker(start: Starter, tiny_chat: Path) -> Worker:
-    worker = start(tiny_chat, "--served-model-name", "tiny-chat", "--max-num-seqs", "8", "--enforce-eager")
+    """With the fast start switched off: what is asked of it here must not depend on that."""
+    words = ["--served-model-name", "tiny-chat", "--max-num-seqs", "8", "--enforce-eager"]
+    worker = start(tiny_chat, *words, TIDEGATE_FAST_START="0")
     worker.wait_ready()
+    assert worker.said("faststart")["processes"] == "spawned: TIDEGATE_FAST_START=0"
     return worker
 
 

@@ -42,6 +42,10 @@ def test_what_the_start_was_spent_on_is_told_as_the_worker_said_it(worker: Worke
     print(told)
 
 
+def test_the_engine_is_forked_from_the_process_that_imported_vllm(worker: Worker) -> None:
+    assert worker.said("faststart")["processes"] == "forked"
+
+
 def test_a_stream_brings_as_many_printable_tokens_as_asked_for(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(
         model="tiny-chat",
