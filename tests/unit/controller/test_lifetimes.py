@@ -24,7 +24,8 @@ class Ends:
 
 async def test_the_leader_has_ended_before_a_part_is_cut_off_that_it_may_wait_for() -> None:
     ends, stop = Ends(), asyncio.Event()
-    running = asyncio.create_task(until(stop, ends.part("leader", takes=50), [ends.part("a"), ends.part("b")]))
+    leader, parts = ends.part("leader", takes=50), [ends.part("a"), ends.part("b")]
+    running = asyncio.create_task(until(stop, leader, parts))
     await asyncio.sleep(0)
     stop.set()
     await running
