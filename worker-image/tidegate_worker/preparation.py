@@ -58,7 +58,7 @@ def choose_environment(arguments: Arguments, share: Share, *, on_cpu: bool) -> d
     chosen = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     if on_cpu:
         chosen |= cpu_environment(threads, arguments.workers)
-        chosen["OPENBLAS_NUM_THREADS"] = "1"  # numpy's pool, idle in vLLM, is a thread that no fork takes over
+        chosen["OPENBLAS_NUM_THREADS"] = "1"  # a thread of numpy would keep us from forking
     else:
         chosen |= {"OMP_NUM_THREADS": str(threads.count), "MKL_NUM_THREADS": str(threads.count)}
     if arguments.local_model is not None:  # nothing to look up on the hub, so no waiting for it
