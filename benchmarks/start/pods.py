@@ -45,11 +45,12 @@ def pod_starts() -> Iterator[PodStarts]:
         _tool("up")
         _tool("images", "worker")
         kubectl = Kubectl(tool_environment())
-        namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        kubectl.apply(namespace)
+        kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         yield PodStarts(kubectl)
+        kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
     finally:
-        _tool(*(("down",) if status.returncode else ("env",)))
+        if status.returncode:
+            _tool("down")
 
 
 class PodStarts:

@@ -116,6 +116,7 @@ class Starter:
             "PYTHONPATH": str(self._site_packages),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TIDEGATE_TERMINATION_MESSAGE": str(folder / "message"),
+            "TIDEGATE_ISOLATION_PORT": "0",  # a free one: workers share this machine
         }
 
     def stop_all(self) -> None:
