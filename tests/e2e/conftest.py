@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.kubectl import Kubectl, Object, eventually
 from tests.e2e.services import Services
+from tidegate.devcluster.ports import free_ports
 
 TOOL = (sys.executable, "-m", "tidegate.devcluster")
 
@@ -131,13 +132,6 @@ def reachable(host: str, port: int) -> bool:
         return False
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 class Gateway:
     """Where the gateway's two ports are reached from this process."""
 
@@ -159,7 +153,7 @@ def reached(kubectl: Kubectl, pod: Object) -> Iterator[Gateway]:
     if reachable(address, 8080):
         yield Gateway(f"http://{address}:8080", f"http://{address}:9090")
         return
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     metadata = pod["metadata"]
     forward = ["kubectl", "-n", metadata["namespace"], "port-forward", f"pod/{metadata['name']}"]
     process = subprocess.Popen(

@@ -16,7 +16,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.vllm.worker_process import POLL_SECONDS, PYTHON, Starter, Worker, free_port
+from tests.vllm.worker_process import POLL_SECONDS, PYTHON, Starter, Worker
+from tidegate.devcluster.ports import free_ports
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 PROMPTS, OUTPUT = 20, 16
@@ -47,7 +48,7 @@ def gateway(worker: Worker, folder: Path) -> Iterator[tuple[str, str]]:
     """The urls of both ports of a gateway before that worker; its access log is written to a file."""
     services = folder / "services.yaml"
     services.write_text(SERVICES.format(port=worker.port))
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     traffic, admin = (f"127.0.0.1:{port}" for port in ports)
     command = [sys.executable, "-m", "tidegate.cli", "gateway", "--file", str(services)]
     with (folder / "access.log").open("wb") as log:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tidegate.devcluster.ports import free_ports
 
 WORKER_IMAGE = Path(__file__).resolve().parents[2] / "worker-image"
 PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
@@ -95,7 +96,7 @@ class Starter:
     def __call__(self, model: Path | str, *words: str, **environment: str) -> Worker:
         folder = self._folder / str(len(self._started))
         (folder / "tmp").mkdir(parents=True)
-        port = free_port()
+        [port] = free_ports(1)
         core = max(os.sched_getaffinity(0))
         command = ["taskset", "--cpu-list", str(core), str(PYTHON), str(WORKER_IMAGE / "entrypoint.py")]
         command += ["--model", str(model), "--port", str(port), "--host", "127.0.0.1", *words]
@@ -121,9 +122,3 @@ class Starter:
     def stop_all(self) -> None:
         for worker in self._started:
             worker.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -113,7 +113,7 @@ async def listed_again(server: ApiServer, installation: str) -> None:
         return len([each for each in services if each["verb"] == "list"])
 
     before = listings()
-    await eventually(lambda: listings() >= before + 3, "everything is listed again", seconds=20)
+    await eventually(lambda: listings() >= before + 3, "everything is listed again")
 
 
 def hand_over(admin: httpx.Client, to: str | None) -> None:
@@ -175,8 +175,8 @@ async def test_a_namespace_that_is_not_handed_over_is_left_alone_until_it_is(
             assert not await _exists(as_admin, key)
             assert sink.views == {}
             hand_over(admin, TEAM)
-            await eventually(lambda: _exists(as_admin, key), "it is made", seconds=20)
-            await eventually(lambda: key in sink.views, "the gateway knows it", seconds=20)
+            await eventually(lambda: _exists(as_admin, key), "it is made")
+            await eventually(lambda: key in sink.views, "the gateway knows it")
     finally:
         hand_over(admin, TEAM)
         watch.cancel()
@@ -197,7 +197,7 @@ async def test_the_cluster_wide_installation_serves_a_namespace_until_it_is_hand
             assert not await _exists(as_admin, key)
             assert key not in sink.views
             hand_over(admin, None)
-            await eventually(lambda: _exists(as_admin, key), "it is made", seconds=20)
+            await eventually(lambda: _exists(as_admin, key), "it is made")
             await eventually(lambda: key in sink.views, "the gateway knows it")
             hand_over(admin, TEAM)
             await eventually(lambda: key not in sink.views, "the gateway has given it away")

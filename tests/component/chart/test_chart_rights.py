@@ -49,7 +49,7 @@ async def _policies_hold(as_admin: KubeClient, as_gateway: KubeClient) -> None:
         await as_admin.merge_patch(path, {"spec": {"replicas": 1}}, field_manager=MANAGER)
         return False
 
-    await eventually(refused, "the policy is in force", seconds=30)
+    await eventually(refused, "the policy is in force")
 
 
 async def namespace(client: KubeClient, name: str) -> str:

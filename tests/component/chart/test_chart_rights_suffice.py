@@ -27,7 +27,7 @@ from tests.component.operator.harness import ready_status
 from tests.unit.kube.fakes import RecordingSink
 from tidegate.controller.app import OperatorSettings, run
 from tidegate.devcluster import ApiServer
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.domain.service import ServiceKey
 from tidegate.kube import paths
 from tidegate.kube.client import KubeClient
@@ -122,7 +122,7 @@ async def the_life_of_a_service(
     watch = asyncio.create_task(gateway.watch(sink))
     try:
         await create_service(admin, *_names(key), scaling={"idleTimeoutSeconds": 60})
-        await eventually(lambda: _exists(admin, key), "the Deployment is made", seconds=20)
+        await eventually(lambda: _exists(admin, key), "the Deployment is made")
         await gateway.wake(key)
         assert await replicas(admin, *_names(key)) == 1
         await create_pod(admin, *_names(key), "w1")
@@ -143,7 +143,7 @@ async def the_life_of_a_service(
         await gateway.wake(key)
         await eventually(lambda: _woken(admin, key), "it is told that it was woken again")
         await set_pod_status(admin, key.namespace, "w1", ready_status(time.time()))
-        await eventually(lambda: _start_is_told(admin, key), "its cold start is told in parts", seconds=20)
+        await eventually(lambda: _start_is_told(admin, key), "its cold start is told in parts")
         await admin.merge_patch(path, suspended, field_manager=MANAGER)
         await eventually(
             lambda: _event_counts(admin, key), "the second sleep counts in the first one's Event"

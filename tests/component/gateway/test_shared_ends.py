@@ -21,7 +21,7 @@ from tests.component.gateway.harness import (
     worker,
 )
 from tests.component.gateway.test_peers import BODY, CHAT, chat, pair
-from tests.component.gateway.test_shared_queue import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.domain.service import ServiceView
 from tidegate.gateway.peer_source import StaticPeers
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -19,22 +17,10 @@ import httpx
 
 from tests.component.gateway.harness import engine, post, until
 from tests.component.gateway.test_process import document
+from tidegate.devcluster.ports import free_ports
 
 COMMAND = (sys.executable, "-m", "tidegate.cli", "--log-level", "WARNING", "gateway")
 SERVICE = "team-a/qwen"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on. Below those that the kernel gives to connections: one of them would be
-    some other test's before it is listened on."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - a place, no secret
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in found:
-                found.append(port)
-    return found
 
 
 @dataclass

@@ -14,7 +14,7 @@ from tidegate.controller.admission import Admission
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
 from tidegate.controller.world import World
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 
@@ -116,7 +116,7 @@ async def running(
 ) -> AsyncIterator[None]:
     """The webhooks serve, and the API server has taken notice of both."""
     async with serving(installation, world or World(default), **changes):
-        await eventually(lambda: answers(installation), "the API server asks the webhooks", seconds=20)
+        await eventually(lambda: answers(installation), "the API server asks the webhooks")
         yield
 
 
