@@ -8,6 +8,8 @@ import httpx
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
+from tests.component.chart.audit import roles_of
+from tests.component.chart.effective import discovered, rights_hold, until
 from tests.component.chart.helm import CHART, Helm, find_helm
 from tests.component.chart.jobs import Jobs, played_jobs
 from tidegate.devcluster import ApiServer, api_server
@@ -58,9 +60,12 @@ def helm(
 
 
 @pytest.fixture(scope="module")
-def installed(helm: Helm) -> Helm:
-    """The release is there."""
+def installed(helm: Helm, admin: httpx.Client) -> Helm:
+    """The release is there, and in force."""
     helm.install(chart=CHART)
+    roles = roles_of(helm.template())
+    until(lambda: discovered(admin), "the CRD is served")
+    until(lambda: rights_hold(admin, roles, NAMESPACE), "the rights hold")
     return helm
 
 
