@@ -98,6 +98,7 @@ class OperatorSettings:
     gateway_host: str = ""
     gateway_port: int = GATEWAY_SERVICE_PORT
     gateway_drain_seconds: int = 0
+    node_cache: str = ""
     resync_seconds: float = 180.0
     workers: int = 4
     event_repeat_seconds: float = REPEAT_SECONDS
@@ -153,8 +154,13 @@ class _Operator:
         self._leadership = leadership
         self._metrics = OperatorMetrics()
         served = territory(client, settings.watch_namespace, settings.namespace)
-        installation = (settings.default_max_depth, settings.gateway_port, settings.gateway_drain_seconds)
-        self._world = World(*installation, territory=served)
+        self._world = World(
+            settings.default_max_depth,
+            settings.gateway_port,
+            settings.gateway_drain_seconds,
+            settings.node_cache,
+            territory=served,
+        )
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
@@ -210,7 +216,9 @@ class _Operator:
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
         counters = CounterWatch(http, self._settings.worker_port)
-        settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
+        settings = ReconcileSettings(
+            self._settings.images, self._settings.clients_host, time.time, self._settings.node_cache
+        )
         autoscaler = Autoscaler(counters, self._deletion_order(counters))
         return Reconciler(self._world, writer, autoscaler, settings, self._events)
 
