@@ -12,7 +12,7 @@ import yaml
 
 from tests.component.chart.audit import entries_of, granted, refused, requests_of, roles_of, used
 from tests.component.chart.conftest import NAMESPACE, client_with, token_of
-from tests.component.chart.effective import allowed, rights_hold, undiscovered, until
+from tests.component.chart.effective import allowed, rights_hold
 from tests.component.chart.helm import CHART, Helm, find_helm
 from tests.component.chart.test_chart_rights_suffice import (
     _exists,
@@ -21,6 +21,7 @@ from tests.component.chart.test_chart_rights_suffice import (
     operator_running,
     the_life_of_a_service,
 )
+from tests.component.discovery import undiscovered, until
 from tests.component.kube.objects import MANAGER, create_service
 from tests.component.kube.wire import eventually
 from tests.unit.kube.fakes import RecordingSink

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from tests.component.chart.conftest import NAMESPACE
-from tests.component.chart.effective import discovered, undiscovered, until
 from tests.component.chart.helm import Helm, HelmError
 from tests.component.chart.inventory import difference, fetching, inventory
 from tests.component.chart.jobs import Jobs
 from tests.component.chart.test_chart_life import CRD, got
+from tests.component.discovery import discovered, undiscovered, until
 from tests.component.kube.objects import service_manifest
 
 SERVICES = f"/apis/tidegate.io/v1alpha1/namespaces/{NAMESPACE}/inferenceservices"

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.component.chart.conftest import NAMESPACE
-from tests.component.chart.effective import discovered, until
 from tests.component.chart.helm import Helm
 from tests.component.chart.inventory import fetching, inventory
 from tests.component.chart.test_chart_life import CRD, DEPLOYMENTS, got
+from tests.component.discovery import discovered, until
 from tests.component.kube.objects import service_manifest
 
 PREVIOUS = Path(__file__).with_name("previous") / "tidegate-0.1.0.tgz"
