@@ -15,7 +15,6 @@ from tests.e2e.conftest import Gateway
 from tests.e2e.kubectl import Kubectl, Object, eventually
 from tests.e2e.outage import operator_down
 from tests.e2e.services import Services, simulated
-from tests.e2e.test_wake_and_sleep import chat
 
 DEFAULT = 128  # queue.defaultMaxDepth of the chart
 EXCESS = 12
@@ -40,15 +39,20 @@ def seconds(block: Callable[[], object]) -> float:
 
 def limit(gateway: Gateway, service: str) -> int:
     """The queue limit that the gateway holds a service to, 0 where it does not know the service."""
-    services = httpx.get(f"{gateway.admin}/status", timeout=10).json()["services"]
+    services = httpx.get(f"{gateway.admin}/status", timeout=60).json()["services"]
     return next((each["maxDepth"] for each in services if each["service"] == service), 0)
 
 
 def answers(gateway: Gateway, services: Services, name: str, count: int) -> Counter[int]:
-    """The statuses of so many requests at once."""
-    with ThreadPoolExecutor(count) as pool:
-        found = pool.map(lambda _: chat(gateway, services.namespace, name).status_code, range(count))
-        return Counter(found)
+    """The statuses of so many requests at once; the first must not be over before the last has come."""
+    url = f"{gateway.url}/{services.namespace}/{name}/v1/chat/completions"
+    with httpx.Client(timeout=200, limits=httpx.Limits(max_connections=None)) as client:
+
+        def ask(_: int) -> int:
+            return client.post(url, json={"model": name, "messages": []}).status_code
+
+        with ThreadPoolExecutor(count) as pool:
+            return Counter(pool.map(ask, range(count)))
 
 
 def patch(kubectl: Kubectl, services: Services, name: str, kind: str, change: object) -> None:
@@ -69,21 +73,21 @@ def writes_succeed(kubectl: Kubectl, services: Services) -> None:
 def test_with_the_webhooks_gone_everybody_writes_and_limits_hold(
     kubectl: Kubectl, services: Services, gateway: Gateway
 ) -> None:
-    manifest = simulated("open", services.namespace, ENGINE_REQUEST_SECONDS="6")
+    manifest = simulated("open", services.namespace, ENGINE_REQUEST_SECONDS="20")
     manifest["spec"]["engine"]["maxConcurrency"] = 256  # nothing of what is let in waits for a turn
     services.apply(manifest)
-    services.wait_phase("open", "Idle", seconds=20)
+    services.wait_phase("open", "Idle", seconds=120)
     assert services.get("open")["spec"]["queue"]["maxDepth"] == DEFAULT
     key = f"{services.namespace}/open"
     with operator_down(kubectl):
         writes_succeed(kubectl, services)
         patch(kubectl, services, "open", "merge", {"spec": {"queue": {"maxDepth": 3}}})
-        eventually(lambda: limit(gateway, key) == 3, "the gateway has the written limit", seconds=10)
+        eventually(lambda: limit(gateway, key) == 3, "the gateway has the written limit", seconds=120)
         assert answers(gateway, services, "open", 3 + EXCESS) == {200: 3, 429: EXCESS}
         patch(kubectl, services, "open", "json", [{"op": "remove", "path": "/spec/queue"}])
         assert "maxDepth" not in services.get("open")["spec"].get("queue", {})  # nobody wrote it again
-        eventually(lambda: limit(gateway, key) == DEFAULT, "the installation's limit holds", seconds=10)
+        eventually(lambda: limit(gateway, key) == DEFAULT, "the installation's limit holds", seconds=120)
         assert answers(gateway, services, "open", DEFAULT + EXCESS) == {200: DEFAULT, 429: EXCESS}
-    services.wait_phase("new", "Idle", seconds=40)
+    services.wait_phase("new", "Idle", seconds=120)
     status = services.get("new")["status"]
     assert (status["queue"]["limit"], status["queue"]["source"]) == (DEFAULT, "Default")
