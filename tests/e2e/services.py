@@ -10,9 +10,8 @@ from tests.e2e.kubectl import Kubectl, Object, eventually
 ENGINE_SIM = "tidegate.local/engine-sim:dev"
 
 
-def simulated(name: str, namespace: str, *, idle: int = 3, **environment: str) -> Object:
-    """An InferenceService whose engine is simulated; ``idle``: seconds after which it sleeps;
-    ``environment`` sets the engine's behaviour."""
+def simulated(name: str, namespace: str, **environment: str) -> Object:
+    """An InferenceService whose engine is simulated; ``environment`` sets the engine's behaviour."""
     return {
         "apiVersion": "tidegate.io/v1alpha1",
         "kind": "InferenceService",
@@ -24,7 +23,7 @@ def simulated(name: str, namespace: str, *, idle: int = 3, **environment: str) -
                 "env": [{"name": key, "value": value} for key, value in environment.items()],
             },
             "resources": {"cpu": 1, "memory": "256Mi"},
-            "scaling": {"idleTimeoutSeconds": idle, "coldStartTimeoutSeconds": 60},
+            "scaling": {"idleTimeoutSeconds": 3, "coldStartTimeoutSeconds": 60},
         },
     }
 
@@ -39,7 +38,8 @@ class Services:
     def create(self, name: str, *, idle: int = 3, **environment: str) -> Object:
         """A service with a simulated engine, returned when it is Idle. ``idle``: seconds after which it
         sleeps: long, where something is looked at while it runs."""
-        manifest = simulated(name, self.namespace, idle=idle, **environment)
+        manifest = simulated(name, self.namespace, **environment)
+        manifest["spec"]["scaling"]["idleTimeoutSeconds"] = idle
         self.apply(manifest)
         self.wait_phase(name, "Idle", seconds=120)
         return manifest

@@ -15,7 +15,9 @@ ISOLATED = "CPUIsolated"
 
 def long_lived(name: str, namespace: str, **environment: str) -> Object:
     """A service whose worker outlasts what is looked at here."""
-    return simulated(name, namespace, idle=600, **environment)
+    manifest = simulated(name, namespace, **environment)
+    manifest["spec"]["scaling"]["idleTimeoutSeconds"] = 600
+    return manifest
 
 
 def test_exclusive_cores_are_told_by_the_worker_itself(services: Services, gateway: Gateway) -> None:

@@ -18,7 +18,7 @@ from tidegate.devcluster.ports import free_ports
 
 WORKER_IMAGE = Path(__file__).resolve().parents[2] / "worker-image"
 PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-START_SECONDS = 180.0  # 14 on one idle core; the first start reads 1.5 GB from the disk
+START_SECONDS = 600.0  # 14 on one idle core; the first start reads 1.5 GB from the disk
 POLL_SECONDS = 0.05
 
 
@@ -44,9 +44,10 @@ class Worker:
 
     def said(self, event: str) -> dict[str, Any]:
         """The worker's own JSON line of that event; waits for it a little."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            for line in self.output.read_text(errors="replace").splitlines():
+            text = self.output.read_text(errors="replace")
+            for line in text[: text.rfind("\n") + 1].splitlines():  # the last one may be half written
                 if line.startswith('{"worker"') and json.loads(line)["worker"] == event:
                     return dict(json.loads(line))
             time.sleep(POLL_SECONDS)
@@ -73,7 +74,7 @@ class Worker:
         """SIGTERM, and the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.wait_end(60)
+        return self.wait_end(120)
 
     def wait_end(self, seconds: float) -> int:
         """The exit code; killed and TimeoutExpired if it does not end in time."""

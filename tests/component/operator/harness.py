@@ -82,7 +82,7 @@ class Operator:
 
     async def metrics(self) -> str:
         """What its metrics say."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             return (await client.get(self.metrics_url, timeout=SILENCE)).text
 
 
@@ -151,7 +151,7 @@ async def stop(operator: Operator) -> None:
 async def _ready(operator: Operator) -> bool:
     assert operator.process.returncode is None, operator.log.read_text()[-3000:]
     try:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             return (await client.get(operator.health_url, timeout=SILENCE)).status_code == 200
     except httpx.HTTPError:
         return False
