@@ -18,6 +18,7 @@ CPU = "20m"
 def manifests(namespace: str) -> list[Object]:
     """The policy and its binding, for one namespace."""
     name = f"small-workers-{namespace}"
+    path = "/spec/containers/0/resources/requests/cpu"
     pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     where = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
@@ -26,8 +27,7 @@ def manifests(namespace: str) -> list[Object]:
         },
         "resourceRules": [pods],
     }
-    first = "size(object.spec.?initContainers.orValue([])) > 0"  # the step that fills a cache
-    change = f"{_smaller('containers')} + ({first} ? {_smaller('initContainers')} : [])"
+    change = f'[JSONPatch{{op: "replace", path: "{path}", value: "{CPU}"}}]'
     spec = {
         "matchConstraints": where,
         "failurePolicy": "Fail",
@@ -42,10 +42,6 @@ def manifests(namespace: str) -> list[Object]:
         "spec": {"policyName": name},
     }
     return [policy, binding]
-
-
-def _smaller(kind: str) -> str:
-    return f'[JSONPatch{{op: "replace", path: "/spec/{kind}/0/resources/requests/cpu", value: "{CPU}"}}]'
 
 
 def make_small(kubectl: Kubectl, namespace: str) -> bool:
