@@ -75,7 +75,8 @@ def _write(options: argparse.Namespace, about: Round, findings: Findings, table:
     name = "start" + ("_local" if options.local else "") + (f"_{options.cores}" if options.cores > 1 else "")
     print(f"\n{write_results(name, about, findings)}")
     where = ", ".join(f"{key} {value}" for key, value in about.items() if key != "data_path")
-    write_between_markers(PAGE, f"bench-{name}", f"{markdown(table)}\n\n{where}")
+    caption = f"As processes bound to {options.cores} core(s)" if options.local else "In pods"
+    write_between_markers(PAGE, f"bench-{name}", f"{caption}:\n\n{markdown(table)}\n\n{where}")
 
 
 @contextmanager
