@@ -31,7 +31,7 @@ STAT = "cpu  100 5 20 800 10 1 4 60 0 0\ncpu0 50 0 10 400 5 0 2 30 0 0\n"
 
 def a_round(number: int, proxy: str, noise: str, total: float, **more: Any) -> dict[str, Any]:
     about = {"round": number, "what": "unary", "case": 3, "proxy": proxy, "noise": noise, "node": "node-1"}
-    kernel = {"throttled_periods": 0, "throttled_seconds": 0.0, "run_queue_seconds": 0.1}
+    kernel = {"throttled_periods": 0, "throttled_seconds": 0.0, "run_queue_seconds": 0.1, "load": 0.5}
     return about | kernel | {"total": total, "totals": [total]} | more
 
 
