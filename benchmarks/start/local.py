@@ -18,7 +18,8 @@ from harness.report import ROOT
 from start.asking import first_answer, until_ready
 from start.milestones import parts
 from start.subjects import FLAGS, NOTES, STOCK_ENVIRONMENT, STOCK_MODULE, Subject
-from tests.vllm.worker_process import PYTHON, free_port, made_by
+from tests.vllm.worker_process import PYTHON, made_by
+from tidegate.devcluster.ports import free_ports
 
 HOST = "127.0.0.1"
 
@@ -36,7 +37,7 @@ class LocalStarts:
         with tempfile.TemporaryDirectory() as home:
             if subject.noted:
                 shutil.copytree(self._packages / NOTES, Path(home, ".cache", "vllm", "modelinfos"))
-            return self._measured(subject, home, free_port())
+            return self._measured(subject, home, *free_ports(1))
 
     def _measured(self, subject: Subject, home: str, port: int) -> dict[str, Any]:
         lines: list[tuple[float, str]] = []
