@@ -14,6 +14,7 @@ import gc
 import os
 import sys
 
+from tidegate_worker.preload import preload_allocator
 from tidegate_worker.supervisor import supervise
 
 # Importing vLLM makes a million objects that stay: with Python's default of 700 the collector walks
@@ -22,4 +23,5 @@ from tidegate_worker.supervisor import supervise
 gc.set_threshold(5_000, 20, 100)
 
 if __name__ == "__main__":
+    preload_allocator(os.environ)
     sys.exit(supervise(sys.argv[1:], os.environ))
