@@ -2,6 +2,11 @@
 
 The dynamic loader reads LD_PRELOAD when a program starts, so this process begins itself anew with it. vLLM's
 official images name their allocator in LD_PRELOAD already: there nothing is done.
+
+The C library gives a large block back to the kernel when it is freed, and a model asks for such blocks again
+with each step: a transformer's forward passes of mixed lengths on one core (PyTorch, single precision) had
+430,000 to 660,000 page faults with it, 1,150 with tcmalloc, and took 6 to 10 % less processor time there.
+jemalloc as Debian builds it had 1,200,000 and took 10 to 18 % more, so it is preloaded only where it is named.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ PRELOAD = "LD_PRELOAD"
 SWITCH = "TIDEGATE_ALLOCATOR"  # `none`: the C library's; a path: this library; else the first that is there
 DONE = "TIDEGATE_PRELOADED"  # set for the process that was begun anew, so that it is done once
 KNOWN = ("libtcmalloc", "libjemalloc", "libmimalloc")
-NAMES = ("libtcmalloc_minimal.so.4", "libjemalloc.so.2")
+NAMES = ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4")
 FOLDERS = (
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu",

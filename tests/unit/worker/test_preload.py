@@ -13,14 +13,13 @@ from tests.unit.worker.conftest import WORKER_IMAGE
 from tidegate_worker.preload import candidates, choose_allocator, command
 
 TCMALLOC = Path("/usr/lib/libtcmalloc_minimal.so.4")
-JEMALLOC = Path("/usr/lib/libjemalloc.so.2")
 
 
 def test_the_best_allocator_that_the_image_has_is_taken(tmp_path: Path) -> None:
-    for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4"):
+    for name in ("libjemalloc.so.2", "libtcmalloc.so.4", "libtcmalloc_minimal.so.4"):
         (tmp_path / name).touch()
     found = candidates(["/nowhere", str(tmp_path)])
-    assert [path.name for path in found] == ["libtcmalloc_minimal.so.4", "libjemalloc.so.2"]
+    assert [path.name for path in found] == ["libtcmalloc_minimal.so.4", "libtcmalloc.so.4"]
     assert choose_allocator({}, found) == found[0]
     assert choose_allocator({"LD_PRELOAD": "/opt/libiomp5.so"}, found) == found[0]
     assert choose_allocator({}, []) is None
@@ -38,7 +37,7 @@ def test_the_best_allocator_that_the_image_has_is_taken(tmp_path: Path) -> None:
     ids=["vllm's image", "another", "none wanted", "done", "not there"],
 )
 def test_nothing_is_preloaded_twice_or_against_the_users_will(environment: dict[str, str]) -> None:
-    assert choose_allocator(environment, [TCMALLOC, JEMALLOC]) is None
+    assert choose_allocator(environment, [TCMALLOC]) is None
 
 
 def test_a_library_that_the_user_names_is_the_one(tmp_path: Path) -> None:
