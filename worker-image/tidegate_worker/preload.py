@@ -6,7 +6,7 @@ official images name their allocator in LD_PRELOAD already: there nothing is don
 The C library gives a large block back to the kernel when it is freed, and a model asks for such blocks again
 with each step: a transformer's forward passes of mixed lengths on one core (PyTorch, single precision) had
 430,000 to 660,000 page faults with it, 1,150 with tcmalloc, and took 6 to 10 % less processor time there.
-jemalloc as Debian builds it had 1,200,000 and took 10 to 18 % more, so it is preloaded only where it is named.
+jemalloc as Debian builds it had 1,200,000 and took 10 to 18 % more: it is preloaded only where it is named.
 """
 
 from __future__ import annotations
