@@ -20,6 +20,11 @@ PLACING = (
     "OMP_PLACES",
     "OMP_PROC_BIND",
 )
+# On cores that are not its own a thread must not wait in a loop for its next work: it uses up the quota that its
+# brothers compute with, and runs while the one that it waits for does not. Two threads on two crowded cores,
+# with a piece of Python between their steps: 13.6 s of processor time and 50 s waiting in a loop, 2.6 s and 8 s
+# asleep. On cores of its own the loop costs nobody anything and saves the waking.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 
 
 def wishes_of(environment: Mapping[str, str], workers: int) -> Wishes:
@@ -56,9 +61,9 @@ def cpu_environment(
         "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",  # by default vLLM keeps one core free, of one none is left
         ONE_PROCESS: "0" if alone else "1",
     }
-    if share.quota is not None and share.quota < len(share.cpus):
-        # A thread that waits in a loop for its next work uses up the quota that its brothers compute with.
-        chosen |= {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+    below = share.quota is not None and share.quota < len(share.cpus)
+    if below or (wishes.bind and not threads.bound):
+        chosen |= PATIENT
     return chosen
 
 

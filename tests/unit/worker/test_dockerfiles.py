@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -39,9 +40,9 @@ def last_stage(file: Path) -> list[Instruction]:
     return [each for each in every if each.stage == every[-1].stage]
 
 
-def recipe() -> dict[str, dict[str, str]]:
+def recipe() -> dict[str, Any]:
     """The embedded image's recipe."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((WORKER_IMAGE / "image.yaml").read_text())
+    found: dict[str, Any] = yaml.safe_load((WORKER_IMAGE / "image.yaml").read_text())
     return found
 
 
@@ -92,8 +93,9 @@ def test_it_runs_as_nobody_special_and_starts_as_the_embedded_image_does(dockerf
 
 
 def test_it_holds_the_same_files_of_ours_as_the_embedded_image(dockerfile: Path) -> None:
-    layers = yaml.safe_load((WORKER_IMAGE / "image.yaml").read_text())["layers"]
-    wanted = {source: place for layer in layers for place, source in layer.get("files", {}).items()}
+    wanted = {
+        source: place for layer in recipe()["layers"] for place, source in layer.get("files", {}).items()
+    }
     copied = {}
     for each in instructions(dockerfile):
         if each.name == "COPY" and " /made/" in each.value:

@@ -185,10 +185,14 @@ def test_several_workers_get_their_cores_in_the_order_of_their_ranks() -> None:
     assert "TOKENIZERS_PARALLELISM" not in chosen
 
 
-def test_threads_that_share_a_quota_do_not_burn_it_while_they_wait() -> None:
+def test_threads_on_cores_that_are_not_theirs_sleep_while_they_wait() -> None:
     shared = cpu_environment(Threads(4), share(range(64), 4.0), Wishes(), {})
     assert (shared["OMP_WAIT_POLICY"], shared["KMP_BLOCKTIME"]) == ("PASSIVE", "0")
     assert "OMP_WAIT_POLICY" not in cpu_environment(Threads(1, ((3,),)), EXCLUSIVE, Wishes(), {})
+    crowd = cpu_environment(Threads(8), share(range(8), singled_out=False), Wishes(), {})
+    assert crowd["OMP_WAIT_POLICY"] == "PASSIVE"
+    placed = cpu_environment(Threads(4), share(range(4)), Wishes(bind=False), {"OMP_PLACES": "cores"})
+    assert "OMP_WAIT_POLICY" not in placed
     assert binding(Threads(4)) == "nobind"
 
 
