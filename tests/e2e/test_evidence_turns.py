@@ -86,12 +86,12 @@ def test_the_condition_and_the_column_follow_what_is_done_to_a_workers_cores(
     eventually(lambda: told(services, "turning") == ("True", "Exclusive"), "its own again", seconds=LOOKS)
     assert column(kubectl, services, "turning") == "Exclusive"
 
-    cgroup.limit(0.3)  # less than it computes with, and enough for the kubelet's probes
+    cgroup.limit(0.1)  # less than it computes with, and enough for the kubelet's probes
     with load(gateway, services.namespace, "turning"):
         eventually(lambda: told(services, "turning") == ("False", "Throttled"), "throttled", seconds=LOOKS)
     message = services.condition("turning", "CPUIsolated")["message"]
     print(json.dumps({"message": message}))
-    assert "its quota of 0.3 cores stopped it in" in message
+    assert "its quota of 0.1 cores stopped it in" in message
     assert column(kubectl, services, "turning") == "Throttled"
 
 

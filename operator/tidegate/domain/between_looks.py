@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Others count as neighbours where they cost a worker a tenth of its own running time and at least this many
-# seconds between two looks. The tenth is what a worker on cores of its own is promised (as long as alone, and
-# 10 % more); interrupts and kernel threads stay far below. The seconds keep out a worker that hardly runs:
-# there a few late awakenings are a large part of nearly nothing.
+# Others count as neighbours where they cost a worker a tenth of its own running time. The tenth is what a worker
+# on cores of its own is promised (as long as alone, and 10 % more); interrupts and kernel threads stay far below.
+# It must be a twentieth of the time that went by, too, and a second at least: of a worker that hardly runs a few
+# late awakenings are a large part of nearly nothing.
 NEIGHBOURS_SHARE = 0.1
+NEIGHBOURS_PART = 0.05
 NEIGHBOURS_SECONDS = 1.0
 
 
@@ -50,7 +51,9 @@ class Between:
     @property
     def disturbed(self) -> bool:
         """Whether its cores have neighbours on them."""
-        return self.lost >= max(NEIGHBOURS_SECONDS, NEIGHBOURS_SHARE * self.used)
+        return self.lost >= max(
+            NEIGHBOURS_SECONDS, NEIGHBOURS_PART * self.seconds, NEIGHBOURS_SHARE * self.used
+        )
 
 
 def between(before: Counters, after: Counters, seconds: float, *, same_cores: bool) -> Between:
