@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Others count as neighbours where they cost a worker a tenth of its own running time. That is what a worker on
-# cores of its own is promised (as long as alone, and 10 % more); interrupts and kernel threads stay below. It
-# must be a twentieth of the time that went by, too, and a second at least: of a worker that hardly runs, a few
-# late awakenings are a large part of nearly nothing.
+# Others count as neighbours where they cost a worker a tenth of its own running time. That is what a worker
+# on cores of its own is promised (as long as alone, and 10 % more); interrupts and kernel threads stay below.
+# It must be a twentieth of the time that went by, too, and a second at least: of a worker that hardly runs,
+# a few late awakenings are a large part of nearly nothing.
 NEIGHBOURS_SHARE = 0.1
 NEIGHBOURS_PART = 0.05
 NEIGHBOURS_SECONDS = 1.0
