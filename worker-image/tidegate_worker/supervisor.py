@@ -23,6 +23,7 @@ from .arguments import GIB, Arguments, check_model
 from .cores import count_oom_kills, read_share
 from .failure import Failure, find_failure
 from .isolation_server import serve_isolation
+from .lease import keep_lease
 from .preparation import prepare
 from .report import leave_message, process_age, say
 from .serving import Stopwatch, serve
@@ -50,6 +51,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
     serve_isolation(answers_of(child.pid, marks), environment)  # after the fork: no thread crosses one
+    keep_lease(arguments.local_model)
     code = child.wait()
     if child.told_to_stop:
         say("stopped", code=code)

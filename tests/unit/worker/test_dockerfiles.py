@@ -99,8 +99,9 @@ def test_it_holds_the_same_files_of_ours_as_the_embedded_image(dockerfile: Path)
     copied = {}
     for each in instructions(dockerfile):
         if each.name == "COPY" and " /made/" in each.value:
-            source, place = each.value.split()
-            copied[source] = (place + source if place.endswith("/") else place).removeprefix("/made/")
+            *sources, place = each.value.split()
+            for source in sources:
+                copied[source] = (place + source if place.endswith("/") else place).removeprefix("/made/")
     assert copied == wanted
 
 
