@@ -134,14 +134,14 @@ async def test_without_any_right_beyond_its_namespace_services_live_there_and_ev
     server: ApiServer, team: Helm, as_admin: KubeClient, team_gateway: KubeClient
 ) -> None:
     substrate = GatewaySubstrate(team_gateway, territory=territory(team_gateway, TEAM, TEAM))
-    async with operator_running(TEAM, watch_namespace=TEAM, webhook_config=None):
-        await the_life_of_a_service(as_admin, substrate, TEAM)
     roles = roles_of(team.template(*VALUES, "--namespace", TEAM))
     waiting_for_a_foreign_name = {
         ("tidegate-operator", "get", "/services"),
         ("tidegate-operator", "get", "policy/poddisruptionbudgets"),
     }
-    requests = await audited(server, roles, TEAM, waiting_for_a_foreign_name)
+    async with operator_running(TEAM, watch_namespace=TEAM, webhook_config=None):
+        await the_life_of_a_service(as_admin, substrate, TEAM)
+        requests = await audited(server, roles, TEAM, waiting_for_a_foreign_name)
     assert refused(requests) == []
     elsewhere = [
         entry["requestURI"]

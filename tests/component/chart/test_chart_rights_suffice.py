@@ -98,13 +98,14 @@ async def test_the_rights_suffice_and_each_is_used(
     await as_admin.delete(SECRET)
     async with operator_running():
         await eventually(lambda: _has_a_certificate(as_admin), "a certificate is made")
-    requests = await audited(server, roles_of(installed.template()), NAMESPACE, NOT_SEEN_HERE)
+        requests = await audited(server, roles_of(installed.template()), NAMESPACE, NOT_SEEN_HERE)
     assert refused(requests) == []
     assert set(granted(roles_of(installed.template()))) - used(requests) == NOT_SEEN_HERE
 
 
 async def audited(server: ApiServer, roles: list[Json], namespace: str, idle: set[Right]) -> list[Json]:
-    """What the accounts of an installation asked; an answer may be there before its entry in the log."""
+    """What the accounts of an installation have asked when each right was used: the operator writes its
+    webhooks after its certificate, and an answer may be there before its entry in the log."""
 
     def requests() -> list[Json]:
         return requests_of(entries_of(server.audit_log), namespace)
