@@ -13,6 +13,7 @@ from .arguments import Arguments, added, cache_bytes
 from .cores import Share, read_share
 from .drain import DRAIN_VARIABLE
 from .report import process_age, say
+from .sleeping import read_rhythm
 from .threads import cpu_environment, plan_threads, read_siblings
 
 DRAIN_SECONDS = 300  # as long as a request may run by default
@@ -33,7 +34,8 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
     environment[DRAIN_VARIABLE] = str(drain)
     cache = cache_bytes(arguments, share.memory or available_memory() // 2) if on_cpu else None
     compiler = not on_cpu or any(shutil.which(name) for name in COMPILERS)
-    options = added(arguments, cache, compiler=compiler, drain_seconds=drain)
+    sleeps = read_rhythm(environment) is not None
+    options = added(arguments, cache, compiler=compiler, drain_seconds=drain, sleeps=sleeps)
     say(
         "prepared",
         cpus=share.cpus,

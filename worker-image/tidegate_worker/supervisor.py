@@ -27,6 +27,7 @@ from .isolation_server import Answers, serve_isolation
 from .preparation import prepare
 from .report import leave_message, process_age, say
 from .serving import Stopwatch, serve
+from .sleeping import check_rhythm
 from .start_marks import StartMarks
 
 TERMINATION_MESSAGE = "/dev/termination-log"
@@ -39,7 +40,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     """Run the worker to its end; the exit code: 0 after a drain, otherwise never 0."""
     message = Path(environment.get("TIDEGATE_TERMINATION_MESSAGE") or TERMINATION_MESSAGE)
     arguments = Arguments(tuple(words))
-    failure = check_model(arguments)
+    failure = check_model(arguments) or check_rhythm(environment)
     if failure is not None:
         leave_message(failure, message)
         return 1
