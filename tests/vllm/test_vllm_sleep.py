@@ -1,7 +1,7 @@
 """A real vLLM that is put to sleep and woken by the worker itself.
 
-On a CPU vLLM's workers free nothing (they log that), and the flag --enable-sleep-mode is refused. All else is as
-on a GPU: the engine client, the scheduler's pause, the reset of the caches, the reading of the weights.
+On a CPU vLLM's workers free nothing (they log that), and --enable-sleep-mode is refused. All else is as on
+a GPU: the engine client, the scheduler's pause, the reset of the caches, the reading of the weights.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate.api.cache import Cache
 from tidegate.api.cache_rules import PATH, VOLUME
+from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 
 MODELS = f"{PATH}/models"
@@ -49,6 +50,11 @@ def mounts(service: InferenceService) -> list[dict[str, Any]]:
         {**_mount(service, cache, "models"), "mountPath": MODELS, "readOnly": True},
         {**_mount(service, cache, "compile"), "mountPath": COMPILED},
     ]
+
+
+def environment(spec: InferenceServiceSpec) -> dict[str, str]:
+    """Tells the worker's entrypoint where compiled kernels may be kept; nothing without spec.cache."""
+    return {} if spec.cache is None else {"TIDEGATE_COMPILE_CACHE": COMPILED}
 
 
 def _mount(service: InferenceService, cache: Cache, folder: str) -> dict[str, str]:
