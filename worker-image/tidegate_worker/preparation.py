@@ -10,6 +10,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from .arguments import Arguments, added, cache_bytes
+from .compile_cache import kept_folders
 from .cores import Share, read_share
 from .drain import DRAIN_VARIABLE
 from .report import process_age, say
@@ -25,10 +26,10 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
     """Fill the environment in for this machine and model; the options to add for vLLM."""
     share = read_share()
     on_cpu = built_for_cpu()
-    chosen = choose_environment(arguments, share, on_cpu=on_cpu)
+    make_home(environment)
+    chosen = choose_environment(arguments, share, on_cpu=on_cpu) | kept_folders(environment)
     for name, value in chosen.items():
         environment.setdefault(name, value)
-    make_home(environment)
     seed_model_infos(environment)
     drain = arguments.number("--shutdown-timeout", default=drain_seconds(environment))
     environment[DRAIN_VARIABLE] = str(drain)
