@@ -61,8 +61,10 @@ def kept_folders(environment: Mapping[str, str]) -> dict[str, str]:
         say("unprepared", what=f"the cache of what is compiled, {cache}", error=error.strerror)
         return {}
     kept = {variable: str(build / name) for variable, name in FOLDERS.items()}
-    # Pictures and tokenizers, which vLLM keeps below VLLM_CACHE_ROOT unless told otherwise, are not compiled.
-    kept["VLLM_ASSETS_CACHE"] = str(Path(environment["HOME"], ".cache", "vllm", "assets"))
+    if (
+        "VLLM_CACHE_ROOT" not in environment
+    ):  # below it vLLM keeps pictures and tokenizers too, unless told where
+        kept["VLLM_ASSETS_CACHE"] = str(Path(environment["HOME"], ".cache", "vllm", "assets"))
     return {**kept, "CUDA_CACHE_MAXSIZE": str(CUDA_CACHE_BYTES)}
 
 
