@@ -24,6 +24,9 @@ def living(scenario: Callable[[Server], Awaitable[None]], rhythm: Rhythm | None 
     async def live() -> None:
         async with server:
             await scenario(server)
+        asked = list(server.engine.asked)
+        await asyncio.sleep(10 * LONG)
+        assert (server.engine.asked, server.engine.busy) == (asked, False), "the engine outlived its server"
 
     run_fast(live())
     return server
@@ -179,6 +182,7 @@ def test_memory_that_came_back_in_part_is_no_waking() -> None:
 def test_a_server_that_ends_leaves_no_change_behind() -> None:
     async def scenario(server: Server) -> None:
         await asyncio.sleep(AFTER + WAKE_SECONDS / 2)
+        assert server.engine.busy
 
     server = living(scenario)
     assert (server.failures, server.engine.asked) == ([], ["sleep 1"])
