@@ -5,7 +5,7 @@ and with the cache that an earlier start has filled, as spec.cache keeps it. "En
 model is loaded, compiled and warmed up. CPU seconds are those of all processes until ready, the compiler's
 included: on a busy machine they change less than the wall clock's.
 
-    python benchmarks/bench_compile_cache.py [--rounds 5]
+    python benchmarks/bench_compile_cache.py [--rounds 3]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness.report import (
 )
 from tests.vllm.worker_process import Starter, made_by
 
-ROUNDS = 5
+ROUNDS = 3
 PAGE = ROOT / "docs" / "gpu.md"
 EAGER, EMPTY, KEPT = CASES = ("eager", "empty", "kept")
 TEXTS = {

@@ -27,7 +27,7 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
     share = read_share()
     on_cpu = built_for_cpu()
     make_home(environment)
-    chosen = choose_environment(arguments, share, on_cpu=on_cpu) | kept_folders(environment)
+    chosen = choose_environment(arguments, share, on_cpu=on_cpu) | kept_folders(environment, on_cpu=on_cpu)
     for name, value in chosen.items():
         environment.setdefault(name, value)
     seed_model_infos(environment)

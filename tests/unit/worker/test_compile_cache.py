@@ -51,7 +51,7 @@ def older(folder: Path, seconds: float) -> Path:
 
 
 def test_every_tool_writes_below_the_folder_of_this_build(tmp_path: Path) -> None:
-    kept = kept_folders(cache(tmp_path))
+    kept = kept_folders(cache(tmp_path), on_cpu=False)
     build = tmp_path / build_name()
     assert {kept[name] for name in FOLDERS} == {str(build / name) for name in FOLDERS.values()}
     assert (build / USED).is_file()
@@ -60,11 +60,16 @@ def test_every_tool_writes_below_the_folder_of_this_build(tmp_path: Path) -> Non
 
 
 def test_pictures_and_tokenizers_are_not_taken_for_something_compiled(tmp_path: Path) -> None:
-    assert kept_folders(cache(tmp_path))["VLLM_ASSETS_CACHE"] == "/home/me/.cache/vllm/assets"
+    assert kept_folders(cache(tmp_path), on_cpu=False)["VLLM_ASSETS_CACHE"] == "/home/me/.cache/vllm/assets"
+
+
+def test_on_a_cpu_vllm_is_kept_from_saving_models_that_it_could_not_load_again(tmp_path: Path) -> None:
+    assert kept_folders(cache(tmp_path), on_cpu=True)["VLLM_USE_AOT_COMPILE"] == "0"
+    assert "VLLM_USE_AOT_COMPILE" not in kept_folders(cache(tmp_path), on_cpu=False)
 
 
 def test_without_a_cache_nothing_is_chosen() -> None:
-    assert kept_folders({"HOME": "/home/me"}) == {}
+    assert kept_folders({"HOME": "/home/me"}, on_cpu=True) == {}
     assert clear_away_later({}) is None
 
 
@@ -72,7 +77,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_reason_not_to_serve(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert kept_folders(cache(tmp_path / "file")) == {}
+    assert kept_folders(cache(tmp_path / "file"), on_cpu=True) == {}
     said = json.loads(capsys.readouterr().out)
     assert said["worker"] == "unprepared"
     assert str(tmp_path / "file") in said["what"]
