@@ -40,8 +40,8 @@ FOLDERS = {
     "TORCH_EXTENSIONS_DIR": "torch_extensions",
 }
 CUDA_CACHE_BYTES = 2 << 30  # the driver drops its oldest kernels beyond; it takes no more than 4 GiB
-# On a CPU vLLM 0.32 cannot load again the models that it has compiled and saved whole, and compiles anew:
-# a second start saves 4 of 20 s of CPU. Without that way of saving, Inductor's own cache saves 15 of 24 s (tiny-chat).
+# On a CPU vLLM 0.32 cannot load again the models that it has compiled and saved whole, and compiles anew: a
+# second start saves 4 of 20 s of CPU. Without that way of saving, Inductor's own cache saves 15 of 24 s.
 ON_CPU = {"VLLM_USE_AOT_COMPILE": "0"}
 # Of /proc/cpuinfo: what a compiler looks at that compiles for this very machine (x86 and ARM).
 PROCESSOR = re.compile(r"^(model name|flags|Features|CPU implementer|CPU part)\s*:\s*(.*)$", re.MULTILINE)
