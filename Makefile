@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-drain test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-compile-cache manifests lock corpus fuzz campaign
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-compile-cache manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -57,6 +57,9 @@ campaign-outages: setup ## the operator gone for ten minutes under load, the API
 	TIDEGATE_OPERATOR_DOWN_SECONDS=600 TIDEGATE_API_SERVER_DOWN_SECONDS=300 \
 		TIDEGATE_OUTAGES_RESULTS=benchmarks/results/outages.json \
 		$(PY) -m pytest tests/e2e/test_outages.py -s --timeout 1500
+
+campaign-properties: setup ## the properties with examples drawn anew at each run; the tests have fixed ones
+	TIDEGATE_EXAMPLES=drawn $(PY) -m pytest tests/unit --timeout 3000
 
 campaign-drain: setup ## workers that end under 100 streams, in every way, on two nodes: what fails of what runs and what comes
 	$(PY) -m tidegate.devcluster up --mode two-nodes

@@ -16,9 +16,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.vllm.worker_process import POLL_SECONDS, PYTHON, Starter, Worker, free_port
+from tests.vllm.worker_process import POLL_SECONDS, PYTHON, Starter, Worker
+from tidegate.devcluster.ports import free_ports
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 PROMPTS, OUTPUT = 20, 16
 RANDOM = (
     f"--dataset-name random --random-input-len 32 --random-output-len {OUTPUT} --num-prompts {PROMPTS} "
@@ -47,7 +48,7 @@ def gateway(worker: Worker, folder: Path) -> Iterator[tuple[str, str]]:
     """The urls of both ports of a gateway before that worker; its access log is written to a file."""
     services = folder / "services.yaml"
     services.write_text(SERVICES.format(port=worker.port))
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     traffic, admin = (f"127.0.0.1:{port}" for port in ports)
     command = [sys.executable, "-m", "tidegate.cli", "gateway", "--file", str(services)]
     with (folder / "access.log").open("wb") as log:
@@ -57,14 +58,14 @@ def gateway(worker: Worker, folder: Path) -> Iterator[tuple[str, str]]:
         yield f"http://{traffic}", f"http://{admin}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def _wait_running(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         try:
-            if httpx.get(url, timeout=10).json()["worker_state"] == "running":
+            if httpx.get(url, timeout=60).json()["worker_state"] == "running":
                 return
         except httpx.TransportError:
             pass
@@ -106,7 +107,7 @@ def environment(packages: Path, folder: Path) -> dict[str, str]:
 
 def counted(url: str) -> dict[tuple[str, str], float]:
     """Every sample of the gateway that is not zero, by name and by its last label's value."""
-    families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=10).text)
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=60).text)
     return {
         (sample.name, list(sample.labels.values())[-1]): sample.value
         for family in families
@@ -149,7 +150,7 @@ TELLING = {
 
 
 def test_the_tokens_of_every_api_are_seen_whole_and_streamed(worker: Worker, tmp_path: Path) -> None:
-    with gateway(worker, tmp_path) as (url, _), httpx.Client(base_url=url, timeout=60) as client:
+    with gateway(worker, tmp_path) as (url, _), httpx.Client(base_url=url, timeout=200) as client:
         for path, body in TELLING.items():
             options = {"stream_options": {"include_usage": True}} if "completions" in path else {}
             for more in ({}, {"stream": True, **options}):

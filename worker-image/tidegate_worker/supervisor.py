@@ -24,6 +24,7 @@ from .cores import count_oom_kills, read_share
 from .evidence import read_evidence
 from .failure import Failure, find_failure
 from .isolation_server import Answers, serve_isolation
+from .lease import keep_lease
 from .old_builds import clear_away_later
 from .preparation import prepare
 from .report import leave_message, process_age, say
@@ -54,6 +55,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
     told: Answers = {"/isolation": partial(read_evidence, child.pid), "/start": marks.told}
     serve_isolation(told, environment)  # after the fork: no thread crosses one
+    keep_lease(arguments.local_model)
     clear_away_later(environment)
     code = child.wait()
     if child.told_to_stop:

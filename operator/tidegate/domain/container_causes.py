@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tidegate.domain.cause import MAX_MESSAGE, Cause, sentence, word
 from tidegate.domain.loose import Json, mapping, text, whole
-from tidegate.domain.pod_containers import ENGINE
+from tidegate.domain.pod_containers import CACHE, ENGINE
 from tidegate.domain.reasons import Reason
 from tidegate.domain.timestamps import from_timestamp
 
@@ -59,6 +59,7 @@ class _End:
         name = text(container.get("name"))
         self._is_engine = not init and name in (ENGINE, "")
         self._init = init
+        self._names_its_cause = self._is_engine or (init and name == CACHE)
         self._deadline = startup_deadline
         self.who = "the engine" if self._is_engine else f"the {'init ' if init else ''}container {name}"
 
@@ -72,7 +73,7 @@ class _End:
                 else "the engine needed more memory than resources.memory; the kernel killed it",
             )
         said = _last_line(terminated.get("message"))
-        if self._is_engine and (line := _ENGINE_LINE.fullmatch(said)):
+        if self._names_its_cause and (line := _ENGINE_LINE.fullmatch(said)):
             return Cause(line[1], line[2][:MAX_MESSAGE])
         if self._is_engine and _ran_for(terminated) >= self._deadline:
             late = f"not ready within {self._deadline:g} s (startupDeadlineSeconds)"

@@ -63,7 +63,7 @@ def test_a_failing_engine_leaves_its_last_sentence_and_its_code(start: Start, me
     worker = start(
         "def serve(words, watch): raise SystemExit(print('MemoryError: no room', flush=True) or 3)"
     )
-    output, _ = worker.communicate(timeout=30)
+    output, _ = worker.communicate(timeout=120)
     assert worker.returncode == 3
     assert "MemoryError: no room" in output
     assert message.read_text() == "OutOfMemory: MemoryError: no room\n"
@@ -73,14 +73,14 @@ def test_an_engine_that_ends_by_itself_without_an_error_has_failed_all_the_same(
     start: Start, message: Path
 ) -> None:
     worker = start("def serve(words, watch): pass")
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=120)
     assert worker.returncode not in (0, None)
     assert message.read_text().startswith("EngineFailed: The engine ended with code 0")
 
 
 def test_a_killed_engine_is_reported_with_its_signal(start: Start, message: Path) -> None:
     worker = start("def serve(words, watch): os.kill(os.getpid(), 9)")
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=120)
     assert worker.returncode == 128 + 9
     assert "signal 9" in message.read_text()
 
@@ -92,7 +92,7 @@ def test_a_worker_that_was_told_to_stop_ends_well_and_leaves_no_message(
     worker = start(WAITS)
     serving(worker)
     worker.send_signal(number)
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=120)
     assert worker.returncode == 0
     assert not message.exists()
 
@@ -101,12 +101,12 @@ def test_the_child_ends_with_a_supervisor_that_is_killed(start: Start) -> None:
     worker = start(WAITS)
     with os.fdopen(os.pidfd_open(serving(worker))) as child:
         worker.kill()
-        worker.communicate(timeout=30)
-        assert select.select([child], [], [], 10)[0], "the child still runs"
+        worker.communicate(timeout=120)
+        assert select.select([child], [], [], 60)[0], "the child still runs"
 
 
 def test_what_was_chosen_is_said_in_one_json_line(start: Start) -> None:
-    output, _ = start("def serve(words, watch): print(words, flush=True)").communicate(timeout=30)
+    output, _ = start("def serve(words, watch): print(words, flush=True)").communicate(timeout=120)
     prepared, *others = output.splitlines()
     said = json.loads(prepared)
     assert said["worker"] == "prepared"
@@ -119,8 +119,8 @@ def test_a_worker_tells_of_its_engines_cores(start: Start) -> None:
     assert worker.stdout is not None
     said = (json.loads(line) for line in worker.stdout if line.startswith('{"worker": "isolation"'))
     port = next(said)["port"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=60) as response:
         told = json.load(response)
     worker.terminate()
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=120)
     assert told["engineCores"] == told["containerCores"] == len(os.sched_getaffinity(0))
