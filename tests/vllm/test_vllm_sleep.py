@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.vllm.worker_process import POLL_SECONDS, Starter, Worker
+from tests.vllm.worker_process import POLL_SECONDS, START_SECONDS, Starter, Worker
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 WORDS = ["--served-model-name", "tiny-chat", "--max-num-seqs", "16", "--enforce-eager"]
@@ -112,3 +112,9 @@ async def test_weights_that_are_gone_when_it_wakes_end_the_worker_with_that_caus
     assert {answer.headers["x-tidegate-draining"] for answer in answers} == {"1"}
     assert await asyncio.to_thread(deep_sleeper.wait_end, 60) != 0
     assert "EngineSleepError: the engine did not wake up: " in deep_sleeper.message.read_text()
+
+
+def test_a_device_that_has_no_sleep_mode_is_told_by_that_name(start: Starter, tiny_chat: Path) -> None:
+    worker = start(tiny_chat, "--enable-sleep-mode")
+    assert worker.wait_end(START_SECONDS) != 0
+    assert worker.message.read_text() == "Unsupported: Sleep mode is not supported on current platform.\n"
