@@ -24,6 +24,7 @@ from tidegate.devcluster.kindconfig import REPOSITORY
 OPERATOR = "tidegate.local/tidegate:dev"
 SIMULATOR = "tidegate.local/engine-sim:dev"
 WORKER = "tidegate.local/worker-cpu:dev"
+NOISE = "tidegate.local/noise:dev"
 PYTHON = BaseSystem(("python3", "ca-certificates"))
 NO_BUFFER = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 NOT_SHIPPED = "devcluster"
@@ -38,6 +39,7 @@ def catalog(repository: Path = REPOSITORY) -> dict[str, Callable[[], Recipe]]:
         "operator": lambda: operator_image(repository),
         "sim": lambda: simulator_image(repository),
         "worker": lambda: described_image(repository / "worker-image" / "image.yaml"),
+        "noise": lambda: described_image(repository / "benchmarks" / "isolation" / "noise" / "image.yaml"),
     }
 
 
