@@ -15,15 +15,14 @@ import sys
 from collections import deque
 from collections.abc import MutableMapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from .answers import answers_of
 from .arguments import GIB, Arguments, check_model
 from .cores import count_oom_kills, read_share
-from .evidence import read_evidence
 from .failure import Failure, find_failure
-from .isolation_server import Answers, serve_isolation
+from .isolation_server import serve_isolation
 from .lease import keep_lease
 from .old_builds import clear_away_later
 from .preparation import prepare
@@ -53,8 +52,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         serve([*words, *options], Stopwatch(marks, interpreter=age))
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
-    told: Answers = {"/isolation": partial(read_evidence, child.pid), "/start": marks.told}
-    serve_isolation(told, environment)  # after the fork: no thread crosses one
+    serve_isolation(answers_of(child.pid, marks), environment)  # after the fork: no thread crosses one
     keep_lease(arguments.local_model)
     clear_away_later(environment)
     code = child.wait()
