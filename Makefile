@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start manifests lock corpus fuzz campaign
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -92,7 +92,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
@@ -111,6 +111,9 @@ bench-wake: setup ## wakes from zero beside the same pods without tidegate, on t
 
 bench-start: setup ## a worker's start beside stock vLLM's, part by part, in pods with one core of their own
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py
+
+bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
+	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py
 
 bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; 15 minutes, all cores
 	PYTHONPATH=$(CURDIR):.venv/plot $(PY) benchmarks/bench_isolation.py

@@ -113,12 +113,18 @@ def _most_useful(model: Path, arguments: Arguments) -> int | None:
     return token * positions * arguments.number("--max-num-seqs", default=128)
 
 
-def added(arguments: Arguments, cache: int | None, *, compiler: bool, drain_seconds: int) -> list[str]:
-    """The options that the worker adds; one that is given stays as it is."""
+def added(
+    arguments: Arguments, cache: int | None, *, compiler: bool, drain_seconds: int, sleeps: bool = False
+) -> list[str]:
+    """The options that the worker adds; one that is given stays as it is.
+
+    Of several --middleware the last is outermost: the drain refuses before a request could wake the engine.
+    """
     wanted = {"--shutdown-timeout": str(drain_seconds)}
     if cache is not None and arguments.value("--gpu-memory-utilization") is None:
         wanted["--kv-cache-memory-bytes"] = str(cache)
     words = [f"{name}={value}" for name, value in wanted.items() if arguments.value(name) is None]
     if not compiler and arguments.value("--enforce-eager", "--no-enforce-eager") is None:
         words.append("--enforce-eager")
-    return [*words, "--middleware=tidegate_worker.drain.Drain"]
+    doze = ["--middleware=tidegate_worker.doze.Doze"] if sleeps else []
+    return [*words, *doze, "--middleware=tidegate_worker.drain.Drain"]

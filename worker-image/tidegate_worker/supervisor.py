@@ -24,9 +24,11 @@ from .cores import count_oom_kills, read_share
 from .failure import Failure, find_failure
 from .isolation_server import serve_isolation
 from .lease import keep_lease
+from .old_builds import clear_away_later
 from .preparation import prepare
 from .report import leave_message, process_age, say
 from .serving import Stopwatch, serve
+from .sleeping import check_rhythm
 from .start_marks import StartMarks
 
 TERMINATION_MESSAGE = "/dev/termination-log"
@@ -39,7 +41,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     """Run the worker to its end; the exit code: 0 after a drain, otherwise never 0."""
     message = Path(environment.get("TIDEGATE_TERMINATION_MESSAGE") or TERMINATION_MESSAGE)
     arguments = Arguments(tuple(words))
-    failure = check_model(arguments)
+    failure = check_model(arguments) or check_rhythm(environment)
     if failure is not None:
         leave_message(failure, message)
         return 1
@@ -52,6 +54,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
     serve_isolation(answers_of(child.pid, marks), environment)  # after the fork: no thread crosses one
     keep_lease(arguments.local_model)
+    clear_away_later(environment)
     code = child.wait()
     if child.told_to_stop:
         say("stopped", code=code)
