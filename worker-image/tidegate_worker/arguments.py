@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .failure import Failure
-
 GIB = 1 << 30
 MIB = 1 << 20
 # Resident memory of an API server and an engine core without a model, measured 1.25 GiB (vLLM
@@ -54,28 +52,6 @@ class Arguments:
         return tensor * self.number("--pipeline-parallel-size", "-pp", default=1)
 
 
-def check_model(arguments: Arguments) -> Failure | None:
-    """A named failure for a local model that is not there, before ten seconds of imports."""
-    if not arguments.model:
-        return Failure("BadArgument", "--model is missing: give a folder with a model or a name on the hub")
-    path = arguments.local_model
-    if path is None or path.is_file():
-        return None
-    if not path.exists():
-        return Failure("ModelNotFound", f"{path} does not exist in the worker; {_nearest(path)}")
-    if not any((path / name).is_file() for name in ("config.json", "params.json")):
-        return Failure("ModelNotFound", f"{path} has no config.json, so it is not a model's folder")
-    return None
-
-
-def _nearest(path: Path) -> str:
-    """What is there instead: the first folder above that exists, and what it holds."""
-    folder = next(parent for parent in path.parents if parent.is_dir())
-    names = sorted(entry.name for entry in folder.iterdir())
-    held = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "nothing"
-    return f"{folder} holds {held}"
-
-
 def cache_bytes(arguments: Arguments, memory: int) -> int | None:
     """The size of the key-value cache on CPU; None leaves it to vLLM.
 
@@ -94,7 +70,7 @@ def cache_bytes(arguments: Arguments, memory: int) -> int | None:
 
 def _most_useful(model: Path, arguments: Arguments) -> int | None:
     """Bytes with which as many sequences as may run fit at full length; None for unusual models."""
-    config = json.loads((model / "config.json").read_text()) if (model / "config.json").is_file() else {}
+    config = json.loads((model / "config.json").read_bytes()) if (model / "config.json").is_file() else {}
     try:
         heads = int(config.get("num_key_value_heads", config["num_attention_heads"]))
         head = int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
