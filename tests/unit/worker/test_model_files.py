@@ -115,7 +115,7 @@ def lost_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
 
 
-SAID = {
+SAID: dict[Callable[[Path], None], str] = {
     cut: f"model.safetensors has {WHOLE - 9} bytes and should have {WHOLE}",
     emptied: "model.safetensors has 0 bytes and no whole header",
     cut_in_the_header: "model.safetensors has 30 bytes and no whole header",
