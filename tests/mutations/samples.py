@@ -54,6 +54,7 @@ SURROUNDINGS: dict[str, Json] = {
     "spec.engine.env[].value": {"engine": {"env": [{"name": "SAMPLE", "value": "1"}]}},
     "spec.engine.env[].valueFrom": {"engine": {"env": [{"name": "SAMPLE"}]}},
     "spec.resources.accelerator": _GPU,
+    "spec.cache.node": {"cache": {"sizeLimit": "1Gi"}},
     "spec.pod.volumes[].persistentVolumeClaim": _CLAIM,
     "spec.pod.volumes[].configMap": _CLAIM,
     "spec.pod.volumes[].secret": _CLAIM,
@@ -72,6 +73,7 @@ SURROUNDINGS: dict[str, Json] = {
 _OTHERWISE: dict[str, Json] = {
     "spec.engine.env[].valueFrom": {"engine": {"env": [{"name": "SAMPLE", "value": "1"}]}},
     "spec.pod.volumes[]": _SCRATCH,
+    "spec.cache.node": {"cache": {"claim": "sample"}},
 }
 
 # Whole values that no schema tells: where one of several fields must be there, or a rule knows more.
@@ -81,6 +83,7 @@ WHOLE: dict[str, tuple[Any, ...]] = {
     "spec.scaling.schedules[].cron": ("30 18 * * 1-5",),
     "spec.scaling.schedules[].timeZone": ("Asia/Ho_Chi_Minh",),
     "spec.slo": ({"execP50Seconds": "3"},),
+    "spec.cache": ({"claim": "sample"},),
     "spec.resources": ({"cpu": 2, "memory": "2Gi"},),
     "spec.engine.env[]": ({"name": "SAMPLE", "value": "1"},),
     "spec.pod.volumes[]": ({"name": "sample", "emptyDir": {}},),

@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tidegate.api import rules, scaling_rules
+from tidegate.api import cache_rules, rules, scaling_rules
 from tidegate.api.base import Model, Size, require, with_rules
+from tidegate.api.cache import Cache
 from tidegate.api.compute import Resources
 from tidegate.api.degradation import Degradation
 from tidegate.api.engine import Engine
@@ -73,7 +74,11 @@ class Queue(Model):
 class InferenceServiceSpec(Model):
     """What should run. Only model and resources must be given."""
 
-    model_config = ConfigDict(json_schema_extra=with_rules(rules.DEVICES_DIVIDE))
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            rules.DEVICES_DIVIDE, cache_rules.LIMIT_NEEDS_DOWNLOAD, cache_rules.NAMES_ARE_OURS
+        )
+    )
 
     model: ModelSource = Field(description="Which weights are served, and under which names.")
     engine: Engine = Field(default_factory=Engine, description="How the engine (vLLM) is run.")
@@ -91,6 +96,13 @@ class InferenceServiceSpec(Model):
     placement: Placement = Field(default_factory=Placement, description="On which nodes workers may run.")
     pod: Pod = Field(
         default_factory=Pod, description="What a worker's pod has beside the engine's own needs."
+    )
+    cache: Cache | None = Field(
+        default=None,
+        description=(
+            "Where downloaded models and compiled kernels are kept between workers: hf:// and s3:// models "
+            "are then fetched once, checked, and read from there. Absent: nowhere."
+        ),
     )
     rollout: Literal["Replace", "Surge"] = Field(
         default="Replace",
@@ -141,6 +153,16 @@ class InferenceServiceSpec(Model):
         accelerator = self.resources.accelerator
         if accelerator is not None:
             require(accelerator.count % device_groups(self.engine.args) == 0, rules.DEVICES_DIVIDE)
+        return self
+
+    @model_validator(mode="after")
+    def _cache_has_its_own(self) -> Self:
+        if self.cache is not None:
+            fetched = cache_rules.is_fetched(self.model.uri)
+            require(fetched or self.cache.size_limit is None, cache_rules.LIMIT_NEEDS_DOWNLOAD)
+            names = [volume.name for volume in self.pod.volumes]
+            paths = [mount.mount_path for mount in self.pod.volume_mounts]
+            require(not cache_rules.takes_names(names, paths), cache_rules.NAMES_ARE_OURS)
         return self
 
     @model_validator(mode="after")

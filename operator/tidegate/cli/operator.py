@@ -20,6 +20,8 @@ def add_operator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gateway-port", type=positive, default=port, metavar="PORT", help=text)
     text = "the gateways' --drain-seconds: a service that may run longer is warned of (0: unknown)"
     parser.add_argument("--gateway-drain-seconds", type=int, default=0, metavar="SECONDS", help=text)
+    text = "the folder on each node for services with spec.cache.node (none: they are refused)"
+    parser.add_argument("--cache-node-path", default="", metavar="PATH", help=text)
     parser.add_argument("--webhook-config", default="tidegate", help="the configuration it serves; '': none")
     add_watch_namespace(parser)
     parser.add_argument(
@@ -54,6 +56,7 @@ def _operator(options: argparse.Namespace) -> int:
         default_max_depth=options.default_max_depth,
         gateway_port=options.gateway_port,
         gateway_drain_seconds=options.gateway_drain_seconds,
+        node_cache=options.cache_node_path,
         webhook_config=None if options.watch_namespace else options.webhook_config or None,
         watch_namespace=options.watch_namespace,
         resync_seconds=options.resync_seconds,

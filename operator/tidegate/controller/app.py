@@ -31,6 +31,7 @@ from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served
 from tidegate.controller.kopf_edge import KopfSettings, run_kopf
 from tidegate.controller.leadership import Leadership, LeadershipSettings
+from tidegate.controller.lifetimes import finished, first, until
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.nodes import NodeLabels
 from tidegate.controller.nodes import register as register_node_labels
@@ -97,6 +98,7 @@ class OperatorSettings:
     gateway_host: str = ""
     gateway_port: int = GATEWAY_SERVICE_PORT
     gateway_drain_seconds: int = 0
+    node_cache: str = ""
     resync_seconds: float = 180.0
     workers: int = 4
     event_repeat_seconds: float = REPEAT_SECONDS
@@ -131,7 +133,7 @@ async def run(settings: OperatorSettings, stop: asyncio.Event | None = None) -> 
         try:
             await _Operator(settings, client, http, leadership).run(stop)
         except BaseExceptionGroup as failures:
-            raise _first(failures) from None
+            raise first(failures) from None
 
 
 def _leadership(own: KubeClient, namespace: str, times: LeaseTimes) -> Leadership:
@@ -152,8 +154,13 @@ class _Operator:
         self._leadership = leadership
         self._metrics = OperatorMetrics()
         served = territory(client, settings.watch_namespace, settings.namespace)
-        installation = (settings.default_max_depth, settings.gateway_port, settings.gateway_drain_seconds)
-        self._world = World(*installation, territory=served)
+        self._world = World(
+            settings.default_max_depth,
+            settings.gateway_port,
+            settings.gateway_drain_seconds,
+            settings.node_cache,
+            territory=served,
+        )
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._listed = False
         self._subscriptions = self._build_subscriptions(http)
@@ -209,7 +216,9 @@ class _Operator:
     def _build_reconciler(self, http: httpx.AsyncClient) -> Reconciler:
         writer = ObjectWriter(self._client, self._world.cache, self._metrics, Contests(time.time))
         counters = CounterWatch(http, self._settings.worker_port)
-        settings = ReconcileSettings(self._settings.images, self._settings.clients_host, time.time)
+        settings = ReconcileSettings(
+            self._settings.images, self._settings.clients_host, time.time, self._settings.node_cache
+        )
         autoscaler = Autoscaler(counters, self._deletion_order(counters))
         return Reconciler(self._world, writer, autoscaler, settings, self._events)
 
@@ -224,11 +233,11 @@ class _Operator:
         settings = self._settings
         ports = settings.metrics_port, settings.health_port
         async with served(self._metrics, self._ready, settings.host, *ports):
-            self._listed = await _finished(self._first_listing(), stop)
+            self._listed = await finished(self._first_listing(), stop)
             if not self._listed:
                 return
             async with self._subscriptions.running():
-                await _until(stop, self._parts())
+                await until(stop, self._leadership.run(self._act), self._parts())
 
     def _ready(self) -> bool:
         watched = self._settings.watch_namespace
@@ -257,7 +266,6 @@ class _Operator:
             self._resync.run(),
             self._slo_watch.run(),
             self._world.territory.run(self._look_at_all),
-            self._leadership.run(self._act),
             Reflector(self._client, gateway_pods(settings.namespace), mirror).run(),
         ]
         if settings.webhook_config is not None:
@@ -338,31 +346,3 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-
-
-async def _finished(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Whether the work was done before ``stop`` was set; what it raised is raised."""
-    task, waiter = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        return task.done()
-    finally:
-        task.cancel()
-        waiter.cancel()
-        await asyncio.gather(task, waiter, return_exceptions=True)
-
-
-async def _until(stop: asyncio.Event, parts: list[Coroutine[Any, Any, None]]) -> None:
-    """Run all parts until ``stop``; one that fails ends all of them."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(part) for part in parts]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
-
-
-def _first(failure: BaseException) -> BaseException:
-    """The failure that ended the others."""
-    return _first(failure.exceptions[0]) if isinstance(failure, BaseExceptionGroup) else failure

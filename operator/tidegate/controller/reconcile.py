@@ -50,6 +50,7 @@ class ReconcileSettings:
     images: WorkerImages
     gateway_host: str  # where the clients' Services point to
     now: Callable[[], float]
+    node_cache: str = ""  # the folder for caches on each node; empty: none
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Reconciler:
             name=service.metadata.name,
             uid=service.metadata.uid,
             seed=build_seed(service, self._settings.images),
-            deployment=build_deployment(service, self._settings.images),
+            deployment=build_deployment(service, self._settings.images, self._settings.node_cache),
             service=build_service(service, self._settings.gateway_host),
             budget=build_budget(service),
         )

@@ -17,6 +17,7 @@ from tidegate.domain.loose import mapping
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_count import usual_seconds
+from tidegate.resources.cache import NO_NODE_PATH
 from tidegate.resources.placement import PRODUCT_LABELS
 
 Json = dict[str, Any]
@@ -48,6 +49,8 @@ def judge(world: World, new: Json, old: Json | None) -> Verdict:
     claims = Claims.of(ServiceKey(service.metadata.namespace, service.metadata.name), new, old)
     if refusal := claims.refusal(world.cache):
         return Verdict(refusal)
+    if _asks_for_node_cache(new) and not _asks_for_node_cache(old) and not world.node_cache:
+        return Verdict(NO_NODE_PATH)
     warnings = [*claims.warnings(world.cache), *_queue_warnings(service, world)]
     warnings += _start_warnings(service, new.get("status"))
     warnings += _drain_warnings(service, world.gateway_drain_seconds)
@@ -124,6 +127,10 @@ def _drain_warnings(service: InferenceService, drain: int) -> list[str]:
         f"it serves, then it cuts them off; for {seconds} s set gateway.terminationGracePeriodSeconds to "
         f"{seconds + GATEWAY_MARGIN} in the chart's values"
     ]
+
+
+def _asks_for_node_cache(resource: Json | None) -> bool:
+    return bool(mapping(mapping(mapping(resource).get("spec")).get("cache")).get("node"))
 
 
 def _usual_start(status: object) -> float:

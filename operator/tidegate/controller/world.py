@@ -36,11 +36,13 @@ class World:
     """All that is observed; ``default_max_depth`` and what is said of the gateways are the installation's.
 
     ``gateway_drain_seconds``: what a gateway that is to end gives the requests that it serves; 0: unknown.
+    ``node_cache``: the installation's folder for caches on each node; empty: none.
     """
 
     default_max_depth: int
     gateway_port: int = GATEWAY_SERVICE_PORT
     gateway_drain_seconds: int = 0
+    node_cache: str = ""
     cache: ObjectCache = field(default_factory=ObjectCache)
     board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.resources import pod
+from tidegate.resources import cache, pod
 from tidegate.resources.draining import grace_seconds
 from tidegate.resources.engine import engine_container, volumes
 from tidegate.resources.labels import hashed, labels, metadata, selector
@@ -56,9 +56,10 @@ class WorkerImages:
         return image
 
 
-def build_deployment(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+def build_deployment(service: InferenceService, images: WorkerImages, node_cache: str = "") -> dict[str, Any]:
     """The manifest for server-side apply, without ``spec.replicas``: only the scale subresource writes that.
 
+    ``node_cache``: the installation's folder for caches on each node, empty: none.
     ValueError names a field that cannot be obeyed.
     """
     spec = {
@@ -67,7 +68,7 @@ def build_deployment(service: InferenceService, images: WorkerImages) -> dict[st
         "revisionHistoryLimit": 1,
         "paused": False,
         "progressDeadlineSeconds": service.spec.engine.startup_deadline_seconds + _START_MARGIN,
-        "template": hashed(_template(service, images), TEMPLATE_ANNOTATION),
+        "template": hashed(_template(service, images, node_cache), TEMPLATE_ANNOTATION),
     }
     return hashed({**_HEAD, "metadata": _metadata(service), "spec": spec})
 
@@ -95,18 +96,18 @@ def _metadata(service: InferenceService) -> dict[str, Any]:
     return metadata(service, worker_deployment(service.metadata.name))
 
 
-def _template(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+def _template(service: InferenceService, images: WorkerImages, node_cache: str) -> dict[str, Any]:
     own, given = labels(service.metadata.name), service.spec.pod
     return {
         "metadata": {
             "labels": {**given.labels, **own, **_NO_INJECTION["labels"]},
             "annotations": {**given.annotations, **_NO_INJECTION["annotations"]},
         },
-        "spec": _pod(service, images),
+        "spec": _pod(service, images, node_cache),
     }
 
 
-def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
+def _pod(service: InferenceService, images: WorkerImages, node_cache: str) -> dict[str, Any]:
     model = model_parts(service.spec.model, service.spec.engine.args)
     return {
         "automountServiceAccountToken": False,
@@ -115,7 +116,12 @@ def _pod(service: InferenceService, images: WorkerImages) -> dict[str, Any]:
         "securityContext": pod.security(service.spec.pod.security_context),
         **pod.identity(service.spec, model.pull_secrets),
         "containers": [engine_container(service, model, images.image_for(service.spec))],
-        "volumes": [*volumes(service.spec.resources), *model.volumes, *pod.volumes(service.spec)],
+        "volumes": [
+            *volumes(service.spec.resources),
+            *model.volumes,
+            *cache.volumes(service, node_cache),
+            *pod.volumes(service.spec),
+        ],
         "topologySpreadConstraints": spread(service.metadata.name),
         **placement(service.spec),
     }

@@ -10,7 +10,7 @@ from tidegate.api.engine import EnvVar
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.engine_args import device_groups
-from tidegate.resources import pod
+from tidegate.resources import cache, pod
 from tidegate.resources.draining import drain_seconds, lifecycle
 from tidegate.resources.model import ModelParts
 from tidegate.resources.names import WORKER_CONTAINER, WORKER_ISOLATION_PORT, WORKER_PORT
@@ -38,7 +38,12 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
             {"name": "isolation", "containerPort": WORKER_ISOLATION_PORT, "protocol": "TCP"},
         ],
         "resources": container_resources(spec.resources, limit_cpu=spec.cpu_isolation != "None"),
-        "volumeMounts": [*_mounts(spec.resources), *model.mounts, *pod.mounts(spec)],
+        "volumeMounts": [
+            *_mounts(spec.resources),
+            *model.mounts,
+            *cache.mounts(service),
+            *pod.mounts(spec),
+        ],
         "startupProbe": _startup_probe(spec),
         "readinessProbe": {**_probe(spec), "failureThreshold": 3},
         "lifecycle": lifecycle(),

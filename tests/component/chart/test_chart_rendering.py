@@ -35,7 +35,7 @@ SHAPES = {
         *("--set", "webhook.namespaceSelector.matchLabels.a=b,webhook.mutatingTimeoutSeconds=1"),
         *("--set", "webhook.namespaceSelector.matchExpressions[0].key=a"),
         *("--set", "webhook.namespaceSelector.matchExpressions[0].operator=Exists"),
-        *("--set", "networkPolicy.workerNamespaces={a,b}"),
+        *("--set", "networkPolicy.workerNamespaces={a,b},cache.nodePath=/var/lib/tidegate"),
         *("--set", "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring"),
     ),
     "no CRDs": ("--set", "crds.install=false"),

@@ -143,18 +143,20 @@ async def test_the_operator_sets_and_takes_back_its_one_label(
 
 @pytest.mark.parametrize(
     ("number", "patch"),
-    enumerate(
-        [
-            {"metadata": {"labels": {LABEL: "fast"}}},
-            {"metadata": {"labels": {"other": "x"}}},
-            {"metadata": {"labels": {"kept": "no"}}},
-            {"metadata": {"labels": {"kept": None}}},
-            {"metadata": {"labels": {LABEL: "static", "other": "x"}}},
-            {"metadata": {"annotations": {"a": "b"}}},
-            {"metadata": {"finalizers": ["a.example/b"]}},
-            {"spec": {"unschedulable": True}},
-            {"spec": {"taints": [{"key": "a", "effect": "NoExecute"}]}},
-        ]
+    list(
+        enumerate(
+            [
+                {"metadata": {"labels": {LABEL: "fast"}}},
+                {"metadata": {"labels": {"other": "x"}}},
+                {"metadata": {"labels": {"kept": "no"}}},
+                {"metadata": {"labels": {"kept": None}}},
+                {"metadata": {"labels": {LABEL: "static", "other": "x"}}},
+                {"metadata": {"annotations": {"a": "b"}}},
+                {"metadata": {"finalizers": ["a.example/b"]}},
+                {"spec": {"unschedulable": True}},
+                {"spec": {"taints": [{"key": "a", "effect": "NoExecute"}]}},
+            ]
+        )
     ),
 )
 async def test_the_operator_changes_nothing_else_of_a_node(

@@ -31,10 +31,10 @@ async def https_server(authority: Authority, handler: Handler) -> AsyncIterator[
     authority.server("server", "server", ["127.0.0.1", "localhost"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.folder / "server.crt", authority.folder / "server.key")
-    runner = web.ServerRunner(web.Server(handler), access_log=None)
+    runner = web.ServerRunner(web.Server(handler), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         yield int(runner.addresses[0][1])
     finally:

@@ -12,7 +12,7 @@ from tidegate.devcluster import ApiServer
 
 
 async def eventually(
-    condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 10.0
+    condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = 60.0
 ) -> None:
     """Returns when the condition holds; AssertionError when it does not within the time."""
     deadline = time.monotonic() + seconds

@@ -68,6 +68,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/tmp"}]}, r"mountPath.*else"),  # noqa: S108
     ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/dev/shm"}]}, r"mountPath.*else"),  # noqa: S108
     ("pod", MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/a/../tmp"}]}, r"mountPath.*elsewhere"),
+    ("cache", {}, r"spec\.cache.*exactly one of claim and node"),
+    ("cache", {"node": False}, r"spec\.cache.*exactly one of claim and node"),
+    ("cache", {"claim": "a", "node": True}, r"spec\.cache.*exactly one of claim and node"),
+    ("cache", {"claim": "A"}, r"spec\.cache\.claim"),
+    ("cache", {"claim": "a", "sizeLimit": "much"}, r"spec\.cache\.sizeLimit.*512Mi"),
     ("model.servedNames", [], r"spec\.model\.servedNames"),
     ("model.servedNames", ["a", "a"], r"spec\.model\.servedNames.*Duplicate"),
     ("model.servedNames", ["a b"], r"spec\.model\.servedNames\[0\].*must begin and end"),
@@ -200,6 +205,8 @@ ACCEPTED: list[tuple[str, Any]] = [
     ),
     ("pricing", PRICE),
     ("pricing", {"perReplicaHour": "0", "currency": "VND"}),
+    ("cache", {"claim": "models", "sizeLimit": "200Gi"}),
+    ("cache", {"node": True}),
 ]
 
 
@@ -250,6 +257,28 @@ async def test_the_devices_must_divide_by_what_the_arguments_take(
     else:
         with pytest.raises(InvalidError, match=r"spec\.resources\.accelerator\.count.*multiple"):
             await create(world, body)
+
+
+@pytest.mark.parametrize(
+    ("uri", "pod", "message"),
+    [
+        ("pvc://a/b", {}, r"spec\.cache\.sizeLimit.*bounds downloaded models"),
+        ("oci://example.org/a:1", {}, r"spec\.cache\.sizeLimit.*the node's images"),
+        ("hf://a/b", {"volumes": [{"name": "cache", "emptyDir": {}}]}, r"spec\.cache.*operator's own"),
+        (
+            "hf://a/b",
+            MOUNTED | {"volumeMounts": [{"name": "a", "mountPath": "/cache/x"}]},
+            r"spec\.cache.*operator's own",
+        ),
+    ],
+)
+async def test_what_does_not_go_with_a_cache_is_refused(
+    world: World, uri: str, pod: Json, message: str
+) -> None:
+    body = with_value(world, "cache", {"claim": "models", "sizeLimit": "10Gi"})
+    body["spec"] |= {"model": {"uri": uri}, "pod": pod}
+    with pytest.raises(InvalidError, match=f"(?s){message}"):
+        await create(world, body)
 
 
 @pytest.mark.parametrize(("path", "value", "message"), REFUSED)

@@ -247,3 +247,12 @@ def test_requests_that_outlast_a_gateways_drain_are_a_warning_that_says_what_to_
     assert "gateway.terminationGracePeriodSeconds to 331" in warning
     assert warnings(world, service("one", queue={"executionTimeoutSeconds": 320})) == []
     assert warnings(world_of(), service("one", queue={"executionTimeoutSeconds": 321})) == []
+
+
+def test_a_cache_on_nodes_is_refused_without_a_folder_for_it_unless_it_was_so_before() -> None:
+    new, world = service("one", cache={"node": True}), world_of()
+    assert "spec.cache.node" in str(refusal(world, new))
+    assert "cache.nodePath" in str(refusal(world, new, service("one")))
+    assert refusal(world, new, service("one", cache={"node": True}, suspend=True)) is None
+    assert refusal(replace(world, node_cache="/var/lib/tidegate"), new) is None
+    assert refusal(world, service("one", cache={"claim": "models"})) is None
