@@ -62,7 +62,8 @@ def cache_bytes(arguments: Arguments, memory: int) -> int | None:
     path = arguments.local_model
     if path is None or not path.is_dir():
         return None
-    weights = sum(file.stat().st_size for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
+    files = (file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES and file.is_file())
+    weights = sum(file.stat().st_size for file in files)
     left = int((memory - PROGRAM_BYTES - 1.2 * weights) * 0.75)
     useful = _most_useful(path, arguments)
     return max(LEAST_CACHE_BYTES, min(left, 2 * useful) if useful else left)
@@ -75,7 +76,7 @@ def _most_useful(model: Path, arguments: Arguments) -> int | None:
         heads = int(config.get("num_key_value_heads", config["num_attention_heads"]))
         head = int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
         layers, positions = int(config["num_hidden_layers"]), int(config["max_position_embeddings"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     token = 2 * layers * heads * head * 4  # keys and values, at most 4 bytes a number
     positions = arguments.number("--max-model-len", default=positions)

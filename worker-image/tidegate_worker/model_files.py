@@ -33,6 +33,8 @@ def check_model(arguments: Arguments) -> Failure | None:
     path = arguments.local_model
     try:
         return None if path is None or path.is_file() else _check_folder(path, arguments)
+    except FileNotFoundError as error:
+        return _failure(BROKEN_MODEL, f"{error.filename} is a link to a file that is not there")
     except OSError as error:
         said = f"{error.filename or path} cannot be read by user {os.geteuid()}: {error.strerror}"
         return _failure(UNREADABLE, said)

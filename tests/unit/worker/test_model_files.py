@@ -115,6 +115,11 @@ def lost_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
 
 
+def dangling_link(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to("../../blobs/4665")
+
+
 SAID: dict[Callable[[Path], None], str] = {
     cut: f"model.safetensors has {WHOLE - 9} bytes and should have {WHOLE}",
     emptied: "model.safetensors has 0 bytes and no whole header",
@@ -123,6 +128,7 @@ SAID: dict[Callable[[Path], None], str] = {
     damaged_header: "model.safetensors has a damaged header",
     lost_shard: "lacks 1 of the 2 files in model.safetensors.index.json, such as model-2.safetensors",
     cut_shard: f"model-2.safetensors has {WHOLE - 1} bytes and should have {WHOLE}",
+    dangling_link: "model.safetensors is a link to a file that is not there",
     cut_config: "config.json is not JSON: Expecting value: line 1",
     listed_config: "config.json holds no object",
     lost_tokenizer: "has no tokenizer (tokenizer.json, tokenizer.model, vocab.json or the like)",
