@@ -116,7 +116,11 @@ CASES: dict[str, Case] = {
         in_ci=True,
     ),
     "shared memory too small": Case(
-        "EngineKilled", "SIGBUS", (EAGER, "--tensor-parallel-size", "2"), cores=2, shared_memory="4m"
+        "NoSpaceLeft",
+        "Raise resources.sharedMemory",
+        (EAGER, "--tensor-parallel-size", "2"),
+        cores=2,
+        shared_memory="4m",
     ),
     "hub offline": Case("ModelNotFound", "", environment={"HF_HUB_OFFLINE": "1"}, model="nobody/nothing"),
     "hub unreachable": Case(

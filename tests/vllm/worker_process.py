@@ -18,7 +18,7 @@ import httpx
 
 WORKER_IMAGE = Path(__file__).resolve().parents[2] / "worker-image"
 PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-START_SECONDS = 180.0  # 14 on one idle core; the first start reads 1.5 GB from the disk
+START_SECONDS = 300.0  # 14 on one idle core; the first start reads 1.5 GB from the disk
 POLL_SECONDS = 0.05
 
 

@@ -44,7 +44,10 @@ NOT_WRITABLE = Meaning(
 PORT_IN_USE = Meaning("PortInUse", "Give the container beside the engine another port.")
 
 WORDS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
-    (NO_SHARED_MEMORY, (r"no space left on device.*(?:/torch_|/psm_|/dev/shm)", r"torch_shm_manager")),
+    (
+        NO_SHARED_MEMORY,
+        (r"no space left on device.*(?:/torch_|/psm_|/dev/shm)", r"insufficient space in /dev/shm"),
+    ),
     (NO_SPACE, (r"no space left on device", r"disk quota exceeded", r"not enough (?:free )?disk space")),
     (NOT_WRITABLE, (r"read-only file system", r"permission denied", r"no usable temporary directory")),
     (PORT_IN_USE, (r"address already in use",)),

@@ -179,6 +179,22 @@ CASES = [
         "NotWritable: [Errno 30] Read-only file system: '/cache'",
         ["OSError: [Errno 30] Read-only file system: '/cache'"],
     ),
+    (
+        "NoSpaceLeft: Insufficient space in /dev/shm for shared-memory allocation: 160 MiB required",
+        [
+            ENGINE + "RuntimeError: Insufficient space in /dev/shm for shared-memory allocation:"
+            " 160 MiB required.",
+            ECHO,
+        ],
+    ),
+    (
+        "ModelNotFound: LocalEntryNotFoundError: Cannot find a cached snapshot folder and outgoing"
+        " traffic has been disabled",
+        [
+            "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find a cached snapshot folder"
+            " and outgoing traffic has been disabled.",
+        ],
+    ),
     ("NoSpaceLeft: [Errno 28] No space left on device", ["OSError: [Errno 28] No space left on device"]),
 ]
 
