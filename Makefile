@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-drain campaign-causes test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake manifests lock corpus fuzz campaign
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -58,14 +58,16 @@ campaign-outages: setup ## the operator gone for ten minutes under load, the API
 		TIDEGATE_OUTAGES_RESULTS=benchmarks/results/outages.json \
 		$(PY) -m pytest tests/e2e/test_outages.py -s --timeout 1500
 
+campaign-properties: setup ## the properties with examples drawn anew at each run; the tests have fixed ones
+	TIDEGATE_EXAMPLES=drawn $(PY) -m pytest tests/unit --timeout 3000
+
 campaign-drain: setup ## workers that end under 100 streams, in every way, on two nodes: what fails of what runs and what comes
 	$(PY) -m tidegate.devcluster up --mode two-nodes
 	TIDEGATE_DRAIN_RESULTS=benchmarks/results/drain.json $(PY) -m pytest tests/e2e/test_draining.py -s --timeout 900; \
 		code=$$?; $(PY) -m tidegate.devcluster down && exit $$code
 
 campaign-causes: setup ## every cause of a failed worker with real vLLM, and the line that the user reads; half an hour
-	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py \
-		tests/e2e/test_causes.py -s --timeout 900
+	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py -s --timeout 1800
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
@@ -93,7 +95,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
@@ -109,6 +111,14 @@ bench-scaling: setup ## policies of scaling on traces, simulated: what they serv
 
 bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
+
+bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; 15 minutes, all cores
+	PYTHONPATH=$(CURDIR):.venv/plot $(PY) benchmarks/bench_isolation.py
+
+.venv/plot/.ready: requirements/plot.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		--upgrade --target .venv/plot -r $<
+	touch $@
 
 manifests: setup ## writes the CRD, the chart's copy of it and the reference page from the models
 	$(PY) -m tidegate.cli manifests

@@ -11,8 +11,9 @@ import yaml
 
 from tidegate.devcluster import ApiServer, api_server
 from tidegate.devcluster.apiclient import admin_client, apply
-from tidegate.devcluster.apiserver import find_programs, free_ports
+from tidegate.devcluster.apiserver import find_programs
 from tidegate.devcluster.controlplane import command, flags
+from tidegate.devcluster.ports import free_ports
 from tidegate.devcluster.processes import ProcessTable
 from tidegate.devcluster.progress import Progress
 

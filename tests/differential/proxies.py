@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+from tidegate.devcluster.ports import free_ports
 
 # Their own defaults decide what is accepted; set is only what a proxy in front of a worker needs: kept
 # connections, and a body limit as large as tidegate's.
@@ -60,7 +61,7 @@ KNOWN = (
 @contextlib.asynccontextmanager
 async def nginx(backend: int, folder: Path) -> AsyncIterator[int]:
     """The port of an nginx before ``backend``."""
-    port = _free_port()
+    [port] = free_ports(1)
     path = folder / "nginx.conf"
     path.write_text(_NGINX.format(folder=folder, port=port, backend=backend))
     async with _running("nginx", "-c", str(path), "-e", str(folder / "nginx.log"), port=port):
@@ -70,7 +71,7 @@ async def nginx(backend: int, folder: Path) -> AsyncIterator[int]:
 @contextlib.asynccontextmanager
 async def haproxy(backend: int, folder: Path) -> AsyncIterator[int]:
     """The port of a HAProxy before ``backend``."""
-    port = _free_port()
+    [port] = free_ports(1)
     path = folder / "haproxy.cfg"
     path.write_text(_HAPROXY.format(port=port, backend=backend))
     async with _running("haproxy", "-q", "-db", "-f", str(path), port=port):
@@ -88,11 +89,6 @@ async def version(name: str) -> str:
     said, _ = await process.communicate()
     words = said.decode().replace("/", " ").replace("-", " ").split()
     return f"{name} {next(word for word in words if word[0].isdigit())}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.kubectl import Kubectl, Object, eventually
 from tests.e2e.services import Services
+from tidegate.devcluster.ports import free_ports
 
 TOOL = (sys.executable, "-m", "tidegate.devcluster")
 
@@ -35,7 +36,7 @@ def tool(*arguments: str, timeout: float) -> str:
 def tool_environment() -> dict[str, str]:
     """This process's environment with the cluster's kubeconfig and binaries."""
     environment = dict(os.environ)
-    for line in tool("env", timeout=60).splitlines():
+    for line in tool("env", timeout=200).splitlines():
         name, _, value = line.removeprefix("export ").partition("=")
         environment[name] = "".join(shlex.split(value))
     return environment
@@ -73,8 +74,8 @@ def install(kubectl: Kubectl, *more: str) -> None:
     kubectl.command(
         *("helm", "upgrade", "--install", "tidegate", "charts/tidegate"),
         *("--namespace", "tidegate-system", "--create-namespace", "--values", "tests/e2e/values.yaml"),
-        *("--wait", "--timeout", "3m", *more),
-        timeout=200,
+        *("--wait", "--timeout", "5m", *more),
+        timeout=400,
     )
 
 
@@ -83,7 +84,7 @@ def restart(kubectl: Kubectl) -> None:
     deployments = ("deployment/tidegate-operator", "deployment/tidegate-gateway")
     kubectl.run("rollout", "restart", "-n", "tidegate-system", *deployments)
     for deployment in deployments:
-        kubectl.run("rollout", "status", "-n", "tidegate-system", deployment, "--timeout=90s", timeout=100)
+        kubectl.run("rollout", "status", "-n", "tidegate-system", deployment, "--timeout=180s", timeout=200)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +98,7 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
         yield cluster
     finally:
         if not was_installed:
-            cluster.command("helm", "uninstall", "tidegate", "-n", "tidegate-system", "--wait", timeout=120)
+            cluster.command("helm", "uninstall", "tidegate", "-n", "tidegate-system", "--wait", timeout=200)
 
 
 @pytest.fixture
@@ -108,12 +109,21 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     try:
+        eventually(lambda: _has_account(kubectl, name), f"pods may be made in {name}", seconds=120)
         yield name
     finally:
         kubectl.run("delete", "namespace", name, "--wait=false")
         eventually(
-            lambda: kubectl.get("pods", "-n", name)["items"] == [], f"the pods of {name} are gone", seconds=90
+            lambda: kubectl.get("pods", "-n", name)["items"] == [],
+            f"the pods of {name} are gone",
+            seconds=120,
         )
+
+
+def _has_account(kubectl: Kubectl, namespace: str) -> bool:
+    """Whether a new namespace has got the account that its pods run as."""
+    accounts = kubectl.get("serviceaccounts", "-n", namespace)["items"]
+    return "default" in {each["metadata"]["name"] for each in accounts}
 
 
 @pytest.fixture
@@ -129,13 +139,6 @@ def reachable(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Gateway:
@@ -159,18 +162,18 @@ def reached(kubectl: Kubectl, pod: Object) -> Iterator[Gateway]:
     if reachable(address, 8080):
         yield Gateway(f"http://{address}:8080", f"http://{address}:9090")
         return
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     metadata = pod["metadata"]
     forward = ["kubectl", "-n", metadata["namespace"], "port-forward", f"pod/{metadata['name']}"]
     process = subprocess.Popen(
         [*forward, f"{ports[0]}:8080", f"{ports[1]}:9090"], env=kubectl.environment, stdout=subprocess.DEVNULL
     )
     try:
-        eventually(lambda: reachable("127.0.0.1", ports[1]), "the port-forward listens", seconds=20)
+        eventually(lambda: reachable("127.0.0.1", ports[1]), "the port-forward listens", seconds=120)
         yield Gateway(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}")
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 @pytest.fixture

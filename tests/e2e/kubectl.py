@@ -25,7 +25,7 @@ class Kubectl:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
 
-    def command(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> str:
+    def command(self, *arguments: str, stdin: str | None = None, timeout: float = 180) -> str:
         """What a command prints; CommandError with its output where it fails."""
         done = subprocess.run(
             arguments,
@@ -41,7 +41,7 @@ class Kubectl:
             raise CommandError(f"{' '.join(arguments)}: {done.stderr}{done.stdout}")
         return done.stdout
 
-    def run(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> str:
+    def run(self, *arguments: str, stdin: str | None = None, timeout: float = 180) -> str:
         """What ``kubectl`` with these arguments prints."""
         return self.command("kubectl", *arguments, stdin=stdin, timeout=timeout)
 

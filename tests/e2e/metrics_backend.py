@@ -25,14 +25,16 @@ def metrics_backend(kubectl: Kubectl, gateways: list[Object], folder: Path) -> I
     try:
         kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         kubectl.apply(*_program(kubectl, folder), _deployment(gateways), _service(), registration)
-        kubectl.run("rollout", "status", "-n", NAMESPACE, "deployment/metrics-api", timeout=90)
-        kubectl.run("wait", "--for=condition=Available", f"apiservice/{name}", "--timeout=60s", timeout=90)
+        kubectl.run("rollout", "status", "-n", NAMESPACE, "deployment/metrics-api", timeout=200)
+        kubectl.run("wait", "--for=condition=Available", f"apiservice/{name}", "--timeout=180s", timeout=200)
         yield
     finally:
         kubectl.run("delete", "apiservice", name, "--ignore-not-found")
         kubectl.run("delete", "namespace", NAMESPACE, "--wait=false", "--ignore-not-found")
         eventually(
-            lambda: kubectl.get("pods", "-n", NAMESPACE)["items"] == [], "the metrics API is gone", seconds=60
+            lambda: kubectl.get("pods", "-n", NAMESPACE)["items"] == [],
+            "the metrics API is gone",
+            seconds=120,
         )
 
 

@@ -15,8 +15,8 @@ def operator_down(kubectl: Kubectl) -> Iterator[None]:
     selector = ("-n", "tidegate-system", "-l", "app.kubernetes.io/component=operator")
     kubectl.run(*scale, "--replicas=0")
     try:
-        kubectl.run("wait", "pod", *selector, "--for=delete", "--timeout=60s", timeout=70)
+        kubectl.run("wait", "pod", *selector, "--for=delete", "--timeout=180s", timeout=200)
         yield
     finally:
         kubectl.run(*scale, "--replicas=2")
-        kubectl.run("rollout", "status", "deployment/tidegate-operator", "-n", "tidegate-system", timeout=90)
+        kubectl.run("rollout", "status", "deployment/tidegate-operator", "-n", "tidegate-system", timeout=200)

@@ -35,11 +35,13 @@ class Services:
         self._kubectl = kubectl
         self.namespace = namespace
 
-    def create(self, name: str, **environment: str) -> Object:
-        """A service with a simulated engine, returned when it is Idle."""
+    def create(self, name: str, *, idle: int = 3, **environment: str) -> Object:
+        """A service with a simulated engine, returned when it is Idle. ``idle``: seconds after which it
+        sleeps: long, where something is looked at while it runs."""
         manifest = simulated(name, self.namespace, **environment)
+        manifest["spec"]["scaling"]["idleTimeoutSeconds"] = idle
         self.apply(manifest)
-        self.wait_phase(name, "Idle", seconds=20)
+        self.wait_phase(name, "Idle", seconds=120)
         return manifest
 
     def apply(self, manifest: Mapping[str, Any]) -> None:
@@ -88,7 +90,7 @@ class Services:
         def known() -> bool:
             return "parts" in self.get(name).get("status", {}).get("coldStarts", {})
 
-        eventually(known, f"the parts of {name}'s cold start are known", seconds=30)
+        eventually(known, f"the parts of {name}'s cold start are known", seconds=120)
         found: Object = self.get(name)["status"]["coldStarts"]
         return found
 
@@ -96,6 +98,15 @@ class Services:
         """The worker Deployment of the service."""
         deployment: Object = self._kubectl.get("deployment", f"{name}-worker", "-n", self.namespace)
         return deployment
+
+    def wait_started(self, name: str, count: int) -> None:
+        """Returns when so many cold starts are counted, which happens as it is Running for the first time;
+        that it runs may be over before anybody has looked."""
+        eventually(
+            lambda: self.get(name).get("status", {}).get("coldStarts", {}).get("count", 0) == count,
+            f"{name} has started {count} times",
+            seconds=120,
+        )
 
     def wait_phase(self, name: str, phase: str, *, seconds: float) -> None:
         """Returns when the service is in the phase; AssertionError after ``seconds``."""

@@ -53,7 +53,7 @@ def make_small(kubectl: Kubectl, namespace: str) -> bool:
             return False
         raise
     # An API server obeys a policy a moment after it has stored it: a worker made before takes the one core.
-    eventually(lambda: _is_small(kubectl, namespace), f"workers of {namespace} are small", seconds=30)
+    eventually(lambda: _is_small(kubectl, namespace), f"workers of {namespace} are small", seconds=120)
     return True
 
 

@@ -21,7 +21,7 @@ THREADS = 4  # of each kind
 def request(host: str, model: str, tokens: int) -> str:
     """Empty where the stream came whole, else what happened instead."""
     body = {"model": model, "messages": [], "max_tokens": tokens, "stream": True}
-    connection = http.client.HTTPConnection(host, timeout=60)
+    connection = http.client.HTTPConnection(host, timeout=200)
     try:
         headers = {"content-type": "application/json"}
         connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)

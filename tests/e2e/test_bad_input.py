@@ -49,7 +49,7 @@ def test_with_the_operator_down_a_sleeping_service_wakes_and_answers(
     with operator_down(kubectl):
         url = f"{gateway.url}/{services.namespace}/alone/v1/chat/completions"
         chat = {"model": "alone", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 2}
-        assert httpx.post(url, json=chat, timeout=60).status_code == 200
+        assert httpx.post(url, json=chat, timeout=200).status_code == 200
 
 
 def test_the_webhook_bounds_a_queue_without_a_limit_and_the_status_names_its_source(
@@ -71,12 +71,12 @@ def test_a_model_that_does_not_exist_ends_in_failed_with_the_engines_own_reason(
     )
     manifest["spec"]["scaling"]["coldStartTimeoutSeconds"] = 5
     services.apply(manifest)
-    services.wait_phase("missing", "Idle", seconds=20)
+    services.wait_phase("missing", "Idle", seconds=120)
     url = f"{gateway.url}/{services.namespace}/missing/v1/chat/completions"
-    answer = httpx.post(url, json={"model": "missing", "messages": []}, timeout=60)
+    answer = httpx.post(url, json={"model": "missing", "messages": []}, timeout=200)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
-    services.wait_phase("missing", "Failed", seconds=60)
+    services.wait_phase("missing", "Failed", seconds=120)
     ready = services.condition("missing", "Ready")
     assert ready["reason"] == "ModelNotFound"
     assert "/models/none has no config.json" in ready["message"]
@@ -88,14 +88,16 @@ def test_a_malformed_body_and_one_over_the_limit_get_a_status_and_an_openai_shap
     manifest = simulated("strict", services.namespace)
     manifest["spec"]["queue"] = {"maxBytes": "64Ki"}
     services.apply(manifest)
-    services.wait_phase("strict", "Idle", seconds=20)
+    services.wait_phase("strict", "Idle", seconds=120)
     url = f"{gateway.url}/{services.namespace}/strict/v1/chat/completions"
-    eventually(lambda: httpx.get(f"{gateway.url}/readyz", timeout=5).status_code == 200, "ready", seconds=10)
+    eventually(
+        lambda: httpx.get(f"{gateway.url}/readyz", timeout=60).status_code == 200, "ready", seconds=120
+    )
     json_type = {"content-type": "application/json"}
-    malformed = httpx.post(url, content=b'{"model": ', headers=json_type, timeout=10)
+    malformed = httpx.post(url, content=b'{"model": ', headers=json_type, timeout=60)
     assert malformed.status_code == 400
     assert malformed.json()["error"]["code"]
-    large = httpx.post(url, json={"model": "strict", "prompt": "x" * 100_000}, timeout=10)
+    large = httpx.post(url, json={"model": "strict", "prompt": "x" * 100_000}, timeout=60)
     assert large.status_code == 413
     assert "65536" in large.json()["error"]["message"]
 

@@ -12,7 +12,7 @@ from tests.e2e.services import Services, simulated
 from tests.e2e.test_wake_and_sleep import chat
 from tidegate.domain.timestamps import from_timestamp
 
-IDLE_SECONDS = 12
+IDLE_SECONDS = 30
 
 
 def explained(kubectl: Kubectl, namespace: str, name: str, *options: str) -> dict[str, Any]:
@@ -33,17 +33,17 @@ def test_the_gateways_know_when_it_sleeps_and_then_it_does(
     manifest = simulated("told", services.namespace)
     manifest["spec"]["scaling"]["idleTimeoutSeconds"] = IDLE_SECONDS
     services.apply(manifest)
-    services.wait_phase("told", "Idle", seconds=20)
+    services.wait_phase("told", "Idle", seconds=120)
     assert "The next request wakes it" in said(explained(kubectl, services.namespace, "told"), "Next")
     assert chat(gateway, services.namespace, "told").status_code == 200
-    services.wait_phase("told", "Running", seconds=20)
+    services.wait_phase("told", "Running", seconds=120)
     explanation = explained(kubectl, services.namespace, "told", "--ask-gateways")
     assert said(explanation, "Not read") == ""
     assert "Woken: " in said(explanation, "Workers")
     [sleep] = explanation["expected"]
     assert (sleep["what"], sleep["workers"]) == ("Sleep", 0)
     assert sleep["notBefore"] == sleep["atLatest"], "the gateways know when the last request ended"
-    services.wait_phase("told", "Idle", seconds=60)
+    services.wait_phase("told", "Idle", seconds=120)
     slept = services.get("told")["status"]["scaling"]
     assert slept["reason"] == "Idle"
     before = (from_timestamp(sleep["notBefore"]) or 0.0) - (from_timestamp(slept["since"]) or 0.0)
@@ -60,7 +60,7 @@ def test_an_image_that_nobody_has_is_the_problem_and_comes_with_advice(
     eventually(
         lambda: services.condition("lost", "Ready").get("reason") == "ImagePullBackOff",
         "the image cannot be pulled",
-        seconds=60,
+        seconds=120,
     )
     explanation = explained(kubectl, services.namespace, "lost")
     assert said(explanation, "Problem").startswith("ImagePullBackOff: ")

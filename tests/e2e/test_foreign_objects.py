@@ -51,7 +51,7 @@ def test_a_foreign_object_in_the_way_is_left_as_it_is_and_named(
     eventually(
         lambda: kind in services.condition("taken", "Ready").get("message", ""),
         "the condition names what is in the way",
-        seconds=30,
+        seconds=120,
     )
     after = kubectl.get(kind.lower(), name, "-n", services.namespace)
     assert (after["metadata"]["uid"], after["spec"]) == (before["metadata"]["uid"], before["spec"])
@@ -63,7 +63,7 @@ def test_operators_that_find_the_webhooks_certificate_spoilt_make_a_new_one(kube
     patch = '{"data": {"tls.crt": "", "tls.key": "", "ca.crt": ""}}'
     kubectl.run("patch", *secret, "--type", "merge", "-p", patch)
     selector = ("-l", "app.kubernetes.io/component=operator", "-n", "tidegate-system")
-    kubectl.run("delete", "pod", *selector, "--wait", timeout=90)
-    place = ("deployment/tidegate-operator", "-n", "tidegate-system", "--timeout=120s")
-    kubectl.run("rollout", "status", *place, timeout=130)
-    eventually(lambda: bool(kubectl.get(*secret)["data"]["tls.crt"]), "it has a certificate", seconds=60)
+    kubectl.run("delete", "pod", *selector, "--wait", timeout=200)
+    place = ("deployment/tidegate-operator", "-n", "tidegate-system", "--timeout=180s")
+    kubectl.run("rollout", "status", *place, timeout=200)
+    eventually(lambda: bool(kubectl.get(*secret)["data"]["tls.crt"]), "it has a certificate", seconds=120)

@@ -76,30 +76,31 @@ def requests_running(kubectl: Kubectl, services: Services, name: str) -> Iterato
     pod = ("pod/client", "-n", services.namespace)
     kubectl.apply(client_pod(services.namespace, name))
     log = ("logs", "client", "-n", services.namespace)
-    kubectl.run("wait", *pod, "--for=condition=Ready", "--timeout=60s", timeout=70)
-    eventually(lambda: "begun" in kubectl.run(*log), "requests are answered", seconds=60)
+    kubectl.run("wait", *pod, "--for=condition=Ready", "--timeout=180s", timeout=200)
+    eventually(lambda: "begun" in kubectl.run(*log), "requests are answered", seconds=120)
     yield found
     kubectl.run("exec", "client", "-n", services.namespace, "--", "touch", "/tmp/stop")  # noqa: S108
-    kubectl.run("wait", *pod, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100)
+    kubectl.run("wait", *pod, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s", timeout=200)
+    eventually(lambda: kubectl.run(*log).splitlines()[-1].startswith("{"), "the log is whole", seconds=120)
     found.append(json.loads(kubectl.run(*log).splitlines()[-1]))
-    kubectl.run("delete", *pod, "--wait", timeout=60)
+    kubectl.run("delete", *pod, "--wait", timeout=200)
 
 
 def answered(kubectl: Kubectl, services: Services, name: str) -> bool:
     """Whether a request of this process gets its answer."""
     with reached(kubectl, gateway_pods(kubectl)[0]) as gateway:
         url = f"{gateway.url}/{services.namespace}/{name}/v1/chat/completions"
-        return httpx.post(url, json={"model": name, "messages": []}, timeout=90).status_code == 200
+        return httpx.post(url, json={"model": name, "messages": []}, timeout=200).status_code == 200
 
 
 def rolled_out(kubectl: Kubectl) -> None:
     """Returns when no pod of an older kind is left, those that drain included."""
     for name in ("tidegate-operator", "tidegate-gateway"):
         place = (f"deployment/{name}", "-n", "tidegate-system")
-        kubectl.run("rollout", "status", *place, "--timeout=120s", timeout=130)
+        kubectl.run("rollout", "status", *place, "--timeout=180s", timeout=200)
     selector = ("-n", "tidegate-system", "-l", "app.kubernetes.io/name=tidegate")
     eventually(
-        lambda: len(kubectl.get("pods", *selector)["items"]) == 4, "four pods and no others", seconds=90
+        lambda: len(kubectl.get("pods", *selector)["items"]) == 4, "four pods and no others", seconds=120
     )
 
 
@@ -113,13 +114,13 @@ def one_round(kubectl: Kubectl, services: Services, before: Inventory, steps: St
             install(kubectl, *TWO, *CHANGED)
             rolled_out(kubectl)
         with steps.step("rollback"):
-            kubectl.command("helm", "rollback", *RELEASE, "--wait", "--timeout", "3m", timeout=200)
+            kubectl.command("helm", "rollback", *RELEASE, "--wait", "--timeout", "5m", timeout=400)
             rolled_out(kubectl)
     with steps.step("uninstall"):
         kubectl.command("helm", "uninstall", *RELEASE, "--wait", timeout=300)
     with steps.step("nothing left"):
         eventually(
-            lambda: left_over(kubectl, before, services.namespace) == [], "nothing is left over", seconds=90
+            lambda: left_over(kubectl, before, services.namespace) == [], "nothing is left over", seconds=120
         )
     return found[0]
 
@@ -139,13 +140,13 @@ def test_install_upgrade_rollback_uninstall_and_install_again_lose_no_request_an
     manifest = simulated("steady", services.namespace, ENGINE_TOKENS_PER_SECOND="20")
     manifest["spec"]["scaling"]["idleTimeoutSeconds"] = 900
     services.apply(manifest)
-    services.wait_phase("steady", "Idle", seconds=20)
+    services.wait_phase("steady", "Idle", seconds=120)
     try:
         kubectl.command("helm", "uninstall", *RELEASE, "--wait", timeout=300)
         eventually(
-            lambda: gateway_pods(kubectl, ending=True) == [], "the first gateway has ended", seconds=90
+            lambda: gateway_pods(kubectl, ending=True) == [], "the first gateway has ended", seconds=120
         )
-        eventually(lambda: others_gone(kubectl), "earlier namespaces have gone", seconds=60)
+        eventually(lambda: others_gone(kubectl), "earlier namespaces have gone", seconds=120)
         before = {
             name: what for name, what in everything(kubectl).items() if f" {services.namespace}/" not in name
         }

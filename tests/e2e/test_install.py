@@ -10,7 +10,7 @@ def test_nodes_carry_the_policy_that_their_kubelet_has(kubectl: Kubectl) -> None
         nodes = kubectl.get("nodes")["items"]
         return [node["metadata"]["labels"].get("tidegate.io/cpu-manager-policy", "") for node in nodes]
 
-    eventually(lambda: all(labels()), "every node is labelled", seconds=30)
+    eventually(lambda: all(labels()), "every node is labelled", seconds=120)
     for node, label in zip(kubectl.get("nodes")["items"], labels(), strict=True):
         config = kubectl.run("get", "--raw", f"/api/v1/nodes/{node['metadata']['name']}/proxy/configz")
         assert (f'"cpuManagerPolicy":"{label}"' in config) or label == "unknown"
@@ -23,5 +23,5 @@ def test_helm_test_passes_and_leaves_nothing(kubectl: Kubectl) -> None:
     eventually(
         lambda: "tidegate-test" not in kubectl.run("get", kinds, "-n", "tidegate-system", "-o", "name"),
         "the test is gone",
-        seconds=30,
+        seconds=120,
     )

@@ -54,17 +54,17 @@ def make(services: Services, name: str, **scaling: int) -> None:
     manifest["spec"] |= {"cpuIsolation": "None", "resources": {"cpu": 1, "memory": "96Mi"}}
     manifest["spec"]["scaling"] |= scaling
     services.apply(manifest)
-    services.wait_phase(name, "Idle", seconds=30)
+    services.wait_phase(name, "Idle", seconds=120)
 
 
 @contextmanager
 def api_server_down() -> Iterator[None]:
     """The embedded cluster without its API server."""
-    tool("stop", API_SERVER, timeout=60)
+    tool("stop", API_SERVER, timeout=200)
     try:
         yield
     finally:
-        tool("start", API_SERVER, timeout=120)
+        tool("start", API_SERVER, timeout=200)
 
 
 async def _keep_asking(sender: Client, name: str, number: int, over: asyncio.Event) -> None:
@@ -157,7 +157,7 @@ def test_with_the_operator_gone_warm_traffic_goes_on_and_sleeping_services_wake(
     assert [each for each in sent if each.failure] == []
     assert woken == dict.fromkeys(cold, 200)
     for name in cold:
-        services.wait_phase(name, "Idle", seconds=60)
+        services.wait_phase(name, "Idle", seconds=120)
 
 
 def test_with_the_api_server_gone_warm_traffic_goes_on_and_who_sleeps_says_why_it_cannot_wake(
@@ -184,5 +184,5 @@ def test_with_the_api_server_gone_warm_traffic_goes_on_and_who_sleeps_says_why_i
     assert {answer.status_code for answer in answers} == {503}
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
     assert "cannot be woken while the API server is away" in said["reason"]
-    eventually(lambda: _answers_again(kubectl), "the API server answers again", seconds=60)
-    services.wait_phase("warm", "Running", seconds=60)
+    eventually(lambda: _answers_again(kubectl), "the API server answers again", seconds=120)
+    services.wait_phase("warm", "Running", seconds=120)

@@ -26,7 +26,7 @@ def tiny_chat(name: str, namespace: str, uri: str = "file:///models/tiny-chat") 
             "model": {"uri": uri},
             "engine": {"maxConcurrency": 8, "args": ["--max-model-len=1024", "--enforce-eager"]},
             "resources": {"cpu": 1, "memory": "6Gi", "sharedMemory": "512Mi"},
-            "scaling": {"idleTimeoutSeconds": 5, "coldStartTimeoutSeconds": 240},
+            "scaling": {"idleTimeoutSeconds": 30, "coldStartTimeoutSeconds": 240},
         },
     }
 
@@ -35,7 +35,7 @@ def test_the_first_request_wakes_vllm_and_is_answered_and_idle_puts_it_to_sleep(
     services: Services, gateway: Gateway
 ) -> None:
     services.apply(tiny_chat("chat", services.namespace))
-    services.wait_phase("chat", "Idle", seconds=20)
+    services.wait_phase("chat", "Idle", seconds=120)
     base = f"{gateway.url}/{services.namespace}/chat/v1"
     with openai.OpenAI(base_url=base, api_key="unused", timeout=300, max_retries=0) as client:
         stream = client.chat.completions.create(
@@ -47,7 +47,7 @@ def test_the_first_request_wakes_vllm_and_is_answered_and_idle_puts_it_to_sleep(
         chunks = [chunk for chunk in stream if chunk.choices]
     assert len(chunks) > 8
     assert services.pods("chat")[0]["status"]["qosClass"] == "Guaranteed"
-    services.wait_phase("chat", "Running", seconds=30)
+    services.wait_phase("chat", "Running", seconds=120)
     told = services.cold_start("chat")
     seconds = {part: float(text) for part, text in told["parts"].items()}
     assert set(seconds) == PARTS
@@ -55,10 +55,10 @@ def test_the_first_request_wakes_vllm_and_is_answered_and_idle_puts_it_to_sleep(
     assert sum(seconds.values()) == pytest.approx(float(told["lastSeconds"]))
     assert seconds["engine"] > 1, "Python imports vLLM"
     assert seconds["load"] > 0.2, "the engine is initialized"
-    eventually(lambda: len(services.notes("chat", "ColdStart")) == 1, "one Event tells it", seconds=20)
+    eventually(lambda: len(services.notes("chat", "ColdStart")) == 1, "one Event tells it", seconds=120)
     print(services.notes("chat", "ColdStart"))
-    services.wait_phase("chat", "Idle", seconds=90)
-    eventually(lambda: services.pods("chat") == [], "the pod is gone", seconds=60)
+    services.wait_phase("chat", "Idle", seconds=120)
+    eventually(lambda: services.pods("chat") == [], "the pod is gone", seconds=120)
 
 
 def test_a_model_that_is_not_in_the_image_ends_in_failed_with_the_engines_reason(
@@ -67,10 +67,10 @@ def test_a_model_that_is_not_in_the_image_ends_in_failed_with_the_engines_reason
     manifest = tiny_chat("nowhere", services.namespace, "file:///models/nowhere")
     manifest["spec"]["scaling"]["coldStartTimeoutSeconds"] = 10
     services.apply(manifest)
-    services.wait_phase("nowhere", "Idle", seconds=20)
+    services.wait_phase("nowhere", "Idle", seconds=120)
     url = f"{gateway.url}/{services.namespace}/nowhere/v1/chat/completions"
-    assert httpx.post(url, json={"model": "nowhere", "messages": []}, timeout=90).status_code == 503
-    services.wait_phase("nowhere", "Failed", seconds=90)
+    assert httpx.post(url, json={"model": "nowhere", "messages": []}, timeout=200).status_code == 503
+    services.wait_phase("nowhere", "Failed", seconds=120)
     ready = services.condition("nowhere", "Ready")
     assert ready["reason"] == "ModelNotFound"
     assert "/models/nowhere" in ready["message"]

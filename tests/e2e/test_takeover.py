@@ -22,15 +22,15 @@ def leader(kubectl: Kubectl) -> str:
 def test_another_replica_acts_when_the_leaders_pod_is_deleted(
     kubectl: Kubectl, services: Services, how: str
 ) -> None:
-    eventually(lambda: leader(kubectl) != "", "a replica leads", seconds=30)
+    eventually(lambda: leader(kubectl) != "", "a replica leads", seconds=120)
     first = leader(kubectl)
-    place = ("deployment/tidegate-operator", *SYSTEM, "--timeout=90s")
+    place = ("deployment/tidegate-operator", *SYSTEM, "--timeout=180s")
     try:
         began = time.monotonic()
         kubectl.run("delete", "pod", first, *SYSTEM, how)
         services.apply(simulated("after", services.namespace))
-        services.wait_phase("after", "Idle", seconds=30)
+        services.wait_phase("after", "Idle", seconds=120)
         print(f"delete {how}: {time.monotonic() - began:.1f} s until a new service is served")
         assert leader(kubectl) not in ("", first)
     finally:
-        kubectl.run("rollout", "status", *place, timeout=100)
+        kubectl.run("rollout", "status", *place, timeout=200)

@@ -50,7 +50,7 @@ def names(kubectl: Kubectl, services: Services) -> Iterator[list[str]]:
         for name in found:
             services.apply(_service(name, services.namespace, ledger))
         for name in found:
-            services.wait_phase(name, "Idle", seconds=30)
+            services.wait_phase(name, "Idle", seconds=120)
         yield found
     finally:
         forget(kubectl, services.namespace)
@@ -83,7 +83,7 @@ async def cycle(
                 group.create_task(driver.run(share))
         for name in names:
             asleep = f"{name} sleeps, and its last worker has gone"
-            await scene.until(lambda: scene.pool(name).phase is Phase.ASLEEP, asleep, 60)  # noqa: B023
+            await scene.until(lambda: scene.pool(name).phase is Phase.ASLEEP, asleep, 120)  # noqa: B023
         return scene.pools, sender.sent
 
 
@@ -108,7 +108,7 @@ def settled_ledger(kubectl: Kubectl, namespace: str, sent: list[Sent]) -> Ledger
     """The ledger as soon as it has the end of every answer, or as it is after some seconds."""
     answered = {each.id for each in sent if not each.failure}
     with suppress(AssertionError):  # what is missing is judged as lost
-        eventually(lambda: answered <= read_ledger(kubectl, namespace).ended.keys(), "all ends", seconds=5)
+        eventually(lambda: answered <= read_ledger(kubectl, namespace).ended.keys(), "all ends", seconds=120)
     return read_ledger(kubectl, namespace)
 
 

@@ -42,7 +42,7 @@ def seconds(block: Callable[[], object]) -> float:
 
 def told(gateway: Gateway, service: str) -> dict[str, Any]:
     """What the gateway says of a service, nothing where it does not know it."""
-    services = httpx.get(f"{gateway.admin}/status", timeout=10).json()["services"]
+    services = httpx.get(f"{gateway.admin}/status", timeout=60).json()["services"]
     return next((each for each in services if each["service"] == service), {})
 
 
@@ -96,22 +96,22 @@ def test_with_the_webhooks_gone_everybody_writes_and_limits_hold(
     manifest = simulated("open", services.namespace, ENGINE_REQUEST_SECONDS="3600")
     manifest["spec"]["engine"]["maxConcurrency"] = 256  # nothing of what is let in waits for a turn
     services.apply(manifest)
-    services.wait_phase("open", "Idle", seconds=60)
+    services.wait_phase("open", "Idle", seconds=120)
     assert services.get("open")["spec"]["queue"]["maxDepth"] == DEFAULT
     key = f"{services.namespace}/open"
 
     def too_many(limit: int) -> Counter[int]:
-        eventually(lambda: told(gateway, key)["depth"] == 0, "nothing waits or runs", seconds=60)
+        eventually(lambda: told(gateway, key)["depth"] == 0, "nothing waits or runs", seconds=120)
         return asyncio.run(refused(gateway, services.namespace, "open", limit + EXCESS))
 
     with operator_down(kubectl):
         writes_succeed(kubectl, services)
         patch(kubectl, services, "open", "merge", {"spec": {"queue": {"maxDepth": 3}}})
-        eventually(lambda: limit(gateway, key) == 3, "the gateway has the written limit", seconds=60)
+        eventually(lambda: limit(gateway, key) == 3, "the gateway has the written limit", seconds=120)
         assert too_many(3) == {429: EXCESS}
         patch(kubectl, services, "open", "json", [{"op": "remove", "path": "/spec/queue"}])
         assert "maxDepth" not in services.get("open")["spec"].get("queue", {})  # nobody wrote it again
-        eventually(lambda: limit(gateway, key) == DEFAULT, "the installation's limit holds", seconds=60)
+        eventually(lambda: limit(gateway, key) == DEFAULT, "the installation's limit holds", seconds=120)
         assert too_many(DEFAULT) == {429: EXCESS}
     services.wait_phase("new", "Idle", seconds=120)
     status = services.get("new")["status"]

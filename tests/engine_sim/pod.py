@@ -7,8 +7,10 @@ import sys
 from functools import partial
 from importlib import import_module
 
+from tidegate_worker.arguments import Arguments
 from tidegate_worker.evidence import read_evidence
 from tidegate_worker.isolation_server import Answers, serve_isolation
+from tidegate_worker.lease import keep_lease
 from tidegate_worker.report import process_age
 from tidegate_worker.serving import Stopwatch
 from tidegate_worker.start_marks import StartMarks
@@ -19,6 +21,7 @@ if __name__ == "__main__":
     told: Answers = {"/isolation": partial(read_evidence, os.getpgrp()), "/start": marks.told}
     serve_isolation(told, os.environ)
     engine = import_module("engine")
+    keep_lease(Arguments(tuple(sys.argv[1:])).local_model)
     watch.mark("imports")
     watch.mark("config")
 

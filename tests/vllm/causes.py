@@ -124,12 +124,12 @@ CASES: dict[str, Case] = {
     ),
     "hub offline": Case("ModelNotFound", "", environment={"HF_HUB_OFFLINE": "1"}, model="nobody/nothing"),
     "hub unreachable": Case(
-        "DownloadFailed", "", environment={"HF_ENDPOINT": "http://127.0.0.1:9"}, model="nobody/nothing"
+        "ModelUnreachable", "", environment={"HF_ENDPOINT": "http://127.0.0.1:9"}, model="nobody/nothing"
     ),
     "hub: no such model": Case("ModelNotFound", "", model="nobody/nothing", hub="RepoNotFound"),
     "hub: no such revision": Case(
         "ModelNotFound", "", ("--revision", "v9"), model="nobody/nothing", hub="RevisionNotFound"
     ),
-    "hub: gated": Case("AccessDenied", "", model="nobody/nothing", hub="GatedRepo"),
-    "hub: out of order": Case("DownloadFailed", "", model="nobody/nothing", hub="503"),
+    "hub: gated": Case("ModelForbidden", "", model="nobody/nothing", hub="GatedRepo"),
+    "hub: out of order": Case("ModelUnreachable", "", model="nobody/nothing", hub="503"),
 }

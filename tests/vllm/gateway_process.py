@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.vllm.worker_process import POLL_SECONDS, Worker, free_port
+from tests.vllm.worker_process import POLL_SECONDS, Worker
+from tidegate.devcluster.ports import free_ports
 
 SERVICES = """
 apiVersion: tidegate.io/v1alpha1
@@ -30,7 +31,7 @@ def gateway(folder: Path, *workers: Worker, concurrency: int = 8) -> Iterator[tu
     services = folder / "services.yaml"
     endpoints = ",".join(f"127.0.0.1:{worker.port}" for worker in workers)
     services.write_text(SERVICES.format(endpoints=endpoints, concurrency=concurrency))
-    ports = free_port(), free_port()
+    ports = free_ports(2)
     traffic, admin = (f"127.0.0.1:{port}" for port in ports)
     command = [sys.executable, "-m", "tidegate.cli", "gateway", "--file", str(services)]
     with (folder / "access.log").open("wb") as log:
@@ -40,14 +41,14 @@ def gateway(folder: Path, *workers: Worker, concurrency: int = 8) -> Iterator[tu
         yield f"http://{traffic}", f"http://{admin}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def _wait_running(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         try:
-            if httpx.get(url, timeout=10).json()["worker_state"] == "running":
+            if httpx.get(url, timeout=60).json()["worker_state"] == "running":
                 return
         except httpx.TransportError:
             pass

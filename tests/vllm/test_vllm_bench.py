@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.vllm.gateway_process import gateway
 from tests.vllm.worker_process import PYTHON, Starter, Worker
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 PROMPTS, OUTPUT = 20, 16
 RANDOM = (
     f"--dataset-name random --random-input-len 32 --random-output-len {OUTPUT} --num-prompts {PROMPTS} "
@@ -64,7 +64,7 @@ def environment(packages: Path, folder: Path) -> dict[str, str]:
 
 def counted(url: str) -> dict[tuple[str, str], float]:
     """Every sample of the gateway that is not zero, by name and by its last label's value."""
-    families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=10).text)
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=60).text)
     return {
         (sample.name, list(sample.labels.values())[-1]): sample.value
         for family in families
@@ -107,7 +107,7 @@ TELLING = {
 
 
 def test_the_tokens_of_every_api_are_seen_whole_and_streamed(worker: Worker, tmp_path: Path) -> None:
-    with gateway(tmp_path, worker) as (url, _), httpx.Client(base_url=url, timeout=60) as client:
+    with gateway(tmp_path, worker) as (url, _), httpx.Client(base_url=url, timeout=200) as client:
         for path, body in TELLING.items():
             options = {"stream_options": {"include_usage": True}} if "completions" in path else {}
             for more in ({}, {"stream": True, **options}):

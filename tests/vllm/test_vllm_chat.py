@@ -10,7 +10,7 @@ import pytest
 
 from tests.vllm.worker_process import Starter, Worker
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 MESSAGES: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "How are you?"}]
 
 
@@ -24,7 +24,7 @@ def worker(start: Starter, tiny_chat: Path) -> Worker:
 
 @pytest.fixture(scope="module")
 def client(worker: Worker) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{worker.url}/v1", api_key="none", max_retries=0, timeout=60)
+    return openai.OpenAI(base_url=f"{worker.url}/v1", api_key="none", max_retries=0, timeout=200)
 
 
 def test_the_served_names_are_listed(client: openai.OpenAI) -> None:
@@ -34,7 +34,7 @@ def test_the_served_names_are_listed(client: openai.OpenAI) -> None:
 def test_what_the_start_was_spent_on_is_told_as_the_worker_said_it(worker: Worker) -> None:
     said = worker.said("serving")
     port = worker.said("isolation")["port"]
-    told = httpx.get(f"http://127.0.0.1:{port}/start", timeout=10).json()
+    told = httpx.get(f"http://127.0.0.1:{port}/start", timeout=60).json()
     assert told["parts"] == pytest.approx(said["seconds"], abs=0.002)
     assert told["servesAfterSeconds"] == pytest.approx(said["total"], abs=0.01)
     before = ("interpreter", "imports", "config")
@@ -71,7 +71,7 @@ def test_the_same_question_without_chance_gets_the_same_answer(client: openai.Op
 
 def test_the_counters_that_the_operator_asks_for_are_there(worker: Worker, client: openai.OpenAI) -> None:
     client.chat.completions.create(model="tiny", messages=MESSAGES, max_tokens=2)
-    lines = httpx.get(f"{worker.url}/metrics", timeout=10).text.splitlines()
+    lines = httpx.get(f"{worker.url}/metrics", timeout=60).text.splitlines()
     names = {line.partition("{")[0] for line in lines if not line.startswith("#")}
     wanted = {"vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:request_success_total"}
     assert wanted <= names
@@ -86,5 +86,6 @@ def test_one_core_means_one_thread_and_a_start_whose_parts_add_up(worker: Worker
 
 
 def test_a_model_class_is_not_inspected_anew_at_a_first_start(worker: Worker) -> None:
-    # 8 s on one core without what inspect_models.py found out; 0.05 s with it
-    assert worker.said("serving")["seconds"]["config"] < 2
+    # 8 s on one core without what inspect_models.py found out, 0.05 s with it; the imports take 7 s there
+    seconds = worker.said("serving")["seconds"]
+    assert seconds["config"] < max(2.0, seconds["imports"] / 2)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.vllm.worker_process import Starter
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 QUESTION = "how do I scale a deployment to zero?"
 ALIKE = "Kubernetes autoscaling down to no replicas"
 UNLIKE = "my cat likes fish"
@@ -25,7 +25,7 @@ def test_like_sentences_are_near_and_unlike_ones_far(start: Starter, minilm: Pat
     words = ["--served-model-name", "minilm", "--runner", "pooling", "--dtype", "float32", "--enforce-eager"]
     worker = start(minilm, *words)
     worker.wait_ready()
-    client = openai.OpenAI(base_url=f"{worker.url}/v1", api_key="none", max_retries=0, timeout=60)
+    client = openai.OpenAI(base_url=f"{worker.url}/v1", api_key="none", max_retries=0, timeout=200)
     answer = client.embeddings.create(model="minilm", input=[QUESTION, ALIKE, UNLIKE])
     question, alike, unlike = (item.embedding for item in answer.data)
     # what sentence-transformers computes with the same weights

@@ -22,7 +22,7 @@ from tests.vllm.memory_limit import memory_limited
 from tests.vllm.small_hub import hub
 from tests.vllm.worker_process import START_SECONDS, Starter, Worker
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 CAMPAIGN = bool(os.environ.get("TIDEGATE_CAUSES_RESULTS"))
 campaign_only = pytest.mark.skipif(not CAMPAIGN, reason="see `make campaign-causes`")
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and memory limits need root")

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.vllm.gateway_process import gateway
 from tests.vllm.worker_process import Starter, Worker
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 STREAMS, THROUGH_GATEWAY, LEAST_NEW = 16, 4, 20
 TOKENS, FEW = 600, 4
 WORDS = ["--served-model-name", "tiny-chat", "--max-num-seqs", "32", "--enforce-eager"]
@@ -113,9 +113,7 @@ async def test_streams_that_run_end_whole_and_new_requests_are_answered_by_the_o
             refusal = await _refused(direct)
             before = await asyncio.to_thread(answered, stays)
             new = [await stream(client, FEW) for _ in range(LEAST_NEW // 2)]
-            while (
-                ends.process.poll() is None
-            ):  # while it drains, while it stops listening, and when it is gone
+            while ends.process.poll() is None:  # it drains, stops listening, and is gone
                 new.append(await stream(client, FEW))
             new += [await stream(client, FEW) for _ in range(LEAST_NEW // 2)]
             assert await asyncio.gather(*streams) == [whole(TOKENS)] * STREAMS

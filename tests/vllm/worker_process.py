@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +15,11 @@ from typing import Any
 
 import httpx
 
+from tidegate.devcluster.ports import free_ports
+
 WORKER_IMAGE = Path(__file__).resolve().parents[2] / "worker-image"
 PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-START_SECONDS = 300.0  # 14 on one idle core; the first start reads 1.5 GB from the disk
+START_SECONDS = 600.0  # 14 on one idle core; the first start reads 1.5 GB from the disk
 POLL_SECONDS = 0.05
 
 
@@ -44,9 +45,10 @@ class Worker:
 
     def said(self, event: str) -> dict[str, Any]:
         """The worker's own JSON line of that event; waits for it a little."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            for line in self.output.read_text(errors="replace").splitlines():
+            text = self.output.read_text(errors="replace")
+            for line in text[: text.rfind("\n") + 1].splitlines():  # the last one may be half written
                 if line.startswith('{"worker"') and json.loads(line)["worker"] == event:
                     return dict(json.loads(line))
             time.sleep(POLL_SECONDS)
@@ -73,7 +75,7 @@ class Worker:
         """SIGTERM, and the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.wait_end(60)
+        return self.wait_end(120)
 
     def wait_end(self, seconds: float) -> int:
         """The exit code; killed and TimeoutExpired if it does not end in time."""
@@ -99,7 +101,7 @@ class Starter:
         """``under``: a command that runs the worker; ``cores``: how many it has."""
         folder = self._folder / str(len(self._started))
         (folder / "tmp").mkdir(parents=True)
-        port = free_port()
+        [port] = free_ports(1)
         own = ",".join(map(str, sorted(os.sched_getaffinity(0))[-cores:]))
         command = [*under, "taskset", "--cpu-list", own, str(PYTHON), str(WORKER_IMAGE / "entrypoint.py")]
         command += ["--model", str(model), "--port", str(port), "--host", "127.0.0.1", *words]
@@ -126,9 +128,3 @@ class Starter:
     def stop_all(self) -> None:
         for worker in self._started:
             worker.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

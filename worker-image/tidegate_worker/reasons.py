@@ -26,11 +26,11 @@ NO_ACCELERATOR = Meaning("AcceleratorMissing", "Check the node's driver and reso
 NO_MODEL = Meaning(
     "ModelNotFound", "Check model.uri, and whether model.secretRef has the right to the model."
 )
-NO_RIGHT = Meaning(
-    "AccessDenied", "Give model.secretRef a token with the right to it, and accept the model's terms there."
+NO_RIGHT = Meaning("ModelForbidden", "Check model.secretRef, and whether the model's terms were accepted.")
+UNREADABLE = Meaning("ModelForbidden", "Give the worker's user the right to read the model's files.")
+NO_DOWNLOAD = Meaning(
+    "ModelUnreachable", "Look at the network, the proxy, and the mirror that engine.env names."
 )
-UNREADABLE = Meaning("AccessDenied", "Give the worker's user the right to read the model's files.")
-NO_DOWNLOAD = Meaning("DownloadFailed", "Check the pod's way to the source: DNS, proxies, NetworkPolicies.")
 NOT_CACHED = Meaning("ModelNotFound", "Fill the cache, or take HF_HUB_OFFLINE out of engine.env.")
 BROKEN_MODEL = Meaning("InvalidModel", "Copy or download the model's files anew, all of one version.")
 UNSUPPORTED = Meaning("Unsupported", "Take another model or another type, or an engine.image that knows it.")

@@ -25,6 +25,7 @@ from .cores import count_oom_kills, read_share
 from .evidence import read_evidence
 from .failure import Failure, find_failure
 from .isolation_server import Answers, serve_isolation
+from .lease import keep_lease
 from .model_files import broken_file, check_model
 from .places import check_places
 from .preparation import prepare
@@ -59,6 +60,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
     told: Answers = {"/isolation": partial(read_evidence, child.pid), "/start": marks.told}
     serve_isolation(told, environment)  # after the fork: no thread crosses one
+    keep_lease(arguments.local_model)
     code = child.wait()
     if child.told_to_stop:
         say("stopped", code=code)

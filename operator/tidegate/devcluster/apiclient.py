@@ -16,8 +16,9 @@ MANAGER = "tidegate-devcluster"
 PLURALS = {"StorageClass": "storageclasses"}  # kinds whose plural is not just kind + s
 
 
-def admin_client(pki: Path, url: str, timeout: float = 5.0) -> httpx.Client:
-    """A client with the administrator's certificate; the caller closes it."""
+def admin_client(pki: Path, url: str, timeout: float = 30.0) -> httpx.Client:
+    """A client with the administrator's certificate; the caller closes it. ``timeout``: seconds of silence
+    after which a request fails; a machine that is short of cores may stand still for several."""
     context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
     return httpx.Client(base_url=url, verify=context, timeout=timeout, trust_env=False)

@@ -10,7 +10,6 @@ Deployments, and a deleted namespace stays Terminating.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -29,16 +28,16 @@ from tidegate.devcluster.download import Downloader
 from tidegate.devcluster.errors import ClusterError
 from tidegate.devcluster.gobuild import GoBuilder
 from tidegate.devcluster.layout import State, cache_of
+from tidegate.devcluster.ports import LOOPBACK, free_ports
 from tidegate.devcluster.processes import ProcessTable
 from tidegate.devcluster.progress import Progress
 from tidegate.devcluster.tools import CONTROL_PLANE
 from tidegate.devcluster.waiting import require_alive, wait_for
 
-LOOPBACK = "127.0.0.1"
 SERVICE_RANGE = IPv4Network("10.96.0.0/16")
 POD_RANGE = IPv4Network("10.244.0.0/16")
-READY_BUDGET = 60.0  # seconds; 3 to 4 on an idle machine
-ATTEMPTS = 3  # a free port may be taken between our look and the server's bind
+READY_BUDGET = 180.0  # seconds; 3 to 4 on an idle machine, and a machine may stand still
+ATTEMPTS = 3  # somebody may bind a port of this range that was reserved for the server
 
 
 @dataclass(frozen=True)
@@ -153,16 +152,6 @@ def launch(state: State, programs: dict[str, Path], *, bound: bool) -> ApiServer
         else:
             return server
     raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on now, all different."""
-    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    try:
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _serves(client: httpx.Client) -> bool:

@@ -14,7 +14,7 @@ from tidegate.devcluster.embedded import MODES
 from tidegate.devcluster.errors import ClusterError, LeftoverError
 from tidegate.devcluster.layout import DEFAULT_NAME
 from tidegate.devcluster.progress import Progress
-from tidegate.devcluster.tool import IMAGES, MODELS, PROVIDERS, VARIABLE, Tool
+from tidegate.devcluster.tool import BENCHMARK_IMAGES, IMAGES, MODELS, PROVIDERS, VARIABLE, Tool
 
 COMMANDS = {
     "up": "start the cluster; nothing is done when it is healthy",
@@ -70,8 +70,8 @@ def parser() -> argparse.ArgumentParser:
         name: commands.add_parser(name, parents=[common], help=text) for name, text in COMMANDS.items()
     }
     for name in ("prepare", "images"):
-        choices = (*IMAGES, "all", "none")
-        about = f"{', '.join(IMAGES)}, all (the default) or none"
+        choices = (*IMAGES, *BENCHMARK_IMAGES, "all", "none")
+        about = f"{', '.join(IMAGES)}, all of these (the default), none; {', '.join(BENCHMARK_IMAGES)}"
         parsers[name].add_argument(
             "images", nargs="*", metavar="IMAGE", choices=choices, default="all", help=about
         )

@@ -16,7 +16,7 @@ from tidegate.devcluster.apiclient import admin_client, apply, get, is_ready
 from tidegate.devcluster.cgroups import Cgroups
 from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.controlplane import ControlPlane
-from tidegate.devcluster.cpus import all_cpus, format_cpus, parse_cpus
+from tidegate.devcluster.cpus import all_cpus
 from tidegate.devcluster.errors import ClusterError, LeftoverError
 from tidegate.devcluster.facts import Facts, read_facts
 from tidegate.devcluster.images.small import coredns_image, pause_image
@@ -28,13 +28,14 @@ from tidegate.devcluster.mountpoints import MountPoints
 from tidegate.devcluster.namespaces import KINDS, Namespaces
 from tidegate.devcluster.network import Network, NodeAddress
 from tidegate.devcluster.node import Node
+from tidegate.devcluster.policies import TWO_POLICIES, kubelets
 from tidegate.devcluster.processes import ProcessTable
 from tidegate.devcluster.progress import Progress
 from tidegate.devcluster.sysctls import Sysctls
 from tidegate.devcluster.waiting import require_alive, wait_for
 
 READY_BUDGET = 120.0  # seconds for each step; on two idle cores the slowest takes four
-MODES = {"full": 1, "two-nodes": 2}  # mode → number of nodes
+MODES = {"full": 1, "two-nodes": 2, TWO_POLICIES: 2}  # mode → number of nodes
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,8 @@ class Embedded:
         return NodeStore(self.runner, self.namespaces, node)
 
     def nodes(self, mode: str) -> list[Node]:
-        """The nodes of a mode. Of two nodes, each reserves the cores that the other gives away."""
-        given = parse_cpus(str(self.config.kubelet["reservedSystemCPUs"]))
-        reserved = [given, all_cpus() - given]
+        """The nodes of a mode, their kubelets as it wants them (policies)."""
+        own = kubelets(mode, self.config.kubelet, all_cpus())
         addresses = [NodeAddress(index, self.config.pods_of(index)) for index in range(MODES[mode])]
         return [
             Node(
@@ -96,7 +96,7 @@ class Embedded:
                 self.state,
                 self.cache,
                 address,
-                format_cpus(reserved[address.index]),
+                own[address.index],
                 self.cgroups.path(name),
             )
             for address in addresses

@@ -12,9 +12,10 @@ import yaml
 
 from tidegate.devcluster.commands import Runner
 from tidegate.devcluster.errors import ClusterError
-from tidegate.devcluster.images.catalog import OPERATOR, SIMULATOR, WORKER
+from tidegate.devcluster.images.catalog import NOISE, OPERATOR, SIMULATOR, WORKER
 from tidegate.devcluster.kindconfig import REPOSITORY
 from tidegate.devcluster.layout import State
+from tidegate.devcluster.policies import TWO_POLICIES
 from tidegate.devcluster.progress import Progress
 from tidegate.devcluster.tools import architecture
 
@@ -35,6 +36,7 @@ BUILDS: Mapping[str, tuple[str, str, str | None]] = {
     "operator": (OPERATOR, ".", "Dockerfile"),
     "sim": (SIMULATOR, ".", None),
     "worker": (WORKER, "worker-image", "worker-image/Dockerfile.cpu"),
+    "noise": (NOISE, "benchmarks/isolation/noise", "benchmarks/isolation/noise/Dockerfile"),
 }
 
 
@@ -52,6 +54,8 @@ class Kind:
 
     def up(self, mode: str) -> None:
         """Creates the cluster, or takes the one of this name that is there."""
+        if mode == TWO_POLICIES:
+            raise ClusterError("mode two-policies is the embedded cluster's: add --provider embedded")
         self.state.make()
         if self.cluster in self._clusters():
             self._kind("export", "kubeconfig", *self._place())

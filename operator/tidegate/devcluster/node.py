@@ -27,13 +27,13 @@ HOSTPATH_VOLUMES = Path("/tmp/hostpath_pv")  # noqa: S108
 
 @dataclass(frozen=True)
 class Node:
-    """A node: its place, its addresses, the cores that it never gives away."""
+    """A node: its place, its addresses, and how its kubelet treats cores (policies)."""
 
     name: str
     state: State
     cache: Cache
     address: NodeAddress
-    reserved_cpus: str
+    cores: Mapping[str, Any]
     cgroup_root: str
 
     @property
@@ -111,7 +111,7 @@ class Node:
             "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
             "podLogsDir": str(self.folder / "pods"),
             "volumePluginDir": str(self.folder / "volume-plugins"),
-            "reservedSystemCPUs": self.reserved_cpus,
+            **self.cores,
         }
         return {**config.kubelet, **own}
 

@@ -76,7 +76,7 @@ class ProcessTable:
         recorded = {record.pid: record.started for record in self.records() if is_alive(record)}
         return recorded | dict(marked(self.state))
 
-    def kill_everything(self, budget: float = 10.0) -> None:
+    def kill_everything(self, budget: float = 60.0) -> None:
         """Kills all that belongs to the cluster. What forks meanwhile is found in a next round."""
         deadline = time.monotonic() + budget
         while (processes := self.everything()) and time.monotonic() < deadline:
@@ -145,7 +145,7 @@ def marked(state: State) -> Iterator[tuple[int, int]]:
 def end(processes: Mapping[int, int], budget: float) -> None:
     """Ends processes, given as pid and start: SIGTERM, after `budget` seconds SIGKILL (0: SIGKILL at once).
 
-    Returns when they are gone, at the latest five seconds after the SIGKILL.
+    Returns when they are gone, at the latest thirty seconds after the SIGKILL.
     """
     watched = {pid: fd for pid, started in processes.items() if (fd := _open(pid, started)) is not None}
     try:
@@ -153,7 +153,7 @@ def end(processes: Mapping[int, int], budget: float) -> None:
             _signal(watched.values(), signal.SIGTERM)
             _await_exit(watched, budget)
         _signal(watched.values(), signal.SIGKILL)
-        _await_exit(watched, 5.0)
+        _await_exit(watched, 30.0)
     finally:
         for fd in watched.values():
             os.close(fd)

@@ -33,6 +33,7 @@ from tidegate.devcluster.tools import CONTROL_PLANE
 
 PROVIDERS = ("auto", "kind", "context", "embedded")
 IMAGES = ("operator", "worker", "sim")
+BENCHMARK_IMAGES = ("noise",)  # by their names only, never of "all"
 MODELS = {"minilm": "fetch_minilm.py", "tiny-chat": "make_tiny_model.py"}  # in worker-image/
 VARIABLE = "TIDEGATE_CLUSTER"  # the provider, where the command line does not say it
 MODEL_BUDGET = 900.0  # seconds

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tidegate.domain.cause import MAX_MESSAGE, Cause, sentence, word
 from tidegate.domain.loose import Json, mapping, text, whole
-from tidegate.domain.pod_containers import ENGINE
+from tidegate.domain.pod_containers import CACHE, ENGINE
 from tidegate.domain.reasons import Reason
 from tidegate.domain.timestamps import from_timestamp
 
@@ -66,6 +66,7 @@ class _End:
         name = text(container.get("name"))
         self._is_engine = not init and name in (ENGINE, "")
         self._init = init
+        self._names_its_cause = self._is_engine or (init and name == CACHE)
         self._deadline = startup_deadline
         self._latest = startup_deadline + grace + _LATENESS
         self.who = "the engine" if self._is_engine else f"the {'init ' if init else ''}container {name}"
@@ -73,7 +74,7 @@ class _End:
     def cause(self, terminated: Json) -> Cause:
         """From the kubelet's record of the end, and the last line that the container left."""
         said = _last_line(terminated.get("message"))
-        line = _ENGINE_LINE.fullmatch(said) if self._is_engine else None
+        line = _ENGINE_LINE.fullmatch(said) if self._names_its_cause else None
         if terminated.get("reason") == Reason.OOM_KILLED and not (line and line[1] == Reason.OOM_KILLED):
             limit = "resources.memory" if self._is_engine else "its limit"
             return Cause(

@@ -6,6 +6,7 @@ from tidegate.domain.loose import Json, mapping, mappings, text
 from tidegate.domain.quantity import same_quantity
 
 ENGINE = "engine"  # the container that is the worker's own
+CACHE = "cache"  # the init container that fetches its model into the cache
 
 
 def was_rejected(status: Json) -> bool:

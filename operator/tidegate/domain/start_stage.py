@@ -33,7 +33,7 @@ _SENTENCES = {
     Stage.PENDING: "a worker waits for a node",
     Stage.PREPARING: "the node mounts the volumes and connects the network of a worker; "
     "kubectl describe pod names what it waits for",
-    Stage.INITIALIZING: "an init container of a worker runs",
+    Stage.INITIALIZING: "an init container of a worker runs; with spec.cache it fetches the model",
     Stage.CREATING_CONTAINER: "the node pulls the engine's image or makes its container",
     Stage.LOADING: "the engine runs and has not loaded the model yet",
 }

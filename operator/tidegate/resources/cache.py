@@ -4,7 +4,10 @@
 
     claim, or nodePath/NAMESPACE        in the engine
     ├── models/                         /cache/models    read-only: only the step that fills it writes
+    ├── leases/                         /cache/leases    which model the worker uses
     └── compile/                        /cache/compile   kernels and graphs that the engine compiled
+
+What the step before the engine needs beside these (``partial``, ``locks``, ``refs``) the engine does not see.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.api.cache import Cache
-from tidegate.api.cache_rules import PATH, VOLUME
+from tidegate.api.cache_rules import PATH, VOLUME, is_fetched
 from tidegate.api.v1alpha1 import InferenceService
 
 MODELS = f"{PATH}/models"
+LEASES = f"{PATH}/leases"
 COMPILED = f"{PATH}/compile"
 
 NO_NODE_PATH = (
@@ -45,13 +49,25 @@ def mounts(service: InferenceService) -> list[dict[str, Any]]:
     cache = service.spec.cache
     if cache is None:
         return []
-    return [
-        {**_mount(service, cache, "models"), "mountPath": MODELS, "readOnly": True},
-        {**_mount(service, cache, "compile"), "mountPath": COMPILED},
-    ]
+    found = [{**_mount(service, cache, "compile"), "mountPath": COMPILED}]
+    if is_fetched(service.spec.model.uri):
+        found.append({**_mount(service, cache, "models"), "mountPath": MODELS, "readOnly": True})
+        found.append({**_mount(service, cache, "leases"), "mountPath": LEASES})
+    return found
 
 
-def _mount(service: InferenceService, cache: Cache, folder: str) -> dict[str, str]:
+def within(service: InferenceService, cache: Cache) -> str:
+    """The folder of the volume that is the service's to use; empty: all of it."""
+    return "" if cache.claim is not None else service.metadata.namespace
+
+
+def place(service: InferenceService, cache: Cache, node_path: str) -> str:
+    """What the cache is called in a sentence."""
+    if cache.claim is not None:
+        return f"the claim {cache.claim}"
+    return f"the node's folder {node_path}/{service.metadata.namespace}"
+
+
+def _mount(service: InferenceService, cache: Cache, folder: str) -> dict[str, Any]:
     """The kubelet makes a folder that is missing, with the rights of the volume's own."""
-    within = folder if cache.claim is not None else f"{service.metadata.namespace}/{folder}"
-    return {"name": VOLUME, "subPath": within}
+    return {"name": VOLUME, "subPath": "/".join(filter(None, (within(service, cache), folder)))}

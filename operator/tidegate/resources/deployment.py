@@ -10,6 +10,7 @@ from tidegate.api.v1alpha1 import InferenceService
 from tidegate.resources import cache, pod
 from tidegate.resources.draining import grace_seconds
 from tidegate.resources.engine import engine_container, volumes
+from tidegate.resources.filling import cached_model, init_containers
 from tidegate.resources.labels import hashed, labels, metadata, selector
 from tidegate.resources.model import model_parts
 from tidegate.resources.names import TEMPLATE_ANNOTATION, WORKER_CONTAINER, worker_deployment
@@ -108,14 +109,16 @@ def _template(service: InferenceService, images: WorkerImages, node_cache: str) 
 
 
 def _pod(service: InferenceService, images: WorkerImages, node_cache: str) -> dict[str, Any]:
-    model = model_parts(service.spec.model, service.spec.engine.args)
+    model = cached_model(service) or model_parts(service.spec.model, service.spec.engine.args)
+    image = images.image_for(service.spec)
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace_seconds(service.spec),
         "securityContext": pod.security(service.spec.pod.security_context),
         **pod.identity(service.spec, model.pull_secrets),
-        "containers": [engine_container(service, model, images.image_for(service.spec))],
+        **init_containers(service, image, node_cache),
+        "containers": [engine_container(service, model, image)],
         "volumes": [
             *volumes(service.spec.resources),
             *model.volumes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from tidegate.api.compute import Resources
 from tidegate.api.config import served_names
@@ -21,6 +21,12 @@ _TMP = "/tmp"  # noqa: S108 - the pod's own volume
 
 # HOME: the root is read-only and user 1000 has no home. No worker phones home.
 _ENV = {"HOME": _TMP, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+
+CONFINED: Final[dict[str, Any]] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 def engine_container(service: InferenceService, model: ModelParts, image: str) -> dict[str, Any]:
@@ -48,11 +54,7 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
         "readinessProbe": {**_probe(spec), "failureThreshold": 3},
         "lifecycle": lifecycle(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONFINED,
     }
 
 
@@ -105,8 +107,13 @@ def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str
     """The user's variables replace ours of the same name."""
     drain = {"TIDEGATE_DRAIN_SECONDS": str(drain_seconds(spec))}
     ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **drain, **model.env}.items()}
-    theirs = {variable.name: _variable(variable) for variable in spec.engine.env}
+    theirs = {variable["name"]: variable for variable in given(spec)}
     return list({**ours, **theirs}.values())
+
+
+def given(spec: InferenceServiceSpec) -> list[dict[str, Any]]:
+    """The user's variables."""
+    return [_variable(variable) for variable in spec.engine.env]
 
 
 def _from_secrets(model: ModelParts) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from tidegate.api.model_source import ModelSource
 from tidegate.domain.engine_args import names_load_format
 
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # local weights: never ask the hub
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}  # local weights: never ask the hub
 MODEL_VOLUME = "model"
 _IMAGE_PATH = "/models/image"
 
@@ -45,7 +45,7 @@ def model_parts(model: ModelSource, engine_args: Sequence[str] = ()) -> ModelPar
         case "oci":
             return _image(rest, secrets)
         case "file":
-            return ModelParts(path=rest.rstrip("/"), env=_OFFLINE)
+            return ModelParts(path=rest.rstrip("/"), env=OFFLINE)
         case _:
             raise ValueError(f"spec.model.uri: {scheme}:// is not a scheme that this version serves")
 
@@ -60,7 +60,7 @@ def _claim(rest: str) -> ModelParts:
     claim = rest.partition("/")[0]
     return ModelParts(
         path=f"/models/{rest}".rstrip("/"),
-        env=_OFFLINE,
+        env=OFFLINE,
         mounts=[{"name": MODEL_VOLUME, "mountPath": f"/models/{claim}", "readOnly": True}],
         volumes=[{"name": MODEL_VOLUME, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}],
     )
@@ -71,7 +71,7 @@ def _image(reference: str, secrets: list[str]) -> ModelParts:
     image = {"reference": reference, "pullPolicy": "IfNotPresent"}
     return ModelParts(
         path=_IMAGE_PATH,
-        env=_OFFLINE,
+        env=OFFLINE,
         mounts=[{"name": MODEL_VOLUME, "mountPath": _IMAGE_PATH, "readOnly": True}],
         volumes=[{"name": MODEL_VOLUME, "image": image}],
         pull_secrets=secrets,

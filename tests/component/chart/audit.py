@@ -24,7 +24,12 @@ def roles_of(rendered: str) -> list[Json]:
 def entries_of(audit_log: Path) -> list[Json]:
     """Every request that the API server answered, in order, those of a rotated log before the others."""
     rotated = sorted(audit_log.parent.glob(f"{audit_log.stem}-*{audit_log.suffix}"))
-    return [json.loads(line) for file in (*rotated, audit_log) for line in file.read_text().splitlines()]
+    return [json.loads(line) for file in (*rotated, audit_log) for line in _whole_lines(file.read_text())]
+
+
+def _whole_lines(text: str) -> list[str]:
+    """But the one that is being written."""
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def requests_of(entries: list[Json], namespace: str) -> list[Json]:

@@ -8,13 +8,17 @@ import httpx
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
+from tests.component.chart.audit import roles_of
+from tests.component.chart.effective import rights_hold
 from tests.component.chart.helm import CHART, Helm, find_helm
 from tests.component.chart.jobs import Jobs, played_jobs
+from tests.component.discovery import discovered, until
 from tidegate.devcluster import ApiServer, api_server
 from tidegate.devcluster.apiclient import admin_client
-from tidegate.kube.client import KubeClient
+from tidegate.kube.client import Budgets, KubeClient
 
 NAMESPACE = "tidegate-system"
+PATIENT = Budgets(call=60)  # a busy machine is no defect
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -58,9 +62,12 @@ def helm(
 
 
 @pytest.fixture(scope="module")
-def installed(helm: Helm) -> Helm:
-    """The release is there."""
+def installed(helm: Helm, admin: httpx.Client) -> Helm:
+    """The release is there, and in force."""
     helm.install(chart=CHART)
+    roles = roles_of(helm.template())
+    until(lambda: discovered(admin), "the CRD is served")
+    until(lambda: rights_hold(admin, roles, NAMESPACE), "the rights hold")
     return helm
 
 
@@ -74,7 +81,7 @@ def client_with(server: ApiServer, token: str) -> KubeClient:
     """A client that is nobody but this token's owner."""
     configuration = Configuration(host=server.url, ssl_ca_cert=str(server.plane.state.pki / "ca.crt"))
     configuration.api_key["BearerToken"] = f"Bearer {token}"
-    return KubeClient(configuration)
+    return KubeClient(configuration, PATIENT)
 
 
 @pytest.fixture
@@ -101,5 +108,5 @@ async def as_admin(server: ApiServer) -> AsyncIterator[KubeClient]:
         cert_file=str(pki / "admin.crt"),
         key_file=str(pki / "admin.key"),
     )
-    async with KubeClient(configuration) as client:
+    async with KubeClient(configuration, PATIENT) as client:
         yield client

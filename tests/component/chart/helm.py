@@ -36,7 +36,7 @@ class Helm:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
         if done.returncode:

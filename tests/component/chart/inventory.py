@@ -16,7 +16,7 @@ UNSTEADY = {"events", "events.events.k8s.io", "componentstatuses", "apiservices.
 OF_THE_CONTROL_PLANE = "leases.coordination.k8s.io kube-system/"  # an API server's own comes when it is ready
 
 
-def fetching(admin: httpx.Client, patience: float = 30.0) -> Fetch:
+def fetching(admin: httpx.Client, patience: float = 60.0) -> Fetch:
     """Fetches with the administrator's client; after a change of a CRD its objects are 429 for a moment."""
 
     def fetch(path: str) -> Any:
@@ -35,10 +35,16 @@ def inventory(fetch: Fetch) -> Inventory:
         for item in fetch(path)["items"]:
             metadata = item["metadata"]
             name = f"{resource} {metadata.get('namespace', '')}/{metadata['name']}"
-            if name.startswith(OF_THE_CONTROL_PLANE):
+            if name.startswith(OF_THE_CONTROL_PLANE) or _made_by_the_api_server(metadata):
                 continue
             found[name] = {key: metadata.get(key, {}) for key in ("labels", "annotations")}
     return found
+
+
+def _made_by_the_api_server(metadata: dict[str, Any]) -> bool:
+    """Such as the ConfigMaps of kube-system, some of which come when it is ready already."""
+    managers = {each.get("manager") for each in metadata.get("managedFields", ())}
+    return managers == {"kube-apiserver"}
 
 
 def difference(before: Inventory, after: Inventory) -> list[str]:

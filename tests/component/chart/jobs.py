@@ -26,7 +26,8 @@ class Jobs:
     def run(self) -> None:
         """Ends each Job that has not ended, until told to stop."""
         while not self._end.wait(0.1):
-            for job in self._admin.get(self._path).json()["items"]:
+            answer = self._admin.get(self._path)
+            for job in answer.json()["items"] if answer.status_code == 200 else ():
                 if not job.get("status", {}).get("conditions"):
                     self.seen.append(job)
                     self._finish(job["metadata"]["name"])

@@ -41,7 +41,7 @@ async def _policy_holds(as_admin: KubeClient, as_operator: KubeClient) -> None:
             return True
         return False
 
-    await eventually(refused, "the policy is in force", seconds=30)
+    await eventually(refused, "the policy is in force")
     await as_admin.delete(paths.pod("default", "probe"), uid=probe["metadata"]["uid"])
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,6 @@ def _uninstalled(helm: Helm) -> Iterator[None]:
 def got(admin: httpx.Client, path: str) -> dict[str, Any]:
     found: dict[str, Any] = admin.get(path).raise_for_status().json()
     return found
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def args_of(admin: httpx.Client, name: str) -> list[str]:

@@ -12,14 +12,16 @@ import yaml
 
 from tests.component.chart.audit import entries_of, granted, refused, requests_of, roles_of, used
 from tests.component.chart.conftest import NAMESPACE, client_with, token_of
+from tests.component.chart.effective import allowed, rights_hold
 from tests.component.chart.helm import CHART, Helm, find_helm
-from tests.component.chart.test_chart_life import until
 from tests.component.chart.test_chart_rights_suffice import (
     _exists,
+    audited,
     kubeconfig_with,
     operator_running,
     the_life_of_a_service,
 )
+from tests.component.discovery import undiscovered, until
 from tests.component.kube.objects import MANAGER, create_service
 from tests.component.kube.wire import eventually
 from tests.unit.kube.fakes import RecordingSink
@@ -53,6 +55,8 @@ def team(
     token = admin.post(path, json={"spec": {}}).json()["status"]["token"]
     helm = Helm(find_helm(), folder, kubeconfig_with(server, token, folder))
     helm("upgrade", "--install", "tidegate", CHART, "--namespace", TEAM, *VALUES)
+    roles = roles_of(helm.template(*VALUES, "--namespace", TEAM))
+    until(lambda: rights_hold(admin, roles, TEAM), "the team's rights hold")
     yield helm
     helm("uninstall", "tidegate", "--namespace", TEAM)
 
@@ -69,6 +73,9 @@ def make_owner(admin: httpx.Client) -> None:
         (f"{rbac}/rolebindings", {"roleRef": role, "subjects": [subject]}),
     ):
         admin.post(path, json={"metadata": {"name": "owner"}, **body}).raise_for_status()
+    anything = {"verb": "create", "group": "apps", "resource": "deployments", "namespace": TEAM}
+    owner = f"system:serviceaccount:{TEAM}:owner"
+    until(lambda: allowed(admin, owner, anything), "the owner's rights hold")
 
 
 def token_in_team(admin: httpx.Client, account: str) -> str:
@@ -113,7 +120,7 @@ async def listed_again(server: ApiServer, installation: str) -> None:
         return len([each for each in services if each["verb"] == "list"])
 
     before = listings()
-    await eventually(lambda: listings() >= before + 3, "everything is listed again", seconds=20)
+    await eventually(lambda: listings() >= before + 3, "everything is listed again")
 
 
 def hand_over(admin: httpx.Client, to: str | None) -> None:
@@ -127,9 +134,14 @@ async def test_without_any_right_beyond_its_namespace_services_live_there_and_ev
     server: ApiServer, team: Helm, as_admin: KubeClient, team_gateway: KubeClient
 ) -> None:
     substrate = GatewaySubstrate(team_gateway, territory=territory(team_gateway, TEAM, TEAM))
+    roles = roles_of(team.template(*VALUES, "--namespace", TEAM))
+    waiting_for_a_foreign_name = {
+        ("tidegate-operator", "get", "/services"),
+        ("tidegate-operator", "get", "policy/poddisruptionbudgets"),
+    }
     async with operator_running(TEAM, watch_namespace=TEAM, webhook_config=None):
         await the_life_of_a_service(as_admin, substrate, TEAM)
-    requests = requests_of(entries_of(server.audit_log), TEAM)
+        requests = await audited(server, roles, TEAM, waiting_for_a_foreign_name)
     assert refused(requests) == []
     elsewhere = [
         entry["requestURI"]
@@ -137,11 +149,6 @@ async def test_without_any_right_beyond_its_namespace_services_live_there_and_ev
         if (entry.get("objectRef") or {}).get("namespace", TEAM) != TEAM
     ]
     assert elsewhere == []
-    roles = roles_of(team.template(*VALUES, "--namespace", TEAM))
-    waiting_for_a_foreign_name = {
-        ("tidegate-operator", "get", "/services"),
-        ("tidegate-operator", "get", "policy/poddisruptionbudgets"),
-    }
     assert set(granted(roles)) - used(requests) == waiting_for_a_foreign_name
 
 
@@ -175,8 +182,8 @@ async def test_a_namespace_that_is_not_handed_over_is_left_alone_until_it_is(
             assert not await _exists(as_admin, key)
             assert sink.views == {}
             hand_over(admin, TEAM)
-            await eventually(lambda: _exists(as_admin, key), "it is made", seconds=20)
-            await eventually(lambda: key in sink.views, "the gateway knows it", seconds=20)
+            await eventually(lambda: _exists(as_admin, key), "it is made")
+            await eventually(lambda: key in sink.views, "the gateway knows it")
     finally:
         hand_over(admin, TEAM)
         watch.cancel()
@@ -197,7 +204,7 @@ async def test_the_cluster_wide_installation_serves_a_namespace_until_it_is_hand
             assert not await _exists(as_admin, key)
             assert key not in sink.views
             hand_over(admin, None)
-            await eventually(lambda: _exists(as_admin, key), "it is made", seconds=20)
+            await eventually(lambda: _exists(as_admin, key), "it is made")
             await eventually(lambda: key in sink.views, "the gateway knows it")
             hand_over(admin, TEAM)
             await eventually(lambda: key not in sink.views, "the gateway has given it away")
@@ -223,6 +230,6 @@ def test_a_missing_crd_is_told_by_the_notes_with_the_command(
         crd = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
         admin.delete(crd).raise_for_status()
         until(lambda crd=crd: admin.get(crd).status_code == 404, "the CRD is gone")  # type: ignore[misc]
-    until(lambda: admin.get("/apis/tidegate.io/v1alpha1").status_code == 404, "it is not served")
+    until(lambda: undiscovered(admin), "it is not served")
     notes = team("upgrade", "--install", "tidegate", CHART, "--namespace", TEAM, *VALUES)
     assert "kubectl apply --server-side -f crds/" in notes

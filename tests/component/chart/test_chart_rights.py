@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import count
 
 import httpx
 import pytest
@@ -32,7 +33,7 @@ LABEL = "tidegate.io/cpu-manager-policy"
 
 
 @pytest.fixture(autouse=True)
-async def _policies_hold(as_admin: KubeClient, as_gateway: KubeClient) -> None:
+async def _policies_hold(as_admin: KubeClient, as_gateway: KubeClient, as_operator: KubeClient) -> None:
     """An admission policy takes a moment until the API server knows of it."""
     name = "policy-probe"
     path = paths.deployment_scale("default", f"{name}-worker")
@@ -49,7 +50,27 @@ async def _policies_hold(as_admin: KubeClient, as_gateway: KubeClient) -> None:
         await as_admin.merge_patch(path, {"spec": {"replicas": 1}}, field_manager=MANAGER)
         return False
 
-    await eventually(refused, "the policy is in force", seconds=30)
+    await eventually(refused, "the gateway's policy is in force")
+    await _node_policy_holds(as_admin, as_operator)
+
+
+async def _node_policy_holds(as_admin: KubeClient, as_operator: KubeClient) -> None:
+    path = paths.node("policy-probe")
+    try:
+        await as_admin.get(path)
+    except KubeError:
+        await node(as_admin, "policy-probe")
+    tries = count()
+
+    async def refused() -> bool:
+        try:
+            change = {"metadata": {"annotations": {"other": str(next(tries))}}}  # no change may pass
+            await as_operator.merge_patch(path, change, field_manager=MANAGER)
+        except ForbiddenError:
+            return True
+        return False
+
+    await eventually(refused, "the operator's policy is in force")
 
 
 async def namespace(client: KubeClient, name: str) -> str:

@@ -12,7 +12,8 @@ from tests.component.chart.conftest import NAMESPACE
 from tests.component.chart.helm import Helm, HelmError
 from tests.component.chart.inventory import difference, fetching, inventory
 from tests.component.chart.jobs import Jobs
-from tests.component.chart.test_chart_life import CRD, got, until
+from tests.component.chart.test_chart_life import CRD, got
+from tests.component.discovery import discovered, undiscovered, until
 from tests.component.kube.objects import service_manifest
 
 SERVICES = f"/apis/tidegate.io/v1alpha1/namespaces/{NAMESPACE}/inferenceservices"
@@ -21,13 +22,20 @@ OPERATOR = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/tidegate-operator"
 
 def with_a_service(helm: Helm, admin: httpx.Client, name: str) -> None:
     helm.install()
-    until(lambda: admin.get(SERVICES).status_code == 200, "the CRD is served")
+    until(lambda: discovered(admin), "the CRD is served")
     admin.post(SERVICES, json=service_manifest(NAMESPACE, name)).raise_for_status()
+
+
+def _without_crd(admin: httpx.Client) -> None:
+    """As on a cluster that never had it; another test may have left it."""
+    assert admin.delete(CRD).status_code in (200, 404)
+    until(lambda: admin.get(CRD).status_code == 404 and undiscovered(admin), "the CRD is gone")
 
 
 def test_an_uninstall_leaves_nothing_of_any_kind_but_the_crd_with_its_objects_and_installs_again(
     helm: Helm, admin: httpx.Client
 ) -> None:
+    _without_crd(admin)
     before = inventory(fetching(admin))
     with_a_service(helm, admin, "kept")
     helm.uninstall()
@@ -91,6 +99,6 @@ def test_the_crd_and_every_service_go_too_where_that_is_asked_for_and_the_notes_
     helm.uninstall()
     until(lambda: admin.get(CRD).status_code == 404, "the CRD is gone")
     helm.install()
-    until(lambda: admin.get(SERVICES).status_code == 200, "the CRD is served")
+    until(lambda: discovered(admin), "the CRD is served")
     assert got(admin, SERVICES)["items"] == []
     helm.uninstall()

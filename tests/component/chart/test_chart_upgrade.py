@@ -12,7 +12,8 @@ import pytest
 from tests.component.chart.conftest import NAMESPACE
 from tests.component.chart.helm import Helm
 from tests.component.chart.inventory import fetching, inventory
-from tests.component.chart.test_chart_life import CRD, DEPLOYMENTS, got, until
+from tests.component.chart.test_chart_life import CRD, DEPLOYMENTS, got
+from tests.component.discovery import discovered, until
 from tests.component.kube.objects import service_manifest
 
 PREVIOUS = Path(__file__).with_name("previous") / "tidegate-0.1.0.tgz"
@@ -52,7 +53,7 @@ def test_an_upgrade_makes_one_recreated_operator_two_rolling_ones_and_a_rollback
 def test_an_upgrade_replaces_no_object_that_serves_and_keeps_every_service(
     helm: Helm, admin: httpx.Client
 ) -> None:
-    until(lambda: admin.get(SERVICES).status_code == 200, "the CRD is served")
+    until(lambda: discovered(admin), "the CRD is served")
     admin.post(SERVICES, json=service_manifest(NAMESPACE, "old")).raise_for_status()
     before = got(admin, f"{SERVICES}/old")
     paths = (

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,11 @@ class Tool:
     def __call__(self, command: str) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-m", "tidegate.devcluster", command, "--mode", "apiserver"]
         return subprocess.run(
-            [*words, "--state", str(self.state.root)], capture_output=True, text=True, timeout=90, check=False
+            [*words, "--state", str(self.state.root)],
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
         )
 
 
@@ -40,10 +43,10 @@ def test_it_comes_up_once_and_goes_without_a_trace(tool: Tool) -> None:
     assert tool("status").returncode == 1
     up = tool("up")
     assert up.returncode == 0, up.stderr
-    began = time.monotonic()
+    running = sorted(marked(tool.state))
     assert "up and healthy" in tool("up").stderr
-    assert time.monotonic() - began < 2
-    assert len(list(marked(tool.state))) == 2
+    assert sorted(marked(tool.state)) == running, "nothing was started anew"
+    assert len(running) == 2
     assert "healthy" in tool("status").stdout
     assert str(tool.state.kubeconfig) in tool("env").stdout
 
@@ -70,7 +73,9 @@ def test_the_users_context_is_used_and_survives_down(tool: Tool) -> None:
 
     def of_context(command: str) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-m", "tidegate.devcluster", command, "--name", "of-the-context"]
-        return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=False)
+        return subprocess.run(
+            words, capture_output=True, text=True, env=environment, timeout=400, check=False
+        )
 
     assert of_context("up").returncode == 0
     assert "context tidegate" in of_context("status").stdout

@@ -22,11 +22,11 @@ import yaml
 
 from tidegate.devcluster.layout import State
 from tidegate.devcluster.network import Links
-from tidegate.devcluster.processes import marked
+from tidegate.devcluster.processes import ProcessTable, marked
 
 BUSYBOX = "tidegate.local/busybox:1"
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(os.geteuid() != 0, reason="the embedded cluster needs root"),
 ]
 
@@ -40,14 +40,14 @@ class Cluster:
     def tool(self, *words: str, code: int = 0) -> str:
         command = [sys.executable, "-m", "tidegate.devcluster", *words, "--state", str(self.state.root)]
         done = subprocess.run(
-            [*command, "--provider", "embedded"], capture_output=True, text=True, timeout=200, check=False
+            [*command, "--provider", "embedded"], capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
     def healthy(self) -> bool:
         command = [sys.executable, "-m", "tidegate.devcluster", "status", "--state", str(self.state.root)]
-        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         program = self.state.bin / "kubectl"
@@ -56,7 +56,7 @@ class Cluster:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -66,7 +66,7 @@ class Cluster:
         self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(manifests))
 
     def ready(self, *pods: str) -> None:
-        self.kubectl("wait", "--for=condition=Ready", "--timeout=60s", *(f"pod/{pod}" for pod in pods))
+        self.kubectl("wait", "--for=condition=Ready", "--timeout=180s", *(f"pod/{pod}" for pod in pods))
 
     def cores(self, pod: str) -> str:
         status = self.kubectl("exec", pod, "--", "grep", "Cpus_allowed_list", "/proc/self/status")
@@ -121,7 +121,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def eventually(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -158,9 +158,10 @@ def test_a_cluster_works_survives_its_own_death_and_leaves_nothing(cluster: Clus
     before = machine()
     cluster.tool("up")
     check_isolation_names_and_volumes(cluster)
-    began = time.monotonic()
+    running = {record.name: record.pid for record in ProcessTable(cluster.state).records()}
     assert "up and healthy" in cluster.tool("up")
-    assert time.monotonic() - began < 2
+    again = {record.name: record.pid for record in ProcessTable(cluster.state).records()}
+    assert again == running, "nothing was started anew"
 
     assert kill_everything_of(cluster.state) > 10
     assert "not healthy" in cluster.tool("status", code=1)
@@ -189,8 +190,8 @@ def check_isolation_names_and_volumes(cluster: Cluster) -> None:
     address = cluster.kubectl("get", "service", "other", "-o", "jsonpath={.spec.clusterIP}")
     assert address in cluster.kubectl("exec", "alone", "--", "nslookup", "other.default.svc.cluster.local")
     assert cluster.kubectl("exec", "alone", "--", "wget", "-qO-", f"http://{address}/") == "other\n"
-    assert httpx.get(f"http://{address}/", timeout=5, trust_env=False).text == "other\n"
-    cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/data", "--timeout=30s")
+    assert httpx.get(f"http://{address}/", timeout=60, trust_env=False).text == "other\n"
+    cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/data", "--timeout=120s")
     assert list((cluster.state.root / "volumes").iterdir())
     writes = [json.loads(line)["verb"] for line in cluster.state.audit_log.read_text().splitlines()]
     assert "create" in writes

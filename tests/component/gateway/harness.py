@@ -112,7 +112,7 @@ async def engine(*arguments: str, **environment: str) -> AsyncIterator[Engine]:
     try:
         if process.stdout is None:
             raise AssertionError("the engine has no output")
-        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        line = await asyncio.wait_for(process.stdout.readline(), 120)
         yield Engine(process, int(line.split()[-1]))
     finally:
         if process.returncode is None:
@@ -141,7 +141,7 @@ async def gateway(
         yield running
 
 
-async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Returns as soon as ``condition`` holds; a test fails where it does not in time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - conditions of all kinds, without an event of their own
@@ -176,7 +176,7 @@ class Answer:
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer:
     """The next answer of a connection: with a length, chunked, or until its end."""
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 15)).decode("latin-1")
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).decode("latin-1")
     lines = head.split("\r\n")
     fields = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines[1:] if x)}
     status = int(lines[0].split()[1])
@@ -253,9 +253,9 @@ def metric(running: Gateway, name: str, **labels: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(pair in line for pair in wanted))
 
 
-async def engine_says(port: int, line: str, seconds: float = 10.0) -> None:
+async def engine_says(port: int, line: str, seconds: float = 60.0) -> None:
     """Returns as soon as the engine's own /metrics has ``line``; a test fails where it does not in time."""
-    async with asyncio.timeout(seconds), httpx.AsyncClient() as client:
+    async with asyncio.timeout(seconds), httpx.AsyncClient(timeout=60) as client:
         said: list[str] = []
         while line not in said:
             await asyncio.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ async def test_demand_tells_every_service_then_that_it_is_synced_then_each_chang
     substrate = HandSubstrate(ServiceView(config()))
     async with (
         gateway(substrate) as running,
-        httpx.AsyncClient(timeout=10) as client,
+        httpx.AsyncClient(timeout=60) as client,
         client.stream("GET", f"http://127.0.0.1:{running.admin_port}/demand") as feed,
     ):
         assert feed.headers["content-type"] == "application/x-ndjson"
@@ -47,11 +48,12 @@ async def test_changes_are_coalesced_to_ten_batches_a_second_at_most() -> None:
     substrate = HandSubstrate(ServiceView(config()))
     async with (
         gateway(substrate) as running,
-        httpx.AsyncClient(timeout=10) as client,
+        httpx.AsyncClient(timeout=60) as client,
         client.stream("GET", f"http://127.0.0.1:{running.admin_port}/demand") as feed,
     ):
         lines = feed.aiter_lines()
         await anext(lines), await anext(lines)
+        begun = time.monotonic()
         for _ in range(30):
             async with connection(running.port) as (_, writer):
                 writer.write(post(b'{"model": "m"}'))
@@ -62,12 +64,14 @@ async def test_changes_are_coalesced_to_ten_batches_a_second_at_most() -> None:
             seen += 1
             if json.loads(await anext(lines))["arrivals"] == 30:
                 break
-    assert seen < 30
+        seconds = time.monotonic() - begun
+    assert seen <= 10 * seconds + 2
+    assert seen < 60, "there were so many changes"
 
 
 async def test_readiness_waits_for_the_first_listing_and_ends_with_the_drain() -> None:
     substrate = HandSubstrate()
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         for port in (running.port, running.admin_port):
             assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
             assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
@@ -76,7 +80,7 @@ async def test_readiness_waits_for_the_first_listing_and_ends_with_the_drain() -
         early = await client.post(f"{url}/v1/chat/completions", json={"model": "m"})
         assert (await client.get(f"{url}/readyz")).status_code == 503
         running.fleet.synced_once = True
-        await asyncio.wait_for(running.drain(), 10)
+        await asyncio.wait_for(running.drain(), 60)
         assert (await client.get(f"http://127.0.0.1:{running.admin_port}/readyz")).status_code == 503
     assert (early.status_code, early.json()["error"]["code"]) == (503, "gateway_not_ready")
 
@@ -86,7 +90,7 @@ async def test_status_says_what_a_service_holds_and_why_it_cannot_be_woken() -> 
     substrate.refusal = "no rights"
     async with (
         gateway(substrate) as running,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(timeout=60) as client,
         connection(running.port) as (_, writer),
     ):
         writer.write(post(b'{"model": "m"}'))
@@ -99,7 +103,10 @@ async def test_status_says_what_a_service_holds_and_why_it_cannot_be_woken() -> 
 
 
 async def test_head_is_answered_as_get_without_the_body_on_every_path_of_both_ports() -> None:
-    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+    async with (
+        gateway(HandSubstrate(ServiceView(config()))) as running,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         admin = [f":{running.admin_port}/{path}" for path in ("healthz", "readyz", "status", "metrics")]
         paths = ("healthz", "readyz", "health", "team-a/qwen/health", "v1/models", "v1/models/m")
         for url in (*admin, *(f":{running.port}/{path}" for path in paths)):
@@ -111,7 +118,7 @@ async def test_head_is_answered_as_get_without_the_body_on_every_path_of_both_po
 
 async def test_health_says_what_the_workers_do_of_all_services_or_of_one() -> None:
     substrate = HandSubstrate(ServiceView(config()), ServiceView(config(OTHER, suspended=True)))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}"
         paths = ("/health", "/team-a/qwen/health", "/team-b/other/health")
         said = [(await client.get(url + path)).json() for path in paths]
@@ -122,7 +129,10 @@ async def test_health_says_what_the_workers_do_of_all_services_or_of_one() -> No
 
 
 async def test_the_admin_port_serves_no_api_and_the_traffic_port_no_metrics() -> None:
-    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+    async with (
+        gateway(HandSubstrate(ServiceView(config()))) as running,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         admin = await client.post(
             f"http://127.0.0.1:{running.admin_port}/v1/completions", json={"model": "m"}
         )
@@ -171,7 +181,7 @@ async def test_health_fails_when_a_task_that_the_gateway_needs_has_ended(
     def fatal(_now: float) -> None:
         raise asyncio.CancelledError
 
-    async with gateway(HandSubstrate()) as running, httpx.AsyncClient() as client:
+    async with gateway(HandSubstrate()) as running, httpx.AsyncClient(timeout=60) as client:
         monkeypatch.setattr(running.admin, "sweep", fatal)
         await until(lambda: not running.traffic.alive())
         for port in (running.port, running.admin_port):

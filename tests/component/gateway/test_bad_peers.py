@@ -56,7 +56,7 @@ async def test_what_is_no_word_of_a_gateway_ends_its_connection_and_holds_nothin
     async with pair(ServiceView(config())) as two, connection(mesh_of(two).port) as (reader, writer):
         writer.write(said)
         with contextlib.suppress(ConnectionError):
-            while await asyncio.wait_for(reader.read(65536), 15):
+            while await asyncio.wait_for(reader.read(65536), 60):
                 pass
         await until(lambda: two.queue.flow.depth == 0 and not two.queue.flow.frozen)
     assert "the connection to another gateway" in caplog.text
@@ -66,7 +66,7 @@ async def test_who_connects_and_never_says_who_it_is_is_sent_away(monkeypatch: p
     monkeypatch.setattr(arbiter_link, "HELLO_SECONDS", 0.1)
     async with pair(ServiceView(config())) as two, connection(mesh_of(two).port) as (reader, _):
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(1), 15) == b""
+            assert await asyncio.wait_for(reader.read(1), 60) == b""
 
 
 async def test_a_connection_whose_numbers_are_used_up_begins_anew() -> None:
@@ -75,7 +75,7 @@ async def test_a_connection_whose_numbers_are_used_up_begins_anew() -> None:
         assert isinstance(before, MemberLink)
         before.name(frames.NAMES, frames.endpoint(1, EndpointKey("w", 0, "h", 1)))
         await until(lambda: two.there.seat is not None and two.there.seat.remote.link not in (before, None))
-        async with httpx.AsyncClient(timeout=20) as client, engine(tokens_per_second="0") as quick:
+        async with httpx.AsyncClient(timeout=60) as client, engine(tokens_per_second="0") as quick:
             for substrate in (two.members, two.arbiters):
                 substrate.show(ServiceView(config(), (worker(quick.port),)))
             assert (await client.post(chat(two.member), json=CHAT)).status_code == 200

@@ -36,7 +36,7 @@ async def heard(running: Gateway) -> dict[str, Any]:
 async def asleep(**changes: Any) -> AsyncIterator[tuple[Gateway, HandSubstrate, httpx.AsyncClient]]:
     """A gateway, its substrate with one sleeping service, and a client."""
     substrate = HandSubstrate(ServiceView(config(**changes)))
-    async with gateway(substrate) as running, httpx.AsyncClient(timeout=20) as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         yield running, substrate, client
 
 
@@ -84,7 +84,7 @@ async def test_every_record_is_told_to_who_begins_to_listen_and_later_lines_do_w
 
 
 async def test_a_start_whose_clients_have_left_ends_with_the_worker_and_has_no_first_byte() -> None:
-    async with engine() as loaded, asleep(cold_start_timeout_seconds=0.05) as (running, substrate, client):
+    async with engine() as loaded, asleep(cold_start_timeout_seconds=1) as (running, substrate, client):
 
         async def create(_: ServiceKey) -> None:
             view = ServiceView(substrate.views[KEY].config, (worker(1, host="", stage="created"),))
@@ -140,7 +140,7 @@ async def test_of_two_gateways_one_counts_the_start_and_hears_of_the_first_byte_
             two.arbiters.show(woken)
 
         two.arbiters.on_wake = wake
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             assert (await client.post(chat(two.member), json=CHAT)).status_code == 200
         await until(lambda: two.queue.starts.latest is not None and two.queue.starts.latest.settled)
         (record,) = parse_records((await heard(two.arbiter))["coldStarts"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -82,7 +83,7 @@ async def test_a_stream_that_waits_gets_comments_and_then_the_workers_events(
             await reader.readuntil(b"\n\n")  # a second comment
             go.set()
             if version == "1.0":
-                rest = await asyncio.wait_for(reader.read(), 10)
+                rest = await asyncio.wait_for(reader.read(), 60)
                 assert b"transfer-encoding" not in head
                 assert rest == EVENTS
             else:
@@ -108,16 +109,17 @@ async def _chunked_rest(reader: asyncio.StreamReader) -> bytes:
 
 async def test_a_refusal_after_a_comment_is_an_error_event_and_the_books_have_its_status() -> None:
     log = Log()
-    substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=1.6)))
-    async with gateway(substrate, log) as running, httpx.AsyncClient() as client:
+    substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=2.5)))
+    async with gateway(substrate, log) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}{PATH}"
         got = await client.post(url, json=STREAM, headers={"x-tidegate-comments": "1"})
         assert running.fleet.services[KEY].flow.depth == 0
         assert (
             metric(running, "gateway_requests_total", outcome="evicted_cold_start_timeout", code="503") == 1
         )
-    (comment,) = comments(got.content)
-    assert comment == b": waiting, 1 s; in line: 1, workers: idle"
+    said = comments(got.content)
+    assert said
+    assert all(re.fullmatch(rb": waiting, [1-9] s; in line: 1, workers: idle", each) for each in said)
     error = json.loads(events(got.content).removeprefix(b"data: "))["error"]
     assert (got.status_code, error["code"]) == (200, "cold_start_timeout")
     assert json.loads(log.data)["code"] == 503
@@ -125,7 +127,7 @@ async def test_a_refusal_after_a_comment_is_an_error_event_and_the_books_have_it
 
 async def test_a_refusal_before_the_first_comment_has_its_own_status() -> None:
     substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=0.2)))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}{PATH}"
         got = await client.post(url, json=STREAM, headers={"x-tidegate-comments": "1"})
     assert (got.status_code, got.json()["error"]["code"]) == (503, "cold_start_timeout")
@@ -261,7 +263,7 @@ async def test_a_request_without_stream_and_one_without_the_header_get_no_commen
     answer = b"HTTP/1.1 400 Bad\r\ncontent-length: 2\r\n\r\n{}"
     async with scripted(late(answer, go)) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             url, fields = f"http://127.0.0.1:{running.port}{PATH}", {"x-tidegate-comments": "1"}
             asked = [
@@ -277,7 +279,10 @@ async def test_a_request_without_stream_and_one_without_the_header_get_no_commen
 
 @pytest.mark.parametrize("value", ["0", "61", "x", "", "1.5", "-1", "01", "1, 2"])
 async def test_a_number_of_seconds_that_is_none_is_refused_by_its_headers_name(value: str) -> None:
-    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+    async with (
+        gateway(HandSubstrate(ServiceView(config()))) as running,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         url = f"http://127.0.0.1:{running.port}{PATH}"
         got = await client.post(url, json=STREAM, headers={"x-tidegate-comments": value})
     assert got.status_code == 400
@@ -317,7 +322,7 @@ async def test_the_official_client_reads_a_stream_that_began_with_comments() -> 
             client = openai.AsyncOpenAI(
                 base_url=url, api_key="none", default_headers={"x-tidegate-comments": "1"}
             )
-            async with client, asyncio.timeout(20):
+            async with client, asyncio.timeout(120):
                 asked = asyncio.create_task(
                     client.chat.completions.create(
                         model="m", messages=[{"role": "user", "content": "hi"}], max_tokens=3, stream=True

@@ -181,7 +181,7 @@ async def test_what_generates_no_tokens_is_not_changed(path: str) -> None:
 
 async def test_the_status_says_which_tier_is_active() -> None:
     echo = EchoWorker()
-    async with serving(echo, Degradation(None, STEPS)) as running, httpx.AsyncClient() as client:
+    async with serving(echo, Degradation(None, STEPS)) as running, httpx.AsyncClient(timeout=60) as client:
         flow = running.fleet.services[KEY].flow
         tasks = [asyncio.create_task(ask(running, b'{"model":"m"}')) for _ in range(3)]
         await until(lambda: flow.depth == 3)

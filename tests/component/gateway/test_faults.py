@@ -21,11 +21,11 @@ from tests.component.gateway.harness import read_answer
 from tests.component.gateway.test_process import Running, document, process
 
 CLIENTS, EACH = 20, 25
-LIMITS = ("--connect-timeout", "1", "--first-byte-timeout", "0.7", "--silence-timeout", "0.7")
+LIMITS = ("--connect-timeout", "1", "--first-byte-timeout", "2.5", "--silence-timeout", "2.5")
 SPEC = """
   engine: {maxConcurrency: 8}
-  queue: {maxDepth: 64, waitTimeoutSeconds: 4, executionTimeoutSeconds: 4}
-  scaling: {coldStartTimeoutSeconds: 4}
+  queue: {maxDepth: 64, waitTimeoutSeconds: 15, executionTimeoutSeconds: 15}
+  scaling: {coldStartTimeoutSeconds: 15}
 """
 # What a client may have seen, by the outcome that the access log has; for those that stayed.
 SEEN = {
@@ -108,7 +108,7 @@ async def every_client(port: int, seed: int) -> dict[str, Seen]:
         for turn in range(EACH):
             name = f"r-{number}-{turn}"
             chance = random.Random(f"{seed} {name}")  # noqa: S311 - a seed, no secret
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 seen[name] = await ask(port, name, chance)
 
     await asyncio.gather(*(client(number) for number in range(CLIENTS)))
@@ -118,7 +118,7 @@ async def every_client(port: int, seed: int) -> dict[str, Seen]:
 async def books(running: Running) -> Counter[str]:
     """Requests by outcome, once nothing waits or runs any more."""
     url = f"http://127.0.0.1:{running.admin_port}"
-    async with httpx.AsyncClient(base_url=url) as client, asyncio.timeout(15):
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client, asyncio.timeout(120):
         service = {"depth": 1, "inFlight": 1, "waiting": 1, "bytesHeld": 1}
         while any(service[name] for name in ("depth", "inFlight", "waiting", "bytesHeld")):
             await asyncio.sleep(0.02)
@@ -155,7 +155,7 @@ async def test_every_request_has_one_ending_whatever_workers_and_clients_do(
             seen = await every_client(running.port, seed)
             counts = await books(running)
             running.process.send_signal(signal.SIGTERM)
-            stdout, stderr = await asyncio.wait_for(ending, 15)
+            stdout, stderr = await asyncio.wait_for(ending, 60)
     lines = [json.loads(line) for line in stdout.splitlines()]
     by_id = {line["id"]: line for line in lines}
     assert running.process.returncode == 0

@@ -26,7 +26,7 @@ from tidegate.domain.service import ServiceView
 from tidegate.gateway.server import Gateway
 
 UNARY = {"model": "m", "messages": [], "max_tokens": 4}
-STREAM = {**UNARY, "max_tokens": 40, "stream": True}
+STREAM = {**UNARY, "max_tokens": 160, "stream": True}
 
 
 def url(running: Gateway) -> str:
@@ -34,13 +34,13 @@ def url(running: Gateway) -> str:
 
 
 def http() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=None))
+    return httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
 
 
 async def stop(leaving: Engine) -> None:
     """SIGTERM, as from a kubelet; returns when the engine has ended."""
     leaving.process.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(leaving.process.wait(), 20)
+    await asyncio.wait_for(leaving.process.wait(), 60)
 
 
 async def test_a_stream_on_the_only_worker_ends_by_itself_and_what_comes_meanwhile_waits_for_the_next() -> (
@@ -148,7 +148,7 @@ async def test_a_request_outlives_more_workers_than_it_has_tries_where_their_end
             async with scripted(hang) as port:
                 one = worker(port, uid=f"w{number}", ready=True)
                 substrate.show(ServiceView(config(max_concurrency=1), (one,)))
-                await asyncio.wait_for(met.wait(), 10)
+                await asyncio.wait_for(met.wait(), 60)
                 met.clear()
                 leaving = worker(port, uid=f"w{number}", ready=True, terminating=True)
                 substrate.show(ServiceView(config(max_concurrency=1), (leaving,)))

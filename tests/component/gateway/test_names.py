@@ -48,7 +48,7 @@ async def serving(
 )
 async def test_the_engine_gets_a_name_that_it_knows(path: str, model: str, sent: str) -> None:
     echo = EchoWorker()
-    async with serving(echo, served_names=("m", "n")) as (_, url), httpx.AsyncClient() as client:
+    async with serving(echo, served_names=("m", "n")) as (_, url), httpx.AsyncClient(timeout=60) as client:
         body = b'{ "model" : "' + model.encode() + b'", "x": [1.0] }'
         answer = await client.post(f"{url}{path}/chat/completions", content=body)
         assert answer.status_code == 200, answer.text
@@ -77,7 +77,7 @@ async def test_the_official_client_sends_audio() -> None:
 async def test_a_form_that_cannot_be_read_is_the_engines_to_judge_where_its_service_is_known() -> None:
     echo = EchoWorker()
     headers = {"content-type": "multipart/form-data"}
-    async with serving(echo) as (_, url), httpx.AsyncClient() as client:
+    async with serving(echo) as (_, url), httpx.AsyncClient(timeout=60) as client:
         path = "/v1/audio/transcriptions"
         by_path = await client.post(f"{url}/team-a/qwen{path}", content=b"--X", headers=headers)
         by_model = await client.post(url + path, content=b"--X", headers=headers)
@@ -116,7 +116,7 @@ async def test_the_list_has_each_name_that_can_be_asked_by_there(
 ) -> None:
     async with (
         gateway(HandSubstrate(*views())) as running,
-        httpx.AsyncClient(headers={"host": host}) as client,
+        httpx.AsyncClient(headers={"host": host}, timeout=60) as client,
     ):
         url = f"http://127.0.0.1:{running.port}{path}/models"
         cards = (await client.get(url)).json()["data"]
@@ -129,7 +129,7 @@ async def test_the_list_has_each_name_that_can_be_asked_by_there(
 
 
 async def test_a_suspended_service_says_so_by_name_and_an_unknown_name_is_404() -> None:
-    async with gateway(HandSubstrate(*views())) as running, httpx.AsyncClient() as client:
+    async with gateway(HandSubstrate(*views())) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}"
         off = await client.get(f"{url}/v1/models/off")
         elsewhere = await client.get(f"{url}/team-a/v1/models/off")
@@ -140,7 +140,7 @@ async def test_a_suspended_service_says_so_by_name_and_an_unknown_name_is_404() 
 
 
 async def test_a_model_of_another_namespace_is_not_found_through_a_namespaces_path() -> None:
-    async with gateway(HandSubstrate(*views())) as running, httpx.AsyncClient() as client:
+    async with gateway(HandSubstrate(*views())) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}/team-b/v1/chat/completions"
         for name in ("qwen-7b", "team-a/qwen"):
             answer = await client.post(url, json={"model": name})
@@ -149,7 +149,7 @@ async def test_a_model_of_another_namespace_is_not_found_through_a_namespaces_pa
 
 
 async def test_refusals_of_messages_have_anthropics_shape() -> None:
-    async with gateway(HandSubstrate(*views())) as running, httpx.AsyncClient() as client:
+    async with gateway(HandSubstrate(*views())) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}/v1"
         unknown = await client.post(f"{url}/messages", json={"model": "nope"})
         off = await client.post(f"{url}/messages", json={"model": "off"})

@@ -172,7 +172,7 @@ async def test_a_client_that_runs_out_of_patience_leaves_nothing_running() -> No
         substrate = HandSubstrate(ServiceView(config(), (worker(slow.port),)))
         async with (
             gateway(substrate) as running,
-            openai.AsyncOpenAI(base_url=url(running), api_key="key", timeout=0.2, max_retries=0) as client,
+            openai.AsyncOpenAI(base_url=url(running), api_key="key", timeout=3, max_retries=0) as client,
         ):
             await ready(running)
             with pytest.raises(openai.APITimeoutError):
@@ -183,7 +183,7 @@ async def test_a_client_that_runs_out_of_patience_leaves_nothing_running() -> No
 
 async def test_a_stream_that_runs_too_long_raises_in_the_client_with_its_code() -> None:
     async with engine(tokens_per_second="20") as slow:
-        substrate = HandSubstrate(ServiceView(config(execution_timeout_seconds=0.5), (worker(slow.port),)))
+        substrate = HandSubstrate(ServiceView(config(execution_timeout_seconds=2), (worker(slow.port),)))
         async with (
             gateway(substrate) as running,
             openai.AsyncOpenAI(base_url=url(running), api_key="key", max_retries=0) as client,

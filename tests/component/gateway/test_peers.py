@@ -28,7 +28,7 @@ from tests.component.gateway.harness import (
     until,
     worker,
 )
-from tests.component.gateway.test_shared_queue import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.domain.service import ServiceView
 from tidegate.gateway import peer_frames as frames
 from tidegate.gateway.peer_source import StaticPeers
@@ -98,7 +98,7 @@ async def test_a_request_at_a_member_wakes_the_service_once_through_the_arbiter(
             two.arbiters.show(woken)
 
         two.arbiters.on_wake = two.members.on_wake = wake
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.post(chat(two.member), json=CHAT)
         assert answer.status_code == 200
         assert "coldstart;dur=0.0" not in answer.headers["server-timing"]
@@ -133,7 +133,7 @@ async def test_a_member_answers_a_full_queue_as_the_arbiter_would() -> None:
         async with connection(two.arbiter.port) as (_, first):
             first.write(post(BODY))
             await until(lambda: two.queue.flow.depth == 1)
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 answers = [await client.post(chat(at), json=CHAT) for at in (two.arbiter, two.member)]
         assert [answer.status_code for answer in answers] == [429, 429]
         assert answers[0].json() == answers[1].json()
@@ -165,7 +165,7 @@ async def test_what_a_member_meets_at_a_worker_the_arbiter_heeds() -> None:
 
     async with engine(tokens_per_second="0") as good, scripted(close) as bad:
         broken, well = worker(bad, uid="bad", ready=True), worker(good.port, uid="good")
-        async with pair(ServiceView(config(), (broken,))) as two, httpx.AsyncClient(timeout=20) as client:
+        async with pair(ServiceView(config(), (broken,))) as two, httpx.AsyncClient(timeout=60) as client:
             asked = asyncio.create_task(client.post(chat(two.member), json=CHAT))
             await until(lambda: any(key.uid == "bad" for key in two.queue.ejections.records))
             for substrate in (two.members, two.arbiters):
@@ -185,12 +185,12 @@ async def test_a_slot_is_free_when_the_members_client_leaves() -> None:
             await until(lambda: two.queue.flow.in_flight == 1)
             await engine_says(slow.port, 'vllm:num_requests_running{model_name="m"} 1')
         await until(lambda: two.queue.flow.depth == 0)
-        async with httpx.AsyncClient(timeout=20) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             assert (await client.post(chat(two.arbiter), json=CHAT)).status_code == 200
 
 
 async def test_a_service_that_is_deleted_refuses_what_waits_at_both_gateways() -> None:
-    async with pair(ServiceView(config())) as two, httpx.AsyncClient(timeout=20) as client:
+    async with pair(ServiceView(config())) as two, httpx.AsyncClient(timeout=60) as client:
         asked = [asyncio.create_task(client.post(chat(at), json=CHAT)) for at in (two.member, two.arbiter)]
         await until(lambda: two.queue.flow.waiting == 2)
         two.arbiters.remove(KEY)
@@ -207,7 +207,7 @@ async def test_only_a_known_gateways_address_may_speak_on_the_peer_port() -> Non
             reader, writer = await asyncio.open_connection("127.0.0.1", mesh.port, local_addr=(source, 0))
             with contextlib.suppress(ConnectionError):
                 writer.write(frames.hello("somebody", 1))
-                said = await asyncio.wait_for(reader.read(100), 10)
+                said = await asyncio.wait_for(reader.read(100), 60)
                 assert bool(said) is heard
             writer.close()
 
@@ -223,7 +223,7 @@ async def test_a_gateway_of_another_version_is_refused_and_the_log_says_what_to_
             hello[hello.index(frames.VERSION, 3)] = 9
             writer.write(bytes(hello))
             with contextlib.suppress(ConnectionError):
-                assert await asyncio.wait_for(reader.read(), 10) == b""
+                assert await asyncio.wait_for(reader.read(), 60) == b""
     assert "it speaks version 9, this gateway 1: upgrade the older one" in caplog.text
 
 

@@ -55,10 +55,10 @@ async def process(file: Path, *arguments: str) -> AsyncIterator[Running]:
     try:
         if running.stderr is None:
             raise AssertionError("the gateway has no messages")
-        line = (await asyncio.wait_for(running.stderr.readline(), 20)).decode()
+        line = (await asyncio.wait_for(running.stderr.readline(), 120)).decode()
         numbers = [int(word.strip(",")) for word in line.split() if word.strip(",").isdigit()]
         started = Running(running, *numbers)
-        async with httpx.AsyncClient() as client, asyncio.timeout(15):
+        async with httpx.AsyncClient(timeout=60) as client, asyncio.timeout(120):
             await _until_running(client, started.port)
         yield started
     finally:
@@ -80,39 +80,46 @@ async def test_sigterm_lets_a_running_stream_finish_takes_nothing_new_and_exits_
     async with engine(tokens_per_second="20") as slow:
         file.write_text(document(slow.port))
         async with process(file) as running, connection(running.port) as (reader, writer):
-            writer.write(post(b'{"model": "m", "stream": true, "max_tokens": 20}'))
+            writer.write(post(b'{"model": "m", "stream": true, "max_tokens": 100}'))
             await reader.readuntil(b"word0")
             running.process.send_signal(signal.SIGTERM)
-            async with httpx.AsyncClient() as client, asyncio.timeout(10):
+            async with httpx.AsyncClient(timeout=60) as client, asyncio.timeout(120):
                 ready = f"http://127.0.0.1:{running.admin_port}/readyz"
                 status = 200
                 while status == 200:
                     await asyncio.sleep(0.01)
                     status = (await client.get(ready)).status_code
             assert status == 503
-            rest = await asyncio.wait_for(reader.read(), 20)
+            rest = await asyncio.wait_for(reader.read(), 60)
             assert rest.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
-            assert await asyncio.wait_for(running.process.wait(), 10) == 0
+            assert await asyncio.wait_for(running.process.wait(), 60) == 0
 
 
 async def test_the_file_is_read_again_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "services.yaml"
     async with engine() as quick:
         file.write_text(document(quick.port))
-        async with process(file) as running, httpx.AsyncClient() as client, asyncio.timeout(30):
+        async with process(file) as running, httpx.AsyncClient(timeout=60) as client, asyncio.timeout(120):
             models = f"http://127.0.0.1:{running.port}/v1/models"
             stderr = running.process.stderr
             assert stderr is not None
-            file.write_text(document(quick.port, spec="queue: {maxDepth: many}"))
+            rewrite(file, document(quick.port, spec="queue: {maxDepth: many}"))
             complaint = ""
             while "cannot be used" not in complaint:
                 complaint = (await stderr.readline()).decode()
             assert "spec.queue.maxDepth" in complaint
             assert len((await client.get(models)).json()["data"]) == 1
-            file.write_text(document(quick.port) + "---" + document(quick.port, name="second"))
+            rewrite(file, document(quick.port) + "---" + document(quick.port, name="second"))
             await _until_models(client, running.port, ["team-a/qwen", "team-a/second"])
-            file.write_text(document(quick.port, name="second"))
+            rewrite(file, document(quick.port, name="second"))
             await _until_models(client, running.port, ["team-a/second"])
+
+
+def rewrite(file: Path, text: str) -> None:
+    """In one step, so that nobody reads half of it."""
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(file)
 
 
 async def _until_models(client: httpx.AsyncClient, port: int, roots: list[str]) -> None:
@@ -132,7 +139,7 @@ async def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
             *("--listen", f"127.0.0.1:{taken.port}", "--admin-listen", "127.0.0.1:0"),
             stderr=asyncio.subprocess.PIPE,
         )
-        _, stderr = await asyncio.wait_for(failed.communicate(), 20)
+        _, stderr = await asyncio.wait_for(failed.communicate(), 60)
     assert failed.returncode == 1
     assert b"Traceback" not in stderr
     assert str(taken.port).encode() in stderr

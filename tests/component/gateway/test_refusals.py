@@ -46,7 +46,7 @@ async def test_a_429_is_read_by_a_client_that_is_still_sending_four_megabytes_fi
 
 
 async def test_an_unknown_service_is_404_in_openais_shape() -> None:
-    async with gateway(HandSubstrate()) as running, httpx.AsyncClient() as client:
+    async with gateway(HandSubstrate()) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}"
         by_model = await client.post(f"{url}/v1/chat/completions", json={**CHAT, "model": "nope"})
         by_path = await client.post(f"{url}/team-a/nope/v1/chat/completions", json=CHAT)
@@ -60,7 +60,10 @@ async def test_an_unknown_service_is_404_in_openais_shape() -> None:
 
 
 async def test_a_body_that_is_no_json_is_400_and_says_so() -> None:
-    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+    async with (
+        gateway(HandSubstrate(ServiceView(config()))) as running,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
         for content, what in ((b"{", "JSON"), (b"[1]", "object"), (b'{"model": 5}', "model"), (b"", "JSON")):
             answer = await client.post(url, content=content)
@@ -78,7 +81,7 @@ async def test_a_body_over_the_services_limit_is_413_by_length_and_by_chunks() -
         for start in range(0, len(big), 65536):
             yield big[start : start + 65536]
 
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}"
         for path in ("/v1/chat/completions", "/team-a/qwen/v1/chat/completions"):
             whole = await client.post(url + path, content=big)
@@ -109,7 +112,7 @@ async def test_the_bodies_of_all_services_together_are_bounded() -> None:
 
 async def test_a_full_queue_admits_its_limit_and_refuses_the_next_with_a_retry_after() -> None:
     substrate = HandSubstrate(ServiceView(config(max_depth=3)))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
         held = [asyncio.create_task(client.post(url, json=CHAT)) for _ in range(3)]
         await until(lambda: running.fleet.services[KEY].flow.depth == 3)
@@ -123,7 +126,7 @@ async def test_a_full_queue_admits_its_limit_and_refuses_the_next_with_a_retry_a
 
 async def test_a_fixed_retry_after_is_told_as_it_stands() -> None:
     substrate = HandSubstrate(ServiceView(config(max_depth=1, retry_after_seconds=7)))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
         held = asyncio.create_task(client.post(url, json=CHAT))
         await until(lambda: running.fleet.services[KEY].flow.depth == 1)
@@ -135,7 +138,7 @@ async def test_a_fixed_retry_after_is_told_as_it_stands() -> None:
 async def test_waiting_too_long_for_a_busy_worker_is_429_queue_timeout() -> None:
     async with engine(tokens_per_second="1") as busy:
         view = ServiceView(config(max_concurrency=1, wait_timeout_seconds=0.1), (worker(busy.port),))
-        async with gateway(HandSubstrate(view)) as running, httpx.AsyncClient() as client:
+        async with gateway(HandSubstrate(view)) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             held = asyncio.create_task(client.post(url, json={**CHAT, "max_tokens": 1000}))
@@ -149,8 +152,8 @@ async def test_waiting_too_long_for_a_busy_worker_is_429_queue_timeout() -> None
 
 async def test_a_worker_that_runs_too_long_is_504_and_its_work_is_aborted() -> None:
     async with engine(request_seconds="60") as slow:
-        view = ServiceView(config(execution_timeout_seconds=0.1), (worker(slow.port),))
-        async with gateway(HandSubstrate(view)) as running, httpx.AsyncClient() as client:
+        view = ServiceView(config(execution_timeout_seconds=1), (worker(slow.port),))
+        async with gateway(HandSubstrate(view)) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
             assert running.fleet.services[KEY].flow.in_flight == 0
@@ -161,7 +164,7 @@ async def test_a_worker_that_runs_too_long_is_504_and_its_work_is_aborted() -> N
 async def test_a_body_that_stops_coming_is_408_and_frees_its_place() -> None:
     view = ServiceView(config())
     async with (
-        gateway(HandSubstrate(view), body_timeout=0.1) as running,
+        gateway(HandSubstrate(view), body_timeout=2.0) as running,
         connection(running.port) as (reader, writer),
     ):
         writer.write(post(b"x" * 100, host="qwen.team-a")[:-50])
@@ -217,7 +220,7 @@ async def test_a_continue_is_sent_only_to_what_is_admitted() -> None:
 async def test_every_request_is_one_line_of_the_access_log_without_its_secrets() -> None:
     log = Log()
     substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=0.01)))
-    async with gateway(substrate, log) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate, log) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}/v1/chat/completions?key=hidden"
         headers = {"authorization": "Bearer secret", "x-request-id": "mine-1"}
         await client.post(url, json={**CHAT, "user": "private"}, headers=headers)

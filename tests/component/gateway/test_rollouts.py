@@ -18,7 +18,7 @@ async def test_requests_between_the_last_old_worker_and_the_first_new_one_are_he
         old = await stack.enter_async_context(engine())
         substrate = HandSubstrate(ServiceView(config(), (worker(old.port, uid="old", ready=True),)))
         running = await stack.enter_async_context(gateway(substrate))
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=60))
         await ready(running)
         leaving = worker(old.port, uid="old", ready=True, terminating=True)
         substrate.show(ServiceView(config(), (leaving,)))

@@ -36,7 +36,7 @@ async def test_two_gateways_in_one_process_share_nothing() -> None:
         async with (
             gateway(HandSubstrate(view)) as one,
             gateway(HandSubstrate(view)) as two,
-            httpx.AsyncClient() as client,
+            httpx.AsyncClient(timeout=60) as client,
         ):
             await ready(one)
             await ready(two)
@@ -60,7 +60,8 @@ async def test_what_does_not_finish_in_the_time_to_drain_is_told_so() -> None:
             writer.write(post(json.dumps({**CHAT, "stream": True, "max_tokens": 100_000}).encode()))
             await reader.readuntil(b"data: ")
             second.write(post(json.dumps(CHAT).encode()))
-            await asyncio.wait_for(running.drain(), 10)
+            await until(lambda: running.fleet.services[KEY].flow.depth == 2)
+            await asyncio.wait_for(running.drain(), 60)
             stream, refused = await reader.read(), await waiting.read()
             assert metric(running, "gateway_requests_total", outcome="evicted_draining") == 2
     assert b'"code": "gateway_draining"' in stream
@@ -93,11 +94,11 @@ async def test_a_drain_answers_a_connections_first_request_and_closes_an_idle_co
             assert (await read_answer(idle)).status == 200
             await until(lambda: len(running.traffic.connections) == 2)
             draining = asyncio.create_task(running.drain())
-            assert await asyncio.wait_for(idle.read(), 10) == b""
+            assert await asyncio.wait_for(idle.read(), 60) == b""
             first.write(post(json.dumps(CHAT).encode()))
             answer = await read_answer(fresh)
             assert (answer.status, answer.fields["connection"]) == (200, "close")
-            await asyncio.wait_for(draining, 10)
+            await asyncio.wait_for(draining, 60)
 
 
 async def test_connections_that_nobody_has_accepted_yet_are_served_when_the_server_stops_listening() -> None:
@@ -116,5 +117,5 @@ async def test_connections_that_nobody_has_accepted_yet_are_served_when_the_serv
         socket.create_connection(address)
     for client in clients:
         client.setblocking(False)
-        assert await asyncio.wait_for(loop.sock_recv(client, 10), 10) == b"here"
+        assert await asyncio.wait_for(loop.sock_recv(client, 10), 60) == b"here"
         client.close()

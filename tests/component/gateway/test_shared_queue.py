@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -19,22 +17,10 @@ import httpx
 
 from tests.component.gateway.harness import engine, post, until
 from tests.component.gateway.test_process import document
+from tidegate.devcluster.ports import free_ports
 
 COMMAND = (sys.executable, "-m", "tidegate.cli", "--log-level", "WARNING", "gateway")
 SERVICE = "team-a/qwen"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on. Below those that the kernel gives to connections: one of them would be
-    some other test's before it is listened on."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 - a place, no secret
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in found:
-                found.append(port)
-    return found
 
 
 @dataclass
@@ -65,7 +51,7 @@ class Member:
         assert self.process is not None
         if self.alive:
             self.process.send_signal(number)
-        await asyncio.wait_for(self.process.wait(), 30)
+        await asyncio.wait_for(self.process.wait(), 60)
 
     async def status(self, client: httpx.AsyncClient) -> dict[str, Any]:
         """Its /status; empty while it does not answer."""
@@ -92,7 +78,7 @@ class Group:
 
     async def until_agreed(self, count: int) -> Member:
         """Returns when ``count`` gateways see each other and one of them arbitrates; that one."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while True:
                 arbiters = await self._arbiters(count)
                 if len(arbiters) == 1:
@@ -114,7 +100,7 @@ class Group:
 
     async def until_depth(self, depth: int) -> None:
         """Returns when all gateways together tell this depth."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while await self.depth() != depth:  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.01)
 
@@ -130,7 +116,7 @@ async def gateways(file: Path, count: int) -> AsyncIterator[Group]:
     ports = free_ports(3 * count)
     peers = tuple(ports[2::3])
     members = [Member(file, *port, peers) for port in zip(ports[::3], ports[1::3], peers, strict=True)]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         try:
             for member in members:
                 await member.start()
@@ -176,7 +162,7 @@ async def ask(ports: Callable[[], list[int]], stream: Stream, tokens: int) -> No
 async def _connect(
     ports: Callable[[], list[int]],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             for port in ports():
                 with contextlib.suppress(ConnectionRefusedError):
@@ -191,7 +177,7 @@ async def watch_engine(port: int, seen: Counter[str]) -> None:
     own clearing up after them, and a request too many would run for a second.
     """
     before = 0
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         while True:
             text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
             numbers = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("vllm:num_req")]
@@ -252,7 +238,7 @@ async def test_a_rolling_restart_of_two_gateways_cuts_no_stream_and_refuses_no_r
                 await ending
                 await member.start()
                 await group.until_agreed(2)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 await asyncio.gather(*asked)
             watching.cancel()
             assert Counter((s.status, s.whole) for s in streams) == {(200, True): 200}
@@ -270,7 +256,7 @@ async def test_the_arbiters_death_costs_only_the_connections_that_it_had(tmp_pat
             watching = tasks.create_task(watch_engine(busy.port, seen))
             streams = {member.port: [Stream() for _ in range(20)] for member in group.members}
             asked = [
-                tasks.create_task(ask(lambda port=port: [port], stream, 40))  # type: ignore[misc]
+                tasks.create_task(ask(lambda port=port: [port], stream, 120))  # type: ignore[misc]
                 for port, of_port in streams.items()
                 for stream in of_port
             ]
@@ -283,7 +269,7 @@ async def test_the_arbiters_death_costs_only_the_connections_that_it_had(tmp_pat
                 tasks.create_task(ask(lambda n=n: [others[n % 2].port], stream, 40))  # type: ignore[misc]
                 for n, stream in enumerate(extra)
             ]
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(120):
                 await asyncio.gather(*asked)
             watching.cancel()
             survivors = [stream for member in others for stream in streams[member.port]]

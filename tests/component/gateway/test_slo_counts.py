@@ -14,7 +14,7 @@ CHAT = {"model": "m", "messages": [], "max_tokens": 3}
 async def test_it_tells_what_was_counted_as_the_metrics_do() -> None:
     async with engine() as one:
         view = ServiceView(config(), (worker(one.port),))
-        async with gateway(HandSubstrate(view)) as running, httpx.AsyncClient(timeout=10) as client:
+        async with gateway(HandSubstrate(view)) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             for _ in range(3):
                 answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
@@ -33,7 +33,10 @@ async def test_it_tells_what_was_counted_as_the_metrics_do() -> None:
 
 
 async def test_a_service_that_nobody_knows_and_a_path_that_names_none_are_not_found() -> None:
-    async with gateway(HandSubstrate(ServiceView(config()))) as running, httpx.AsyncClient() as client:
+    async with (
+        gateway(HandSubstrate(ServiceView(config()))) as running,
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         for path in ("/slo/team-b/other", "/slo/", "/slo/qwen", "/slo/a/b/c", "/slo/%C3%BC/x"):
             answer = await client.get(f"http://127.0.0.1:{running.admin_port}{path}")
             assert answer.status_code == 404, path

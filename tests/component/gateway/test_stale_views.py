@@ -39,7 +39,7 @@ async def test_when_the_end_of_a_worker_that_has_gone_is_seen_another_is_woken_f
         seen = worker(gone.port, ready=True)
         substrate = HandSubstrate(ServiceView(config(), (seen,)))
         waking(substrate, engines)
-        async with gateway(substrate) as running, httpx.AsyncClient(timeout=30) as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             await gone.kill()
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
@@ -55,7 +55,7 @@ async def test_a_worker_that_is_coming_and_was_scaled_away_is_replaced_when_its_
     async with contextlib.AsyncExitStack() as engines:
         substrate = HandSubstrate(ServiceView(config(), (worker(1, host="", stage="created"),)))
         waking(substrate, engines)
-        async with gateway(substrate) as running, httpx.AsyncClient(timeout=30) as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             asked = asyncio.create_task(client.post(url, json=CHAT))
             await until(lambda: running.fleet.services[KEY].flow.waiting == 1)
@@ -79,7 +79,7 @@ async def test_a_get_whose_worker_goes_while_it_waits_wakes_nobody_and_takes_wha
         alone = config(max_concurrency=1)
         substrate = HandSubstrate(ServiceView(alone, (worker(port, ready=True),)))
         waking(substrate, engines)
-        async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient(timeout=30) as client:
+        async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             flow, url = running.fleet.services[KEY].flow, f"http://127.0.0.1:{running.port}"
             first = asyncio.create_task(client.post(f"{url}/v1/chat/completions", json=CHAT))

@@ -44,7 +44,7 @@ async def test_a_stream_passes_byte_for_byte_with_the_workers_own_fields() -> No
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=STREAM)
     assert got.content == b"".join(events)
@@ -84,7 +84,7 @@ async def test_a_worker_killed_in_the_middle_of_a_stream_ends_it_with_an_error_e
             writer.write(post(json.dumps({**STREAM, "max_tokens": 100_000}).encode()))
             await reader.readuntil(b"word3")
             await dying.kill()
-            rest = (await asyncio.wait_for(reader.read(), 10)).decode()
+            rest = (await asyncio.wait_for(reader.read(), 60)).decode()
             assert metric(running, "gateway_requests_total", outcome="worker_died") == 1
             assert running.fleet.services[KEY].flow.depth == 0
     event = rest[rest.index('data: {"error"') :].partition("\r\n")[0]
@@ -148,7 +148,7 @@ async def test_a_request_whose_worker_fails_before_it_answers_is_sent_again() ->
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port, ready=True),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             got = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
             assert running.fleet.services[KEY].flow.depth == 0
     assert (got.status_code, got.content, calls) == (200, b"ok", 2)
@@ -164,7 +164,7 @@ async def test_a_request_that_every_worker_fails_is_502_after_three_tries() -> N
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
     assert (got.status_code, got.json()["error"]["code"], calls) == (502, "worker_failed", 3)
@@ -177,7 +177,7 @@ async def test_a_worker_that_refuses_connections_is_left_until_a_probe_answers()
         workers = (worker(gone.port, uid="gone", ready=True), worker(good.port, uid="good", ready=True))
         async with (
             gateway(HandSubstrate(ServiceView(config(), workers))) as running,
-            httpx.AsyncClient() as c,
+            httpx.AsyncClient(timeout=60) as c,
         ):
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             answers = [await c.post(url, json=CHAT) for _ in range(4)]
@@ -199,7 +199,7 @@ async def test_an_idle_connection_that_the_worker_closes_under_a_request_costs_i
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             answers = [await client.post(url, json=CHAT) for _ in range(5)]
@@ -254,7 +254,7 @@ async def test_a_client_of_http_1_0_gets_a_stream_without_chunks() -> None:
             writer.write(
                 b"POST /v1/chat/completions HTTP/1.0\r\ncontent-length: %d\r\n\r\n" % len(body) + body
             )
-            whole = await asyncio.wait_for(reader.read(), 10)
+            whole = await asyncio.wait_for(reader.read(), 60)
     head, _, rest = whole.partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head.lower()
     assert rest.startswith(b"data: {")
@@ -273,7 +273,7 @@ async def test_a_draining_worker_is_asked_once_and_its_request_waits_for_another
     async with scripted(drain) as leaving, engine(tokens_per_second="0") as next_one:
         old = worker(leaving, uid="old", ready=True)
         substrate = HandSubstrate(ServiceView(config(), (old,)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             waiting = [asyncio.create_task(client.post(url, json=CHAT)) for _ in range(5)]
             await until(lambda: running.fleet.services[KEY].flow.waiting == 5)
@@ -296,7 +296,7 @@ async def test_what_takes_the_place_of_a_draining_worker_at_its_address_is_used(
         port = await old.enter_async_context(scripted(drain))
         async with gateway(HandSubstrate(ServiceView(config(), (worker(port),)))) as running:
             await ready(running)
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
                 asked = asyncio.create_task(client.post(url, json=CHAT))
                 service = running.fleet.services[KEY]

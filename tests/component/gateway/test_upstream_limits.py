@@ -53,7 +53,10 @@ async def test_a_worker_that_begins_no_answer_in_time_has_failed_and_the_request
     stuck = Worker(None)
     async with scripted(stuck) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate, first_byte_timeout=0.3) as running, httpx.AsyncClient() as client:
+        async with (
+            gateway(substrate, first_byte_timeout=3.0) as running,
+            httpx.AsyncClient(timeout=60) as client,
+        ):
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}{PATH}", json=CHAT)
             assert running.fleet.services[KEY].flow.depth == 0
@@ -66,7 +69,7 @@ async def test_the_last_try_that_begins_no_answer_is_502_and_says_so() -> None:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
         async with (
             gateway(substrate, first_byte_timeout=0.3, max_tries=1) as running,
-            httpx.AsyncClient() as client,
+            httpx.AsyncClient(timeout=60) as client,
         ):
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}{PATH}", json=CHAT)
@@ -81,7 +84,10 @@ async def test_a_stream_that_goes_silent_ends_with_an_error_event_and_is_counted
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate, silence_timeout=0.3) as running, httpx.AsyncClient() as client:
+        async with (
+            gateway(substrate, silence_timeout=0.3) as running,
+            httpx.AsyncClient(timeout=60) as client,
+        ):
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}{PATH}", json={**CHAT, "stream": True})
             assert metric(running, "gateway_requests_total", outcome="worker_died", code="502") == 1
@@ -104,13 +110,13 @@ async def test_a_worker_that_waits_for_a_slow_reader_is_not_silent() -> None:
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate, silence_timeout=0.6) as running:
+        async with gateway(substrate, silence_timeout=2.5) as running:
             await ready(running)
             async with connection(running.port) as (reader, writer):
                 writer.transport.pause_reading()  # type: ignore[attr-defined]
                 writer.write(post(json.dumps(CHAT).encode()))
                 await until(lambda: any(c.write_paused for c in running.traffic.connections))
-                await asyncio.sleep(1.5)  # more than twice the limit
+                await asyncio.sleep(5.5)  # more than twice the limit
                 go_on.set()
                 writer.transport.resume_reading()  # type: ignore[attr-defined]
                 await reader.readuntil(b"\r\n\r\n")
@@ -121,7 +127,7 @@ async def test_a_service_that_wants_no_second_sending_gets_502_after_the_first()
     broken = Worker(b"")
     async with scripted(broken) as port:
         substrate = HandSubstrate(ServiceView(config(retry_unstarted=False), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}{PATH}", json=CHAT)
     assert (got.status_code, got.json()["error"]["code"], broken.calls) == (502, "worker_failed", 1)
@@ -131,7 +137,7 @@ async def test_also_on_a_connection_that_was_used_before_it_is_not_sent_again() 
     broken = Worker(OK, b"")
     async with scripted(broken) as port:
         substrate = HandSubstrate(ServiceView(config(retry_unstarted=False), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             url = f"http://127.0.0.1:{running.port}{PATH}"
             codes = [(await client.post(url, json=CHAT)).status_code for _ in range(2)]
@@ -141,13 +147,13 @@ async def test_also_on_a_connection_that_was_used_before_it_is_not_sent_again() 
 @pytest.mark.parametrize("again", [True, False])
 async def test_a_request_that_never_left_goes_to_another_worker_and_costs_no_try(*, again: bool) -> None:
     good = Worker()
-    async with scripted(good) as port, asyncio.timeout(20):
+    async with scripted(good) as port, asyncio.timeout(120):
         gone = [
             worker(1, uid=f"gone-{number}", ready=True, host=f"127.0.0.{number + 2}") for number in range(5)
         ]
         service = config(retry_unstarted=again)
         substrate = HandSubstrate(ServiceView(service, (*gone, worker(port, uid="good", ready=True))))
-        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}{PATH}"
             answers = [await client.post(url, json=CHAT) for _ in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 8
@@ -159,7 +165,7 @@ async def test_a_worker_that_answers_probes_and_fails_requests_is_ejected_and_th
     async with scripted(bad) as bad_port, scripted(good) as good_port:
         workers = (worker(bad_port, uid="bad"), worker(good_port, uid="good"))
         substrate = HandSubstrate(ServiceView(config(), workers))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             service = running.fleet.services[KEY]
             await until(lambda: len(service.flow.endpoints) == 2)
             url = f"http://127.0.0.1:{running.port}{PATH}"
@@ -187,7 +193,7 @@ async def test_what_waits_for_the_only_worker_is_tried_one_by_one_after_a_while_
 
     async with scripted(sick) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             flow = running.fleet.services[KEY].flow
             url = f"http://127.0.0.1:{running.port}{PATH}"
@@ -207,7 +213,7 @@ async def test_a_worker_that_answers_errors_is_left_alone_where_another_one_work
         workers = (worker(wrong_port, uid="wrong"), worker(good_port, uid="good"))
         async with (
             gateway(HandSubstrate(ServiceView(config(), workers))) as running,
-            httpx.AsyncClient() as client,
+            httpx.AsyncClient(timeout=60) as client,
         ):
             await until(lambda: len(running.fleet.services[KEY].flow.endpoints) == 2)
             url = f"http://127.0.0.1:{running.port}{PATH}"
@@ -221,7 +227,7 @@ async def test_the_errors_of_the_only_worker_are_passed_on_as_they_are() -> None
     wrong = Worker(then=b"HTTP/1.1 500 Wrong\r\ncontent-length: 2\r\n\r\nno")
     async with scripted(wrong) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             url = f"http://127.0.0.1:{running.port}{PATH}"
             answers = [await client.post(url, json=CHAT) for _ in range(20)]
@@ -232,7 +238,7 @@ async def test_the_errors_of_the_only_worker_are_passed_on_as_they_are() -> None
 async def test_a_flood_of_interim_answers_is_a_failure_and_not_a_hang(count: int) -> None:
     async with scripted(Worker(then=b"HTTP/1.1 103 Early Hints\r\n\r\n" * count)) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate, max_tries=1) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}{PATH}", json=CHAT)
     assert got.json()["error"]["reason"] == "the worker sent more than 100 interim answers"
@@ -241,7 +247,7 @@ async def test_a_flood_of_interim_answers_is_a_failure_and_not_a_hang(count: int
 async def test_interim_answers_in_one_read_with_the_answer_are_dropped() -> None:
     async with scripted(Worker(then=b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * 100 + OK)) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             await ready(running)
             got = await client.post(f"http://127.0.0.1:{running.port}{PATH}", json=CHAT)
     assert (got.status_code, got.content) == (200, b"ok")

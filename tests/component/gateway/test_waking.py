@@ -40,7 +40,7 @@ async def test_twenty_requests_at_once_to_a_sleeping_service_get_twenty_answers_
             substrate.show(ServiceView(config(), (worker(started.port),)))
 
         substrate.on_wake = start
-        async with gateway(substrate) as running, httpx.AsyncClient(timeout=30) as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             answers = await asyncio.gather(*(client.post(url, json=CHAT) for _ in range(20)))
             record = running.fleet.services[KEY].starts.latest
@@ -61,7 +61,7 @@ async def test_a_worker_that_loads_for_long_is_woken_once_and_probed_until_it_an
             substrate.show(ServiceView(config(), (worker(1, stage="scheduled"),)))
 
         substrate.on_wake = start
-        async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             asked = asyncio.create_task(client.post(url, json=CHAT))
             await until(lambda: bool(substrate.wakes))
@@ -73,9 +73,9 @@ async def test_a_worker_that_loads_for_long_is_woken_once_and_probed_until_it_an
 
 
 async def test_no_worker_within_the_cold_start_budget_is_503_with_the_reason_and_a_retry_after() -> None:
-    substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=0.05)))
+    substrate = HandSubstrate(ServiceView(config(cold_start_timeout_seconds=1)))
     substrate.refusal = "the API server is away"
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
     error = answer.json()["error"]
     assert answer.status_code == 503
@@ -102,7 +102,7 @@ async def test_a_refused_wake_is_asked_for_again_while_requests_wait() -> None:
         async def start(key: ServiceKey) -> None:
             substrate.show(ServiceView(config(), (worker(loaded.port),)))
 
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             asked = asyncio.create_task(client.post(url, json=CHAT))
             await until(lambda: len(substrate.wakes) >= 3)
@@ -114,7 +114,7 @@ async def test_a_terminating_worker_gets_nothing_new_and_does_not_keep_a_service
     async with engine() as leaving:
         view = ServiceView(config(), (worker(leaving.port, ready=True, terminating=True),))
         substrate = HandSubstrate(view)
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             asked = asyncio.create_task(client.post(url, json=CHAT))
             await until(lambda: bool(substrate.wakes))
@@ -163,7 +163,7 @@ async def test_a_request_has_a_worker_that_was_probed_calmly_probed_at_once() ->
 
 async def test_a_malformed_body_wakes_nobody() -> None:
     substrate = HandSubstrate(ServiceView(config()))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(
             f"http://127.0.0.1:{running.port}/team-a/qwen/v1/chat/completions", content=b'{"model": '
         )
@@ -173,7 +173,7 @@ async def test_a_malformed_body_wakes_nobody() -> None:
 
 async def test_the_list_of_models_wakes_nobody() -> None:
     substrate = HandSubstrate(ServiceView(config()))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         for path in (
             "/v1/models",
             "/team-a/qwen/v1/models",
@@ -187,7 +187,7 @@ async def test_the_list_of_models_wakes_nobody() -> None:
 
 async def test_a_suspended_service_answers_503_at_once_and_is_not_woken() -> None:
     substrate = HandSubstrate(ServiceView(config(suspended=True)))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "suspended")
     assert substrate.wakes == []
@@ -195,7 +195,7 @@ async def test_a_suspended_service_answers_503_at_once_and_is_not_woken() -> Non
 
 async def test_suspending_a_service_refuses_what_waits_for_it() -> None:
     substrate = HandSubstrate(ServiceView(config()))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         asked = asyncio.create_task(
             client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
         )
@@ -252,7 +252,7 @@ async def test_a_workers_host_that_is_no_host_is_a_worker_that_does_not_answer()
 
 async def test_a_request_to_a_service_whose_workers_others_count_is_held_and_wakes_nobody() -> None:
     substrate = HandSubstrate(ServiceView(config(wakes=False, cold_start_timeout_seconds=0.4)))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(f"http://127.0.0.1:{running.port}/v1/chat/completions", json=CHAT)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cold_start_timeout")
     assert substrate.wakes == []
@@ -260,7 +260,7 @@ async def test_a_request_to_a_service_whose_workers_others_count_is_held_and_wak
 
 async def test_only_a_post_wakes_a_sleeping_service() -> None:
     substrate = HandSubstrate(ServiceView(config()))
-    async with gateway(substrate) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
         for path in ("/metrics", "/favicon.ico", "/docs", "/version", "/v1/responses/1"):
             answer = await client.get(f"http://127.0.0.1:{running.port}/team-a/qwen{path}")
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
@@ -278,7 +278,7 @@ async def test_the_workers_own_numbers_are_not_for_clients_and_its_other_paths_a
 
     async with scripted(answer) as port:
         substrate = HandSubstrate(ServiceView(config(), (worker(port, ready=True),)))
-        async with gateway(substrate) as running, httpx.AsyncClient() as client:
+        async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}"
             for path in ("/metrics", "/metrics/", "/%6detrics", "/metrics?name=x"):
                 assert (await client.get(f"{url}/team-a/qwen{path}")).status_code == 404
@@ -289,7 +289,7 @@ async def test_the_workers_own_numbers_are_not_for_clients_and_its_other_paths_a
 async def test_while_kubelets_reject_the_workers_nobody_is_woken_and_retry_after_is_the_rest() -> None:
     resting = config(cold_start_timeout_seconds=0.05, backoff_until=time.time() + 1000)
     substrate = HandSubstrate(ServiceView(resting))
-    async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient() as client:
+    async with gateway(substrate, wake_interval=0.01) as running, httpx.AsyncClient(timeout=60) as client:
         url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
         answer = await client.post(url, json=CHAT)
         fixed = replace(resting, retry_after_seconds=7)
@@ -310,7 +310,7 @@ async def test_a_request_that_waits_until_the_pause_is_over_wakes_the_service() 
             substrate.show(ServiceView(config(), (worker(loaded.port),)))
 
         substrate.on_wake = start
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             assert (await client.post(url, json=CHAT)).status_code == 200
     assert substrate.wakes == [KEY]
@@ -324,7 +324,7 @@ async def test_a_pause_that_is_lifted_does_not_keep_who_waits() -> None:
             substrate.show(ServiceView(config(), (worker(loaded.port),)))
 
         substrate.on_wake = start
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
             asked = asyncio.create_task(client.post(url, json=CHAT))
             await until(lambda: running.fleet.services[KEY].flow.waiting == 1)

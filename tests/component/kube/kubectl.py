@@ -36,7 +36,7 @@ class Kubectl:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        printed, _ = await asyncio.wait_for(process.communicate((text or "").encode()), 60)
+        printed, _ = await asyncio.wait_for(process.communicate((text or "").encode()), 120)
         if process.returncode:
             raise KubectlError(printed.decode())
         return printed.decode()

@@ -112,7 +112,7 @@ async def test_a_watch_from_before_the_compaction_says_so(
     _, version = await client.list_all(config_maps(namespace))
     await client.create(config_maps(namespace), config_map("later"), field_manager=MANAGER)
     _, now = await client.list_all(config_maps(namespace))
-    async with httpx.AsyncClient(trust_env=False) as etcd:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as etcd:
         compacted = await etcd.post(f"{server.plane.etcd_url}/v3/kv/compaction", json={"revision": now})
     assert compacted.status_code == 200
     restart(server)  # its watch cache still knew
@@ -125,8 +125,8 @@ async def test_a_silent_connection_ends_a_watch_and_a_call_within_their_budgets(
 ) -> None:
     _, version = await proxied.list_all(config_maps(namespace))
     proxy.freeze()
-    async with asyncio.timeout(15):
-        with pytest.raises(errors.UnreachableError, match="within 5 s"):
+    async with asyncio.timeout(120):
+        with pytest.raises(errors.UnreachableError, match="within 8 s"):
             await proxied.get(f"{config_maps(namespace)}/x")
         with pytest.raises(errors.UnreachableError):
             await watched_to_its_end(proxied, config_maps(namespace), version)
@@ -138,10 +138,10 @@ async def test_a_watch_that_has_begun_notices_silence(
     collection = config_maps(namespace)
     _, version = await proxied.list_all(collection)
     await proxied.create(collection, config_map("first"), field_manager=MANAGER)
-    async with asyncio.timeout(10), aclosing(proxied.watch(collection, version)) as events:
+    async with asyncio.timeout(120), aclosing(proxied.watch(collection, version)) as events:
         assert (await anext(events)).type == "ADDED"
         proxy.freeze()
-        with pytest.raises(errors.UnreachableError, match="within 2 s"):
+        with pytest.raises(errors.UnreachableError, match="within 5 s"):
             await anext(events)
 
 

@@ -18,7 +18,8 @@ from tidegate.devcluster.certificates import Authority, new_authority
 from tidegate.kube import errors
 from tidegate.kube.client import Budgets, KubeClient, WatchEvent
 
-BUDGETS = Budgets(call=1, watch=5, silence=0.5)
+BUDGETS = Budgets(call=60, silence=60)  # a busy machine is no defect
+SHORT = Budgets(call=1)
 
 
 @pytest.fixture
@@ -184,13 +185,13 @@ async def test_a_server_that_accepts_and_says_nothing_costs_the_budget_and_no_mo
     authority: Authority,
 ) -> None:
     async def handler(_: web.BaseRequest) -> web.Response:
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
         return web.Response()
 
     async with (
         https_server(authority, handler) as port,
-        KubeClient(configuration_for(port, authority.ca), BUDGETS) as client,
-        asyncio.timeout(5),
+        KubeClient(configuration_for(port, authority.ca), SHORT) as client,
+        asyncio.timeout(60),
     ):
         with pytest.raises(errors.UnreachableError, match="no answer within 1 s"):
             await client.get("/a")

@@ -43,18 +43,27 @@ async def a_black_hole(port: int) -> AsyncIterator[None]:
                 writer.transport.abort()
 
 
+@pytest.fixture
+async def hurried(client: KubeClient, namespace: str) -> AsyncIterator[Installation]:
+    """Webhooks for which the API server waits two seconds."""
+    made = Installation(client, namespace, timeout=2)
+    await made.install()
+    try:
+        yield made
+    finally:
+        await made.uninstall()
+
+
 Dead = Callable[[int], AbstractAsyncContextManager[None]]
 
 
 @pytest.mark.parametrize("dead", [nobody, a_black_hole])
 async def test_every_write_succeeds_and_the_limit_is_the_one_that_would_have_been_written(
-    client: KubeClient, namespace: str, installation: Installation, dead: Dead
+    client: KubeClient, namespace: str, hurried: Installation, dead: Dead
 ) -> None:
     for _ in range(2):
-        await WebhookTls(client, installation.names).ensure(
-            datetime.now(UTC)
-        )  # the API server knows whom to ask
-    async with dead(installation.port):
+        await WebhookTls(client, hurried.names).ensure(datetime.now(UTC))  # the API server knows whom to ask
+    async with dead(hurried.port):
         plain = await create_service(client, namespace, "plain", degradation={})
         assert depth_and_note(plain) == (None, None)
         config = parse_service_config(plain, 256)

@@ -15,6 +15,7 @@ from tests.component.kube.objects import (
     create_pod,
     create_service,
     replicas,
+    service_manifest,
     set_pod_status,
 )
 from tests.component.kube.wire import CuttableProxy, eventually, restart
@@ -24,6 +25,7 @@ from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
 from tidegate.kube import paths
 from tidegate.kube.client import KubeClient
+from tidegate.kube.errors import InvalidError, KubeError
 from tidegate.kube.gateway_substrate import GatewaySubstrate
 from tidegate.kube.reflector import Pace
 
@@ -155,6 +157,7 @@ async def test_a_service_that_the_crd_lets_through_and_we_cannot_read_is_skipped
         await client.delete(paths.inference_service(namespace, "nonsense"))
         schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         await client.json_patch(path, [operations[0] | {"value": schema}], field_manager=MANAGER)
+        await eventually(lambda: _refuses_nonsense(client, namespace), "the API server refuses it again")
 
 
 async def _accepts_nonsense(client: KubeClient, namespace: str) -> bool:
@@ -163,6 +166,19 @@ async def _accepts_nonsense(client: KubeClient, namespace: str) -> bool:
     except Exception as error:  # noqa: BLE001
         return "already exists" in str(error)
     return True
+
+
+async def _refuses_nonsense(client: KubeClient, namespace: str) -> bool:
+    """Whether the schema is the one that other tests count on; in between every request is refused (429)."""
+    manifest = service_manifest(namespace, "nonsense", engine={"maxConcurrency": "many"})
+    path = f"{paths.inference_services(namespace)}?dryRun=All"
+    try:
+        await client.create(path, manifest, field_manager=MANAGER)
+    except InvalidError:
+        return True
+    except KubeError:
+        return False
+    return False
 
 
 async def test_a_wake_raises_zero_to_one_and_leaves_more_alone(client: KubeClient, namespace: str) -> None:

@@ -17,7 +17,7 @@ from tests.component.kube.webhooks import Installation, answers, depth_and_note,
 from tests.component.kube.wire import eventually
 from tidegate.controller.webhook_tls import WebhookTls
 from tidegate.controller.world import World
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import NotFoundError
@@ -50,7 +50,7 @@ async def shared_address(port: int, replicas: Sequence[int]) -> AsyncIterator[No
 
 async def served_certificate(port: int) -> bytes:
     """What a replica shows to who connects now."""
-    shown = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port), timeout=2)
+    shown = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port), timeout=60)
     return ssl.PEM_cert_to_DER_cert(shown)
 
 
@@ -76,7 +76,7 @@ async def test_each_create_gets_its_default_while_the_certificate_of_two_replica
         serving(installation, World(128), ports[1], now=lambda: now, acts=lambda: False),
     ):
         await eventually(lambda: _both_serve(installation, ports), "both serve")
-        await eventually(lambda: answers(installation), "the API server asks them", seconds=20)
+        await eventually(lambda: answers(installation), "the API server asks them")
         before, made = await stored_certificate(installation), 0
         now = NOW
 
@@ -87,7 +87,7 @@ async def test_each_create_gets_its_default_while_the_certificate_of_two_replica
             assert depth_and_note(item) == (128, "128 from Default"), made
             return before != await stored_certificate(installation) and await _both_serve(installation, ports)
 
-        await eventually(renewed, "both serve the renewed certificate", seconds=20)
+        await eventually(renewed, "both serve the renewed certificate")
         after = [await create_service(client, namespace, f"after-{number}") for number in range(50)]
         assert {depth_and_note(item) for item in after} == {(128, "128 from Default")}
 

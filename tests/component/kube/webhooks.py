@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.component.kube.objects import MANAGER, create_service
+from tests.component.kube.objects import MANAGER, create_service, service_manifest
 from tests.component.kube.wire import eventually
 from tidegate.controller.admission import Admission
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
 from tidegate.controller.world import World
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
+from tidegate.kube.errors import ForbiddenError
 
 NOTE = "tidegate.io/queue-default"
 _CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
@@ -26,8 +27,11 @@ _KINDS = {"Mutating": "/mutate", "Validating": "/validate"}
 class Installation:
     """Both webhook configurations, for one namespace, and a Service that points to this machine."""
 
-    def __init__(self, client: KubeClient, namespace: str) -> None:
+    def __init__(self, client: KubeClient, namespace: str, timeout: int = 30) -> None:
+        """``timeout``: seconds until the API server writes without an answer; the most that there is, so that
+        a busy machine is no dead webhook."""
         self.client = client
+        self._timeout = timeout
         self.port = free_ports(1)[0]
         self.names = TlsNames(namespace, webhook_configuration=f"tidegate-{namespace}")
         name = self.names.webhook_configuration
@@ -74,7 +78,7 @@ class Installation:
             "admissionReviewVersions": ["v1"],
             "sideEffects": "None",
             "failurePolicy": "Ignore",
-            "timeoutSeconds": 2,
+            "timeoutSeconds": self._timeout,
         }
         return {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -116,16 +120,28 @@ async def running(
 ) -> AsyncIterator[None]:
     """The webhooks serve, and the API server has taken notice of both."""
     async with serving(installation, world or World(default), **changes):
-        await eventually(lambda: answers(installation), "the API server asks the webhooks", seconds=20)
+        await eventually(lambda: answers(installation), "the API server asks the webhooks")
         yield
 
 
 async def answers(installation: Installation) -> bool:
-    """Whether the API server asks and trusts the mutating webhook."""
+    """Whether the API server asks and trusts both webhooks."""
     client, namespace = installation.client, installation.names.namespace
     probe = await create_service(client, namespace, "probe")
     await client.delete(paths.inference_service(namespace, "probe"))
-    return "maxDepth" in probe["spec"].get("queue", {})
+    return "maxDepth" in probe["spec"].get("queue", {}) and await _refuses(client, namespace)
+
+
+async def _refuses(client: KubeClient, namespace: str) -> bool:
+    """Whether what the validating webhook alone refuses is refused."""
+    window = {"cron": "0 9 * * *", "timeZone": "Mars/Base", "forSeconds": 60, "minReplicas": 1}
+    path = f"{paths.inference_services(namespace)}?dryRun=All"
+    manifest = service_manifest(namespace, "probe", scaling={"schedules": [window]})
+    try:
+        await client.create(path, manifest, field_manager=MANAGER)
+    except ForbiddenError:
+        return True
+    return False
 
 
 def depth_and_note(item: Json) -> tuple[Any, Any]:

@@ -68,7 +68,7 @@ async def registered(kube: KubeClient, metrics: Metrics) -> AsyncIterator[None]:
         return condition(await kube.get(path), "Available").get("status") == "True"
 
     try:
-        await eventually(available, "the metrics API is available", seconds=20)
+        await eventually(available, "the metrics API is available")
         yield
     finally:
         await kube.delete(path)
@@ -108,7 +108,7 @@ class Autoscaled:
         async def said() -> bool:
             return (await self.condition(kind))[:2] == (status, reason)
 
-        await eventually(said, f"{kind} is {status}, {reason}", seconds=20)
+        await eventually(said, f"{kind} is {status}, {reason}")
 
     async def workers(self, count: int) -> None:
         """Returns when the Deployment is told to run so many."""
@@ -116,12 +116,12 @@ class Autoscaled:
         async def told() -> bool:
             return await self.world.replicas("qwen") == count
 
-        await eventually(told, f"{count} workers are wanted", seconds=20)
+        await eventually(told, f"{count} workers are wanted")
 
     async def looks(self, count: int = 5) -> None:
         """Returns when the controller has looked so many times more."""
         before = self._looks()
-        await eventually(lambda: self._looks() >= before + count, f"{count} looks more", seconds=60)
+        await eventually(lambda: self._looks() >= before + count, f"{count} looks more")
 
     def _looks(self) -> int:
         return sum(1 for each in self._requests() if each["verb"] == "get" and _by_the_controller(each))

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from tests.component.kube.wire import eventually
+from tests.component.discovery import discovered, explained, until
 from tests.component.operator.harness import (
     FakeWorker,
     Operator,
@@ -23,9 +23,7 @@ from tests.component.operator.harness import (
 from tests.unit.controller.streams import FakeGateway
 from tidegate.devcluster import ApiServer, api_server
 from tidegate.devcluster.apiclient import admin_client, apply
-from tidegate.kube import paths
-from tidegate.kube.client import KubeClient
-from tidegate.kube.errors import NotFoundError
+from tidegate.kube.client import Budgets, KubeClient
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +32,7 @@ def server() -> Iterator[ApiServer]:
         with admin_client(running.plane.state.pki, running.url) as client:
             for path in Path("crds").glob("*.yaml"):
                 apply(client, yaml.safe_load(path.read_text()))
+            until(lambda: discovered(client) and explained(client), "the CRD is served")
         yield running
 
 
@@ -43,18 +42,9 @@ async def kube(server: ApiServer) -> AsyncIterator[KubeClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(server.kubeconfig))
         patch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-        client = await KubeClient.connect()
+        client = await KubeClient.connect(Budgets(call=60))  # a busy machine is no defect
     async with client:
-        await eventually(lambda: _served(client), "the CRD is served")
         yield client
-
-
-async def _served(client: KubeClient) -> bool:
-    try:
-        await client.list_all(paths.inference_services())
-    except NotFoundError:
-        return False
-    return True
 
 
 @pytest_asyncio.fixture(loop_scope="module")

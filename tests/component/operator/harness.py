@@ -8,6 +8,7 @@ import os
 import signal
 import ssl
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -25,13 +26,17 @@ from tests.component.kube.wire import eventually
 from tests.component.operator.proxy import ApiProxy, Write
 from tests.unit.controller.streams import FakeGateway, fake_gateway, serving
 from tidegate.devcluster import ApiServer
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.domain.timestamps import to_timestamp
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient
 from tidegate.kube.errors import AlreadyExistsError, NotFoundError
 
 SYSTEM = "tidegate-system"
+STALL = 1.0  # seconds; a look at operator and API server takes some 10 ms, on a machine that is busy 200
+LOOKS = 600  # a minute of looks
+END_SECONDS = 25.0  # the kubelet kills after 30; an operator ends within 2
+SILENCE = 60.0  # seconds after which a part of the test is given up that does not answer
 
 
 @dataclass
@@ -50,16 +55,35 @@ class Operator:
         return self.proxy.writes
 
     async def settled(self, seconds: float = 2.0) -> None:
-        """Returns when it has written nothing for so long."""
-        before = -1
-        while before != len(self.writes):
-            before = len(self.writes)
-            await asyncio.sleep(seconds)
+        """Returns when it has written nothing for so long, in looks at which it and the API server answered.
+
+        A look that takes longer than ``STALL`` says that one of the three stood still, and what it has to do
+        is yet to come: the quiet begins anew, ``LOOKS`` times at most.
+        """
+        pause, left, before = 0.1, LOOKS, -1
+        quiet = 0.0
+        while quiet < seconds and left:
+            begun, left = time.monotonic(), left - 1
+            await asyncio.sleep(pause)
+            await self._answers()
+            if before != len(self.writes) or time.monotonic() - begun > STALL:
+                before, quiet = len(self.writes), 0.0
+            else:
+                quiet += pause
+
+    async def _answers(self) -> None:
+        """Returns when the operator and the API server behind its proxy have answered; not where it is cut
+        off or ended."""
+        with suppress(httpx.HTTPError):
+            await self.metrics()
+        url = f"{self.proxy.server.url}/readyz"
+        async with self.proxy.session.get(url) as answer:
+            await answer.read()
 
     async def metrics(self) -> str:
         """What its metrics say."""
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.get(self.metrics_url)).text
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return (await client.get(self.metrics_url, timeout=SILENCE)).text
 
 
 @asynccontextmanager
@@ -85,7 +109,7 @@ async def api_proxy(server: ApiServer) -> AsyncIterator[ApiProxy]:
 
 @asynccontextmanager
 async def running_operator(
-    proxy: ApiProxy, folder: Path, seconds: float = 30.0, kubeconfig: Path | None = None, **settings: Any
+    proxy: ApiProxy, folder: Path, seconds: float = 90.0, kubeconfig: Path | None = None, **settings: Any
 ) -> AsyncIterator[Operator]:
     """An operator that is ready within ``seconds``, ended by SIGTERM at the end of the block.
 
@@ -117,7 +141,7 @@ async def stop(operator: Operator) -> None:
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), END_SECONDS)
     except TimeoutError:
         process.kill()
         await process.wait()
@@ -127,8 +151,8 @@ async def stop(operator: Operator) -> None:
 async def _ready(operator: Operator) -> bool:
     assert operator.process.returncode is None, operator.log.read_text()[-3000:]
     try:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.get(operator.health_url)).status_code == 200
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            return (await client.get(operator.health_url, timeout=SILENCE)).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -234,13 +258,13 @@ class World:
         """The pod is gone; without a node that is at once."""
         await self.kube.delete(paths.pod(self.namespace, pod))
 
-    async def phase(self, name: str, phase: str, seconds: float = 10.0) -> None:
+    async def phase(self, name: str, phase: str) -> None:
         """Returns when the service is in the phase."""
 
         async def reached() -> bool:
             return str((await self.get(name)).get("status", {}).get("phase")) == phase
 
-        await eventually(reached, f"{name} is {phase}", seconds=seconds)
+        await eventually(reached, f"{name} is {phase}")
 
     async def condition(self, name: str, kind: str = "Ready") -> Json:
         """One condition of the service."""

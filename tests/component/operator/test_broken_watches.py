@@ -43,7 +43,7 @@ async def operator(
     async with (
         played_parts(kube) as (_, _, settings),
         api_proxy(server) as proxy,
-        running_operator(proxy, folder, seconds=60, resync_seconds=3600, **settings) as running,
+        running_operator(proxy, folder, resync_seconds=3600, **settings) as running,
     ):
         yield running
 
@@ -54,14 +54,14 @@ async def test_what_was_made_and_deleted_during_a_fault_is_noticed(
 ) -> None:
     fault: Fault | None = FAULTS[what]
     await world.create("known")
-    await world.phase("known", "Idle", seconds=60)
+    await world.phase("known", "Idle")
     first = await world.deployment("known")
     operator.proxy.break_watches()
     await kube.delete(paths.deployment(world.namespace, "known-worker"))
     await world.create("made")
     begun = time.monotonic()
     operator.proxy.befall(fault)
-    await world.phase("made", "Idle", seconds=60)
+    await world.phase("made", "Idle")
 
     async def back() -> bool:
         try:
@@ -69,7 +69,7 @@ async def test_what_was_made_and_deleted_during_a_fault_is_noticed(
         except NotFoundError:
             return False
 
-    await eventually(back, "the Deployment is back", seconds=60)
+    await eventually(back, "the Deployment is back")
     with capsys.disabled():
         print(f"\n{what}: converged after {time.monotonic() - begun:.1f} s")
     assert operator.process.returncode is None
@@ -79,13 +79,13 @@ async def test_old_events_that_come_once_more_change_nothing(
     kube: KubeClient, world: World, operator: Operator
 ) -> None:
     await world.create("once")
-    await world.phase("once", "Idle", seconds=60)
+    await world.phase("once", "Idle")
     await operator.settled()
     before = len(operator.writes)
     operator.proxy.replays = True
     operator.proxy.befall(None)
     await world.create("after")
-    await world.phase("after", "Idle", seconds=60)
+    await world.phase("after", "Idle")
     operator.proxy.replays = False
     others = [write.path for write in operator.writes[before:] if "/after" not in write.path]
     made = {
@@ -107,5 +107,5 @@ async def test_watches_that_say_nothing_are_made_up_for_by_listings(
     ):
         proxy.befall(silence(silent))
         await world.create("unheard")
-        await world.phase("unheard", "Idle", seconds=60)
+        await world.phase("unheard", "Idle")
         silent.set()

@@ -12,7 +12,7 @@ from tests.component.kube.objects import MANAGER
 from tests.component.kube.wire import eventually
 from tests.component.operator.conftest import Stage
 from tests.component.operator.harness import World, ready_status, running_operator
-from tidegate.domain.timestamps import to_timestamp
+from tidegate.domain.timestamps import from_timestamp, to_timestamp
 from tidegate.kube import paths
 from tidegate.kube.client import Json
 
@@ -141,8 +141,10 @@ async def test_a_start_that_no_gateway_asked_for_is_told_by_its_pod(world: World
     stage.worker.start = {}
     await world.create("kept", scaling={"minReplicas": 1})
     await world.phase("kept", "Starting")
-    created = int(time.time())
     await world.pod("kept", "kept-1", {"phase": "Pending"})
+    pod = await world.kube.get(paths.pod(world.namespace, "kept-1"))
+    created = from_timestamp(pod["metadata"]["creationTimestamp"])
+    assert created
     await pulled(world, "kept-1", 'Container image "worker:cpu" already present on machine')
     status = ready_status(created + 30)
     status["containerStatuses"][0]["state"] = {"running": {"startedAt": to_timestamp(created + 10)}}

@@ -333,7 +333,7 @@ async def test_a_change_of_the_spec_counts_a_generation_and_one_of_the_status_do
 def kubectl(server: ApiServer, *arguments: str) -> str:
     environment = os.environ | {"KUBECONFIG": str(server.kubeconfig)}
     done = subprocess.run(
-        ["kubectl", *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False
+        ["kubectl", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -22,7 +22,7 @@ from tests.component.operator.harness import (
 )
 from tests.unit.controller.streams import serving
 from tidegate.devcluster import ApiServer
-from tidegate.devcluster.apiserver import free_ports
+from tidegate.devcluster.ports import free_ports
 from tidegate.domain.deletion_order import COST_ANNOTATION
 from tidegate.kube import paths
 from tidegate.kube.client import KubeClient

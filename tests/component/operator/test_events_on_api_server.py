@@ -97,10 +97,10 @@ async def test_kubectl_wait_for_ready_ends_asleep_and_once_a_worker_serves(
 ) -> None:
     await world.idle("waited")
     words = ("wait", "--for=condition=Ready", "infsvc/waited", "-n", world.namespace)
-    assert "condition met" in await kubectl(server, *words, "--timeout=10s")
+    assert "condition met" in await kubectl(server, *words, "--timeout=60s")
     await world.scale("waited", 1)
     await world.phase("waited", "Starting")
-    waiting = asyncio.create_task(kubectl(server, *words, "--timeout=30s"))
+    waiting = asyncio.create_task(kubectl(server, *words, "--timeout=60s"))
     await world.pod("waited", "waited-1", ready_status(time.time()))
     assert "condition met" in await waiting
 
@@ -126,6 +126,6 @@ async def kubectl(server: ApiServer, *words: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 0, output.decode()
     return output.decode()

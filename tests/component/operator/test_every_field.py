@@ -18,7 +18,7 @@ from tests.mutations.trial import Tally, Trial
 from tidegate.api.crd import inference_service_crd
 from tidegate.kube.client import KubeClient
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
 
 ROOT: Json = inference_service_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SPEC: Json = ROOT["properties"]["spec"]

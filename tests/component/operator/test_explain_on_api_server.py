@@ -54,7 +54,7 @@ async def explain(kubeconfig: Path, *arguments: str) -> Said:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode is not None
     return Said(process.returncode, out.decode(), err.decode())
 

@@ -32,7 +32,7 @@ async def is_judged(world: World, name: str, wanted: str) -> None:
     async def reached() -> bool:
         return await verdict(world, name) == wanted
 
-    await eventually(reached, f"{name}: {wanted}", seconds=20)
+    await eventually(reached, f"{name}: {wanted}")
 
 
 async def serve(world: World, name: str, node: str, **spec: Any) -> None:

@@ -31,9 +31,9 @@ def _scale_writes(stage: Stage, world: World, name: str) -> list[Write]:
 async def _running(world: World, stage: Stage, name: str, idle_timeout: int) -> str:
     """A service with one worker that has been ready for long, and a request that runs; its key."""
     await world.idle(name, scaling={"idleTimeoutSeconds": idle_timeout})
+    stage.gateway.tell(f"{world.namespace}/{name}", inFlight=1)
     await world.scale(name, 1)
     await world.pod(name, f"{name}-1", ready_status(time.time() - LONG_IDLE))
-    stage.gateway.tell(f"{world.namespace}/{name}", inFlight=1)
     await world.phase(name, "Running")
     return f"{world.namespace}/{name}"
 
@@ -85,7 +85,7 @@ async def test_an_operator_that_has_not_seen_a_wake_is_refused_its_zero_and_deci
     await stage.operator.settled(1.0)
     assert await world.replicas("unseen") == 1
     stage.gateway.tell(key, idleSeconds=LONG_IDLE)
-    await eventually(lambda: _replicas(world, "unseen", 0), "and idle again it sleeps", seconds=20)
+    await eventually(lambda: _replicas(world, "unseen", 0), "and idle again it sleeps")
 
 
 async def test_a_wake_between_the_decision_and_its_write_is_not_undone(world: World, stage: Stage) -> None:
@@ -101,7 +101,7 @@ async def test_a_wake_between_the_decision_and_its_write_is_not_undone(world: Wo
     stage.operator.proxy.before = hold
     try:
         stage.gateway.tell(key, idleSeconds=LONG_IDLE)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await decided.wait()
         await world.scale("between", 0)  # by hand
         assert await _wake(world, "between")
@@ -118,7 +118,7 @@ async def test_an_operator_that_sees_the_wake_before_the_pods_and_before_the_dem
     world: World, stage: Stage
 ) -> None:
     """The pod of before is still Ready in its eyes and was idle for long: nobody has told it of its end."""
-    key = await _running(world, stage, "early", idle_timeout=3)
+    key = await _running(world, stage, "early", idle_timeout=60)  # of it the wake begins anew
     stage.gateway.tell(key, idleSeconds=LONG_IDLE)
     await eventually(lambda: _replicas(world, "early", 0), "it sleeps")
     await stage.operator.settled(1.0)

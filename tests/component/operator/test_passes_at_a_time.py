@@ -74,7 +74,7 @@ class Clockwork:
 
 @asynccontextmanager
 async def clockwork(cluster: Cluster, name: str) -> AsyncIterator[Clockwork]:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         yield Clockwork(cluster, name, http)
 
 

@@ -66,7 +66,7 @@ async def test_surplus_goes_after_its_delay_in_one_write_and_leaves_what_is_need
     await world.phase("tall", "Running")
     begun = time.monotonic()
     stage.gateway.tell(f"{world.namespace}/tall", inFlight=15)
-    await eventually(lambda: _replicas(world, "tall", 2), "two are enough", seconds=12)
+    await eventually(lambda: _replicas(world, "tall", 2), "two are enough")
     assert time.monotonic() - begun > 2.5, "not before the delay was over"
     await _decided(world, "tall", 2, "Surplus")
     assert _scale_writes(stage, world, "tall") == 2, "one up, one down"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,9 @@ async def test_a_field_that_the_cluster_drops_is_no_hot_loop_and_is_named(
             message = (await world.condition("dropped", "Contested"))["message"]
             assert ".spec.progressDeadlineSeconds" in message
             assert "does not know the field" in message
-            before = len(proxy.writes)
+            before, begun = len(proxy.writes), time.monotonic()
             await asyncio.sleep(4)
-            assert len(proxy.writes) - before <= 3
+            assert len(proxy.writes) - before <= max(3, time.monotonic() - begun)
 
 
 async def test_a_namespace_that_ends_is_left_in_peace(

@@ -10,8 +10,8 @@ from tests.e2e.cycles.client import Client, Sent
 from tests.e2e.cycles.plan import Phase, Step, draw
 from tests.e2e.cycles.scene import Pool, Scene
 
-WAKE_BUDGET = 60.0  # seconds for a worker to come
-SLEEP_BUDGET = 60.0  # and for one that nobody needs to go
+WAKE_BUDGET = 120.0  # seconds for a worker to come
+SLEEP_BUDGET = 120.0  # and for one that nobody needs to go
 _HAVE_BEGUN = {  # what a step waits for: a service that is beyond it already is taken as it is
     Phase.WAKING: (Phase.WAKING, Phase.LOADING, Phase.RUNNING),
     Phase.LOADING: (Phase.LOADING, Phase.RUNNING),

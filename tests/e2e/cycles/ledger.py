@@ -48,7 +48,7 @@ def open_ledger(kubectl: Kubectl, namespace: str) -> str:
     """Starts the pod; where engines tell it, as ``host:port``."""
     kubectl.apply(pod(namespace))
     where = (f"pod/{NAME}", "-n", namespace)
-    kubectl.run("wait", *where, "--for=condition=Ready", "--timeout=60s", timeout=70)
+    kubectl.run("wait", *where, "--for=condition=Ready", "--timeout=180s", timeout=200)
     return f"{kubectl.get(*where)['status']['podIP']}:{PORT}"
 
 

@@ -28,6 +28,7 @@ class Api:
         self.created: list[Json] = []
         self.patched: list[tuple[str, Json]] = []
         self.refuses: KubeError | None = None
+        self.refused = 0
 
     async def create(self, path: str, body: Json, **_: str) -> Json:
         self._may()
@@ -42,6 +43,7 @@ class Api:
 
     def _may(self) -> None:
         if self.refuses:
+            self.refused += 1
             raise self.refuses
 
 
@@ -119,8 +121,9 @@ async def test_an_event_that_has_expired_meanwhile_is_no_loss() -> None:
         await eventually(lambda: bool(one.api.created), "it is written")
         one.api.refuses = NotFoundError(404, "NotFound", "gone")
         one.now += 300.0
+        refused = one.api.refused
         one.recorder.tell(RAW, [NEWS])
-        await asyncio.sleep(0.05)
+        await eventually(lambda: one.api.refused > refused, "the API server says so")
         one.api.refuses = None
         one.recorder.tell(RAW, [NEWS])
         await eventually(lambda: len(one.api.created) == 2, "the same news are a new Event")

@@ -14,7 +14,10 @@ from tidegate.domain.lease import LeaseRecord, LeaseTimes
 from tidegate.kube.errors import ConflictError, NotLeaderError, UnreachableError
 from tidegate.kube.lease import LeaseClient
 
-TIMES = LeaseTimes(duration=1.0, renew_deadline=0.7, retry=0.1, call=0.25)
+TIMES = LeaseTimes(
+    duration=600, renew_deadline=400, retry=0.1, call=60, absent=0.1
+)  # nothing runs out on a busy machine
+SHORT = LeaseTimes(duration=1.0, renew_deadline=0.7, retry=0.1, call=0.25, absent=0.1)
 
 
 class MemoryLease(LeaseClient):
@@ -68,8 +71,8 @@ class MemoryLease(LeaseClient):
 class Replica:
     """A leadership that runs, and whether its work does."""
 
-    def __init__(self, lease: MemoryLease, name: str) -> None:
-        self.leadership = Leadership(lease, LeadershipSettings(name, TIMES))
+    def __init__(self, lease: MemoryLease, name: str, times: LeaseTimes) -> None:
+        self.leadership = Leadership(lease, LeadershipSettings(name, times))
         self.acting = False
         self.task = asyncio.create_task(self.leadership.run(self.act))
 
@@ -91,8 +94,8 @@ async def lease() -> MemoryLease:
 
 
 @contextlib.asynccontextmanager
-async def replica(lease: MemoryLease, name: str) -> AsyncIterator[Replica]:
-    running = Replica(lease, name)
+async def replica(lease: MemoryLease, name: str, times: LeaseTimes = TIMES) -> AsyncIterator[Replica]:
+    running = Replica(lease, name, times)
     try:
         yield running
     finally:
@@ -143,7 +146,7 @@ async def test_after_a_write_without_an_answer_the_lease_is_left_to_run_out(leas
 
 
 async def test_who_is_cut_off_stops_acting_and_acts_again_when_it_is_not(lease: MemoryLease) -> None:
-    async with replica(lease, "a") as one:
+    async with replica(lease, "a", SHORT) as one:
         await eventually(lambda: one.acting, "it acts")
         lease.cut = True
         await eventually(lambda: not one.leadership.leads, "it knows that it may not act")
@@ -168,5 +171,5 @@ async def test_work_that_fails_is_the_end_of_the_replica(lease: MemoryLease) -> 
 
     leadership = Leadership(lease, LeadershipSettings("a", TIMES))
     with pytest.raises(ValueError, match="a defect"):
-        await asyncio.wait_for(leadership.run(fail), 10)
+        await asyncio.wait_for(leadership.run(fail), 60)
     assert lease.holders[-1] == ""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from tests.component.kube.wire import eventually
+from tests.unit import virtual_time
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.world import World
 from tidegate.domain.service import ServiceKey
@@ -104,7 +105,11 @@ async def test_without_being_asked_it_lists_now_and_again() -> None:
         await eventually(lambda: cluster.listings >= 3, "it lists again and again")
 
 
-async def test_many_who_ask_within_a_moment_get_one_listing() -> None:
+def test_many_who_ask_within_a_moment_get_one_listing() -> None:
+    virtual_time.run(_many_ask())
+
+
+async def _many_ask() -> None:
     cluster = Cluster()
     async with running(cluster, World(128), quiet=0.1) as (resync, _):
         for _asked in range(5):

@@ -105,7 +105,17 @@ def test_of_two_nodes_each_reserves_what_the_other_gives_away(
 ) -> None:
     monkeypatch.setattr("tidegate.devcluster.embedded.all_cpus", lambda: {0, 1, 2, 3})
     one, two = cluster.nodes("two-nodes")
-    assert (one.reserved_cpus, two.reserved_cpus) == ("0", "1,2,3")
+    assert one.cores == {"reservedSystemCPUs": "0"}
+    assert two.cores == {"reservedSystemCPUs": "1,2,3"}
+
+
+def test_of_two_policies_the_first_node_has_the_kubelets_default(
+    cluster: Embedded, config: ClusterConfig
+) -> None:
+    written = [node.kubelet_configuration(config) for node in cluster.nodes("two-policies")]
+    assert [each["cpuManagerPolicy"] for each in written] == ["none", "static"]
+    assert [each["reservedSystemCPUs"] for each in written] == ["", ""]
+    assert [each["kubeReserved"] for each in written] == [{"cpu": "100m"}] * 2
 
 
 def files_of(node: Node, config: ClusterConfig) -> Path:

@@ -53,6 +53,13 @@ def test_kind_gets_a_second_worker_for_two_nodes(tmp_path: Path) -> None:
     )
 
 
+def test_kind_has_no_cluster_of_two_policies(tmp_path: Path) -> None:
+    runner = Recorder()
+    with pytest.raises(ClusterError, match="--provider embedded"):
+        kind(runner, tmp_path).up("two-policies")
+    assert runner.lines == []
+
+
 def test_kind_deletes_its_cluster_and_only_if_it_is_there(tmp_path: Path) -> None:
     runner = Recorder({"kind get clusters": printed("tidegate\n")})
     kind(runner, tmp_path).down()

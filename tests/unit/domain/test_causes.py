@@ -25,6 +25,31 @@ def test_the_engines_own_line_is_reason_and_message() -> None:
     assert found == Cause("ModelNotFound", "/models/none has no config.json")
 
 
+def of_the_cache(before: Json, **state: Any) -> Json:
+    """A pod whose model could not be fetched; ``state``: what the container does now."""
+    status = {"name": "cache", "ready": False, "state": state, "lastState": {"terminated": before}}
+    return pod({"phase": "Pending", "initContainerStatuses": [status]})
+
+
+def test_why_a_model_is_not_in_the_cache_is_told_in_the_init_containers_own_word() -> None:
+    end = {"exitCode": 1, "reason": "Error", "message": "CacheFull: the claim a has no space left\n"}
+    told = Cause("CacheFull", "the claim a has no space left")
+    assert cause(of_the_cache(end, waiting={"reason": "CrashLoopBackOff"})) == told
+    assert cause(of_the_cache({}, terminated=end)) == told
+    again = cause(of_the_cache(end, running={"startedAt": "2026-01-01T00:00:00Z"}))
+    assert (again.reason, again.failure) == ("CacheFull", False)
+
+
+def test_another_init_container_names_no_cause_and_a_filler_without_words_is_named() -> None:
+    end = {"exitCode": 1, "reason": "Error", "message": "CacheFull: no\n"}
+    other = of_the_cache({}, terminated=end)
+    other["status"]["initContainerStatuses"][0]["name"] = "other"
+    assert cause(other).reason == "InitContainerFailed"
+    wordless = cause(of_the_cache({}, terminated={**end, "message": "python3: can't open file"}))
+    assert wordless.message == "the init container cache ended with exit code 1: python3: can't open file"
+    assert cause(of_the_cache({}, terminated={"reason": "OOMKilled"})).reason == "OOMKilled"
+
+
 def test_of_a_whole_log_the_last_line_counts() -> None:
     assert cause(ended(message="INFO start\n\nBadArgument: --foo is unknown\n  \n")).reason == "BadArgument"
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 
+from tests.unit import virtual_time
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway import demand
 from tidegate.gateway.demand import DemandFeed
@@ -25,8 +26,12 @@ class Growing:
         return line | ({"everything": True} if everything else {})
 
 
-async def test_a_burst_is_one_line_whenever_its_first_request_comes() -> None:
+def test_a_burst_is_one_line_whenever_its_first_request_comes() -> None:
     """Requests that come over less than the coalescing time are never told in two parts."""
+    virtual_time.run(_bursts())
+
+
+async def _bursts() -> None:
     service = Growing()
     feed = DemandFeed(lambda: [service])
     async with aclosing(feed.subscribe()) as lines:  # type: ignore[type-var]

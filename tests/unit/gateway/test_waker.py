@@ -100,7 +100,7 @@ async def played(
 ) -> tuple[Waiting, list[float]]:
     """A service that waits through all of these answers, and the pause after each."""
     substrate, service = Answers(*answers), Waiting()
-    async with waker(substrate, wake_timeout) as (made, pauses), asyncio.timeout(10):
+    async with waker(substrate, wake_timeout) as (made, pauses), asyncio.timeout(60):
         made.poke(service)
         await pauses.last.wait()
     assert substrate.asked == [KEY] * len(answers)
@@ -123,7 +123,7 @@ async def test_a_scale_that_somebody_else_has_raised_is_looked_at_again_soon() -
 
 async def test_a_thousand_requests_are_one_wake_while_its_worker_is_on_the_way() -> None:
     substrate, service = Answers(True), Waiting()
-    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+    async with waker(substrate) as (made, pauses), asyncio.timeout(60):
         for _ in range(1000):
             made.poke(service)
         await pauses.last.wait()
@@ -153,7 +153,7 @@ async def test_a_wake_without_an_answer_is_given_up_and_asked_for_again() -> Non
 async def test_wakes_that_hang_keep_no_other_service_waiting() -> None:
     services = [Waiting(ServiceKey("a", f"s{number:02}")) for number in range(20)]
     other, substrate = Waiting(OTHER), Answers(*[None] * 20, True)
-    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+    async with waker(substrate) as (made, pauses), asyncio.timeout(60):
         for service in (*services, other):
             made.poke(service)
         await pauses.last.wait()
@@ -164,7 +164,7 @@ async def test_wakes_that_hang_keep_no_other_service_waiting() -> None:
 async def test_a_worker_that_was_seen_and_vanished_is_another_wake_and_not_the_rest_of_a_pause() -> None:
     """The pause after a wake is 1 s, in which none may follow, and 4 s more until a worker is seen."""
     substrate, service = Answers(True, True), Waiting()
-    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+    async with waker(substrate) as (made, pauses), asyncio.timeout(60):
         pauses.endless_from = 4.0
         made.poke(service)
         await pauses.first_long.wait()
@@ -178,7 +178,7 @@ async def test_a_worker_that_was_seen_and_vanished_is_another_wake_and_not_the_r
 
 async def test_a_worker_that_vanishes_within_the_interval_is_waited_out() -> None:
     substrate, service = Answers(True), Waiting()
-    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+    async with waker(substrate) as (made, pauses), asyncio.timeout(60):
         made.poke(service)
         await pauses.last.wait()
         for waits in (False, True):
@@ -199,7 +199,7 @@ class GivesUp(Waiting):
 
 async def test_a_service_that_nobody_waits_for_any_more_is_not_woken_again_before_somebody_does() -> None:
     substrate, service = Answers(WakeError("no"), True), GivesUp()
-    async with waker(substrate) as (made, pauses), asyncio.timeout(10):
+    async with waker(substrate) as (made, pauses), asyncio.timeout(60):
         made.poke(service)
         await pauses.first.wait()
         await asyncio.sleep(0)

@@ -32,6 +32,82 @@ def test_without_a_cache_nothing_of_a_pod_is_about_one() -> None:
     assert pod() == pod(node_cache="")
 
 
+def filler(**spec: Any) -> Json:
+    (found,) = pod(**spec)["initContainers"]
+    return dict(found)
+
+
+def option(container: Json, name: str) -> str:
+    words: list[str] = container["args"]
+    return words[words.index(name) + 1]
+
+
+def test_a_model_is_fetched_before_the_engine_which_then_finds_it_by_a_path_and_asks_nobody() -> None:
+    model = {"uri": "hf://a/b", "revision": "v1", "servedNames": ["chat"], "secretRef": {"name": "token"}}
+    found = pod(model=model, cache={**CLAIM, "sizeLimit": "200Gi"})
+    (engine,), (first,) = found["containers"], found["initContainers"]
+    assert first["name"] == "cache"
+    assert first["image"] == engine["image"]
+    assert option(first, "--model") == "hf://a/b"
+    assert option(first, "--revision") == "v1"
+    assert option(first, "--size-limit") == str(200 << 30)
+    assert option(first, "--place") == "the claim models"
+    assert option(engine, "--model") == option(first, "--link")
+    assert option(engine, "--served-model-name") == "chat"
+    assert "--revision" not in engine["args"]
+    assert first["envFrom"] == [{"secretRef": {"name": "token"}}]
+    assert "envFrom" not in engine
+    assert {"name": "HF_HUB_OFFLINE", "value": "1"} in engine["env"]
+
+
+def test_object_storage_in_the_cache_is_read_from_the_folder_and_not_streamed() -> None:
+    found = pod(model={"uri": "s3://bucket/a"}, cache=CLAIM)
+    assert "--load-format" not in found["containers"][0]["args"]
+    assert option(found["initContainers"][0], "--model") == "s3://bucket/a"
+
+
+def test_a_mirror_and_a_proxy_of_the_engines_environment_are_the_fillers_too() -> None:
+    mirror = {"name": "HF_ENDPOINT", "value": "http://mirror.example.org"}
+    assert mirror in filler(cache=CLAIM, engine={"env": [mirror]})["env"]
+
+
+def test_who_names_a_load_format_has_every_format_fetched() -> None:
+    assert "--every-format" in filler(cache=CLAIM, engine={"args": ["--load-format", "pt"]})["args"]
+    assert "--every-format" not in filler(cache=CLAIM)["args"]
+
+
+def test_two_revisions_of_a_model_are_two_names_within_what_a_file_may_be_called() -> None:
+    long = "hf://" + "a" * 90 + "/" + "b" * 90
+    uris = [{"uri": long}, {"uri": long, "revision": "v1"}, {"uri": f"{long}c"}]
+    names = {option(filler(model=uri, cache=CLAIM), "--link").rpartition("/")[2] for uri in uris}
+    assert len(names) == 3
+    assert max(map(len, names)) < 128
+
+
+@pytest.mark.parametrize("isolation", ["Required", "None"])
+def test_the_filler_takes_what_the_engine_has_and_no_device(isolation: str) -> None:
+    gpu = {"resource": "nvidia.com/gpu", "count": 1}
+    resources = {"cpu": 2, "memory": "4Gi", "accelerator": gpu}
+    found = pod(resources=resources, cache=CLAIM, cpuIsolation=isolation)
+    amounts, engines = (found[kind][0]["resources"] for kind in ("initContainers", "containers"))
+    without = {kind: {k: v for k, v in given.items() if "/" not in k} for kind, given in engines.items()}
+    assert amounts == without
+
+
+def test_the_filler_keeps_the_restricted_level() -> None:
+    found = filler(cache=CLAIM)["securityContext"]
+    assert found["readOnlyRootFilesystem"]
+    assert found["allowPrivilegeEscalation"] is False
+    assert found["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("uri", ["pvc://claim/a", "oci://example.org/a:1", "file:///a"])
+def test_what_lies_somewhere_already_is_not_fetched_and_keeps_only_what_is_compiled(uri: str) -> None:
+    found = pod(model={"uri": uri}, cache=CLAIM)
+    assert "initContainers" not in found
+    assert set(cache_mounts(found["containers"][0])) == {"/cache/compile"}
+
+
 def test_a_claim_is_mounted_with_the_models_read_only_and_what_is_compiled_writable() -> None:
     found = pod(cache=CLAIM)
     assert volume(found) == {"name": "cache", "persistentVolumeClaim": {"claimName": "models"}}

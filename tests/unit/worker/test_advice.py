@@ -9,7 +9,7 @@ from tidegate_worker import reasons
 from tidegate_worker.reasons import Meaning
 
 MEANINGS = [value for value in vars(reasons).values() if isinstance(value, Meaning)]
-OF_ONE_CASE = {"AccessDenied", "NoSpaceLeft", "ModelNotFound"}  # have advice for each of several cases
+OF_ONE_CASE = {"ModelForbidden", "NoSpaceLeft", "ModelNotFound"}  # have advice for each of several cases
 
 
 @pytest.mark.parametrize("meaning", MEANINGS, ids=lambda meaning: str(meaning.reason))

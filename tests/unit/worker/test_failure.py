@@ -166,7 +166,7 @@ CASES = [
         ],
     ),
     (
-        "DownloadFailed: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find"
+        "ModelUnreachable: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find"
         " them in the cached files",
         [
             "OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find"

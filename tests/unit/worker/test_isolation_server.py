@@ -38,12 +38,12 @@ def port() -> int:
 
 
 def test_the_times_of_the_start_are_served_beside_it(port: int) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/start", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/start", timeout=60) as response:
         assert json.load(response) == {"loadsAfterSeconds": 1.5}
 
 
 def test_the_evidence_is_served_as_json(port: int) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=60) as response:
         assert response.headers["content-type"] == "application/json"
         assert json.load(response) == {"containerCpus": "2-3"}
 
@@ -78,9 +78,9 @@ def test_a_pod_without_a_thread_left_has_its_engine_and_no_evidence(monkeypatch:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /iso", b"G" * 5000])
 def test_a_client_that_dawdles_or_floods_keeps_nobody_out(port: int, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as bad:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as bad:
         bad.sendall(sent)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=60) as response:
             assert response.status == 200
 
 

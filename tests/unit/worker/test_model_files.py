@@ -181,5 +181,5 @@ def test_a_model_that_the_worker_may_not_read_is_named(folder: Path, monkeypatch
     monkeypatch.setattr(Path, "read_bytes", refuse)
     failure = check(folder)
     assert failure is not None
-    assert failure.reason == "AccessDenied"
+    assert failure.reason == "ModelForbidden"
     assert failure.message.startswith(f"{folder / 'config.json'} cannot be read by user")

@@ -68,7 +68,7 @@ def test_a_failing_engine_leaves_its_last_sentence_and_its_code(start: Start, me
     worker = start(
         "def serve(words, watch): raise SystemExit(print('MemoryError: no room', flush=True) or 3)"
     )
-    output, _ = worker.communicate(timeout=60)
+    output, _ = worker.communicate(timeout=120)
     assert worker.returncode == 3
     assert "MemoryError: no room" in output
     line = message.read_text()
@@ -80,14 +80,14 @@ def test_an_engine_that_ends_by_itself_without_an_error_has_failed_all_the_same(
     start: Start, message: Path
 ) -> None:
     worker = start("def serve(words, watch): pass")
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=120)
     assert worker.returncode not in (0, None)
     assert message.read_text().startswith("EngineFailed: The engine ended with code 0")
 
 
 def test_a_killed_engine_is_reported_with_its_signal(start: Start, message: Path) -> None:
     worker = start("def serve(words, watch): os.kill(os.getpid(), 9)")
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=120)
     assert worker.returncode == 128 + 9
     assert message.read_text().startswith("EngineKilled: The engine was ended by signal 9 (SIGKILL).")
 
@@ -99,7 +99,7 @@ def test_a_worker_that_was_told_to_stop_ends_well_and_leaves_no_message(
     worker = start(WAITS)
     serving(worker)
     worker.send_signal(number)
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=120)
     assert worker.returncode == 0
     assert not message.exists()
 
@@ -124,7 +124,7 @@ def test_a_start_that_is_stopped_ends_even_if_it_hangs_and_says_how_far_it_was(
     if serve is HANGS:
         _wait_stopped(child)
     worker.terminate()
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=120)
     assert worker.returncode == 0
     assert (
         message.read_text() == "the engine was reading the model's configuration when it was told to stop\n"
@@ -142,7 +142,7 @@ def _wait_stopped(process: int) -> None:
 def test_a_process_of_the_engine_that_a_signal_ended_is_the_cause(start: Start, message: Path) -> None:
     said = '{"worker": "engine ended", "process": "EngineCore", "code": -11}'
     worker = start(f"def serve(words, watch): print({said!r}, flush=True)")
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=120)
     assert worker.returncode not in (0, None)
     assert message.read_text().startswith("EngineKilled: EngineCore was ended by signal 11 (SIGSEGV).")
 
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_is_the_cause_before_anything_is_started
 ) -> None:
     (tmp_path / "file").write_text("")
     worker = start(WAITS, HF_HOME=str(tmp_path / "file" / "cache"))
-    output, _ = worker.communicate(timeout=60)
+    output, _ = worker.communicate(timeout=120)
     assert worker.returncode == 1
     assert "serving" not in output
     assert message.read_text().startswith(f"NotWritable: {tmp_path / 'file' / 'cache'} (HF_HOME) cannot be")
@@ -162,12 +162,12 @@ def test_the_child_ends_with_a_supervisor_that_is_killed(start: Start) -> None:
     worker = start(WAITS)
     with os.fdopen(os.pidfd_open(serving(worker))) as child:
         worker.kill()
-        worker.communicate(timeout=60)
+        worker.communicate(timeout=120)
         assert select.select([child], [], [], 60)[0], "the child still runs"
 
 
 def test_what_was_chosen_is_said_in_one_json_line(start: Start) -> None:
-    output, _ = start("def serve(words, watch): print(words, flush=True)").communicate(timeout=60)
+    output, _ = start("def serve(words, watch): print(words, flush=True)").communicate(timeout=120)
     prepared, *others = output.splitlines()
     said = json.loads(prepared)
     assert said["worker"] == "prepared"
@@ -180,8 +180,8 @@ def test_a_worker_tells_of_its_engines_cores(start: Start) -> None:
     assert worker.stdout is not None
     said = (json.loads(line) for line in worker.stdout if line.startswith('{"worker": "isolation"'))
     port = next(said)["port"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/isolation", timeout=120) as response:
         told = json.load(response)
     worker.terminate()
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=120)
     assert told["engineCores"] == told["containerCores"] == len(os.sched_getaffinity(0))

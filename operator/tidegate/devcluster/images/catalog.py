@@ -24,10 +24,12 @@ from tidegate.devcluster.kindconfig import REPOSITORY
 OPERATOR = "tidegate.local/tidegate:dev"
 SIMULATOR = "tidegate.local/engine-sim:dev"
 WORKER = "tidegate.local/worker-cpu:dev"
+NOISE = "tidegate.local/noise:dev"
 PYTHON = BaseSystem(("python3", "ca-certificates"))
 NO_BUFFER = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 NOT_SHIPPED = "devcluster"
 CODE = "opt/tidegate"
+FILLING = ("fill_cache.py", "tidegate_cache", "tidegate_worker")  # no more than the standard library
 BASE_LIBC = "2.36"  # Debian 12's
 
 
@@ -37,6 +39,7 @@ def catalog(repository: Path = REPOSITORY) -> dict[str, Callable[[], Recipe]]:
         "operator": lambda: operator_image(repository),
         "sim": lambda: simulator_image(repository),
         "worker": lambda: described_image(repository / "worker-image" / "image.yaml"),
+        "noise": lambda: described_image(repository / "benchmarks" / "isolation" / "noise" / "image.yaml"),
     }
 
 
@@ -57,9 +60,12 @@ def operator_image(repository: Path) -> Recipe:
 
 
 def simulator_image(repository: Path) -> Recipe:
-    """The simulated engine, and the part of the worker's entrypoint that tells what cores it has."""
-    folder, worker = repository / "tests" / "engine_sim", repository / "worker-image" / "tidegate_worker"
-    files = Files({"engine.py": folder / "engine.py", "pod.py": folder / "pod.py", "tidegate_worker": worker})
+    """The simulated engine, what a worker tells of its cores, and the step that fills a worker's cache."""
+    folder, worker = repository / "tests" / "engine_sim", repository / "worker-image"
+    sources = {"engine.py": folder / "engine.py", "pod.py": folder / "pod.py"}
+    sources["tidegate_worker"] = worker / "tidegate_worker"
+    sources |= {f"{CODE}/{name}": worker / name for name in FILLING}
+    files = Files(sources)
     start = ImageConfig(["python3", "/pod.py"], env=NO_BUFFER, user="1000:1000")
     return Recipe(SIMULATOR, PYTHON, [files], start)
 

@@ -1,0 +1,183 @@
+"""The cluster of two policies and the pods on it. What was not there before is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+
+from isolation import manifests
+from tests.e2e.conftest import TOOL
+from tidegate.devcluster.apiclient import admin_client, apply, get, path_of
+from tidegate.devcluster.facts import read_facts
+from tidegate.devcluster.layout import State, state_of
+from tidegate.devcluster.policies import TWO_POLICIES
+from tidegate.devcluster.processes import ProcessTable, is_alive, program_of
+
+Json = dict[str, Any]
+START_BUDGET = 240.0  # seconds; three vLLMs at once on two busy cores
+POLL = 0.1
+RISE = 1.0  # seconds from a noisy pod's start until all its threads run
+DAEMONS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker's pod that answers."""
+
+    address: str
+    uid: str
+
+
+@dataclass
+class Stage:
+    """Makes and removes pods, and knows which workers run."""
+
+    client: httpx.Client
+    workers: dict[str, Worker] = field(default_factory=dict)
+
+    def start_workers(self, pods: Sequence[Json], ready_path: str) -> list[Worker]:
+        """These workers, started all at once; each answers. SystemExit where one does not come."""
+        names = [pod["metadata"]["name"] for pod in pods]
+        for pod in pods:
+            apply(self.client, pod)
+        for name in names:
+            self.workers[name] = self._answering(name, ready_path)
+        return [self.workers[name] for name in names]
+
+    def remove_workers(self, names: Sequence[str]) -> None:
+        """Removes these workers, those of them that run; returns when they are gone."""
+        running = [name for name in names if name in self.workers]
+        for name in running:
+            del self.workers[name]
+        self._remove(running)
+
+    @contextmanager
+    def noise(self, pods: Sequence[Json]) -> Iterator[None]:
+        """Noise for the time of the block."""
+        names = [pod["metadata"]["name"] for pod in pods]
+        try:
+            for pod in pods:
+                apply(self.client, pod)
+            for name in names:
+                _until(f"{name} makes noise", partial(self._is_ready, name))
+            if pods:
+                time.sleep(RISE)
+            yield
+        finally:
+            self._remove(names)
+
+    def still_noisy(self, pods: Sequence[Json]) -> bool:
+        """Whether all of this noise goes on: a round beside noise that ended early counts for nothing."""
+        return all(self._is_ready(pod["metadata"]["name"]) for pod in pods)
+
+    def _remove(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.client.delete(_pod_path(name), params={"gracePeriodSeconds": "0"})
+        for name in names:
+            _until(f"{name} is gone", partial(self._gone, name))
+
+    def _gone(self, name: str) -> bool:
+        return self.client.get(_pod_path(name)).status_code == 404
+
+    def _pod(self, name: str) -> Json:
+        return get(self.client, _pod_path(name)) or {}
+
+    def _is_ready(self, name: str) -> bool:
+        conditions = self._pod(name).get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+    def _answering(self, name: str, path: str) -> Worker:
+        def address() -> str:
+            return str(self._pod(name).get("status", {}).get("podIP") or "")
+
+        _until(f"{name} has an address", lambda: bool(address()))
+        _until(f"{name} answers", lambda: _answers(f"http://{address()}:{manifests.PORT}{path}"))
+        return Worker(address(), str(self._pod(name)["metadata"]["uid"]))
+
+
+@contextmanager
+def stage(images: Sequence[str] = ("worker", "noise")) -> Iterator[Stage]:
+    """The cluster with the namespace. A cluster of another mode is refused by its tool."""
+    state = state_of(os.environ)
+    was_up = read_facts(state) is not None
+    try:
+        _tool("up", "--mode", TWO_POLICIES, timeout=3000)
+        _tool("images", *images, timeout=3000)
+        confine(state)
+        facts = read_facts(state)
+        with admin_client(state.pki, facts.url if facts else "", timeout=30.0) as client, _namespace(client):
+            yield Stage(client)
+    finally:
+        if not was_up:
+            _tool("down", timeout=300)
+
+
+def confine(state: State) -> None:
+    """Puts the cluster's own daemons on the first core, as a node's CPUAffinity= does for its system's.
+
+    The static policy keeps other pods off an exclusive core, not the daemons that run outside of pods.
+    (containerd stays as it is: containers would inherit it.)
+    """
+    for record in ProcessTable(state).records():
+        if record.name.rpartition(".")[2] in DAEMONS and is_alive(record):
+            pid, core = program_of(record), str(min(os.sched_getaffinity(0)))
+            subprocess.run(
+                ["taskset", "-a", "-p", "-c", core, str(pid)], stdout=subprocess.DEVNULL, check=False
+            )
+
+
+def model_folder(name: str) -> str:
+    """The folder of a model on this machine, which the nodes see too."""
+    done = subprocess.run([*TOOL, "model", name], stdout=subprocess.PIPE, text=True, timeout=900, check=True)
+    return done.stdout.strip().splitlines()[-1]
+
+
+@contextmanager
+def _namespace(client: httpx.Client) -> Iterator[None]:
+    path = path_of(manifests.namespace())
+    _until("an earlier run's namespace is gone", lambda: not _terminating(get(client, path)))
+    apply(client, manifests.namespace())
+    apply(client, manifests.code())
+    try:
+        yield
+    finally:
+        client.delete(path)
+        _until("the namespace is gone", lambda: client.get(path).status_code == 404)
+
+
+def _terminating(found: Mapping[str, Any] | None) -> bool:
+    return found is not None and "deletionTimestamp" in found["metadata"]
+
+
+def _pod_path(name: str) -> str:
+    return f"/api/v1/namespaces/{manifests.NAMESPACE}/pods/{name}"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _until(what: str, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_BUDGET
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"bench-isolation: not within {START_BUDGET:g} s: {what}")
+        time.sleep(POLL)
+
+
+def _tool(*arguments: str, timeout: float) -> None:
+    done = subprocess.run([*TOOL, *arguments], stdout=sys.stderr, timeout=timeout, check=False)
+    if done.returncode:
+        raise SystemExit(f"tidegate.devcluster {' '.join(arguments)} ended with {done.returncode}")

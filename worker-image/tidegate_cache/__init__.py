@@ -1,0 +1,1 @@
+"""Fills the cache of spec.cache with one model, by the standard library alone."""
