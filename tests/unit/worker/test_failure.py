@@ -166,8 +166,8 @@ CASES = [
         ],
     ),
     (
-        "ModelUnreachable: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find"
-        " them in the cached files",
+        "ModelUnreachable: We couldn't connect to 'https://huggingface.co' to load the files,"
+        " and couldn't find them in the cached files",
         [
             "OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find"
             " them in the cached files.",
