@@ -14,7 +14,7 @@ import gc
 import os
 import sys
 
-from tidegate_worker.supervisor import supervise
+from tidegate_worker.preload import preload_allocator
 
 # Importing vLLM makes a million objects that stay: with Python's default of 700 the collector walks
 # through them over and over (5.5 s of CPU for the imports, 4.8 with 5,000). vLLM's engine is spawned,
@@ -22,4 +22,7 @@ from tidegate_worker.supervisor import supervise
 gc.set_threshold(5_000, 20, 100)
 
 if __name__ == "__main__":
+    preload_allocator(os.environ)  # before the rest is imported, since this process may begin anew
+    from tidegate_worker.supervisor import supervise
+
     sys.exit(supervise(sys.argv[1:], os.environ))

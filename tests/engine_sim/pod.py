@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from importlib import import_module
 
+from tidegate_worker.answers import answers_of
 from tidegate_worker.arguments import Arguments
-from tidegate_worker.evidence import read_evidence
-from tidegate_worker.isolation_server import Answers, serve_isolation
+from tidegate_worker.isolation_server import serve_isolation
 from tidegate_worker.lease import keep_lease
 from tidegate_worker.report import process_age
 from tidegate_worker.serving import Stopwatch
@@ -18,8 +17,7 @@ from tidegate_worker.start_marks import StartMarks
 if __name__ == "__main__":
     marks = StartMarks()
     watch = Stopwatch(marks, interpreter=process_age())
-    told: Answers = {"/isolation": partial(read_evidence, os.getpgrp()), "/start": marks.told}
-    serve_isolation(told, os.environ)
+    serve_isolation(answers_of(os.getpgrp(), marks), os.environ)
     engine = import_module("engine")
     keep_lease(Arguments(tuple(sys.argv[1:])).local_model)
     watch.mark("imports")

@@ -42,6 +42,17 @@ def test_what_the_start_was_spent_on_is_told_as_the_worker_said_it(worker: Worke
     print(told)
 
 
+def test_one_thread_for_its_one_core_and_the_metrics_tell_the_core(worker: Worker) -> None:
+    prepared = worker.said("prepared")
+    assert prepared["environment"]["OMP_NUM_THREADS"] == "1"
+    assert prepared["given"] == {}
+    port = worker.said("isolation")["port"]
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(values["tidegate_worker_cpuset_cores"]) == 1
+    assert float(values['tidegate_worker_start_seconds{part="imports"}']) > 0
+
+
 def test_a_stream_brings_as_many_printable_tokens_as_asked_for(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(
         model="tiny-chat",

@@ -11,6 +11,7 @@ MIB = 1 << 20
 # Resident memory of an API server and an engine core without a model, measured 1.25 GiB (vLLM
 # 0.32), and room for bodies, buffers and /dev/shm.
 PROGRAM_BYTES = int(1.75 * GIB)
+PROCESS_BYTES = GIB * 5 // 8  # of each process more: half of those 1.25 GiB
 LEAST_CACHE_BYTES = 256 * MIB
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
 
@@ -47,9 +48,12 @@ class Arguments:
 
     @property
     def workers(self) -> int:
-        """How many processes compute."""
+        """How many processes compute, at least one."""
         tensor = self.number("--tensor-parallel-size", "-tp", default=1)
-        return tensor * self.number("--pipeline-parallel-size", "-pp", default=1)
+        pipeline = self.number("--pipeline-parallel-size", "-pp", default=1)
+        engines = self.number("--data-parallel-size", "-dp", default=1)
+        here = self.number("--data-parallel-size-local", "-dpl", default=engines)
+        return max(1, tensor * pipeline * here)
 
 
 def cache_bytes(arguments: Arguments, memory: int) -> int | None:
@@ -57,16 +61,19 @@ def cache_bytes(arguments: Arguments, memory: int) -> int | None:
 
     Three quarters of what the limit leaves beside program and weights; the rest is for activations.
     A 16 GiB limit and 5 GiB of weights: (16 - 1.75 - 6) * ¾ = 6.2 GiB. No more than twice what the
-    model can use, because the cache is written once at the start.
+    model can use, because the cache is written once at the start. Each of several workers takes the size
+    for itself, and holds its part of the model.
     """
     path = arguments.local_model
     if path is None or not path.is_dir():
         return None
     files = (file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES and file.is_file())
     weights = sum(file.stat().st_size for file in files)
-    left = int((memory - PROGRAM_BYTES - 1.2 * weights) * 0.75)
+    program = PROGRAM_BYTES + (arguments.workers - 1) * PROCESS_BYTES
+    left = int((memory - program - 1.2 * weights) * 0.75)
     useful = _most_useful(path, arguments)
-    return max(LEAST_CACHE_BYTES, min(left, 2 * useful) if useful else left)
+    size = min(left, 2 * useful) if useful else left
+    return max(LEAST_CACHE_BYTES, size // arguments.workers)
 
 
 def _most_useful(model: Path, arguments: Arguments) -> int | None:

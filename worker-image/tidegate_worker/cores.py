@@ -3,66 +3,62 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CGROUP = Path("/sys/fs/cgroup")
+from .cgroups import cgroup_folders, counts_of, first_text
+
 UNLIMITED = 1 << 60  # cgroup v1 writes "no limit" as a number just below 2**63
+# The cores that a cpuset has now, under the names of version 2, of version 1, and of an older version 1.
+CPUSET_FILES = ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What this process may use. ``quota`` is in cores, ``memory`` in bytes; None means no limit."""
+    """What this process may use. ``quota`` is in cores, ``memory`` in bytes; None means no limit.
+
+    ``singled_out``: the cores are some of the machine's and not simply all. ``balanced``: the kernel moves
+    threads between them; where it does not, a thread stays on the core on which it was begun.
+    """
 
     cpus: tuple[int, ...]
     quota: float | None
     memory: int | None
+    singled_out: bool = True
+    balanced: bool = True
 
 
 def count_oom_kills(root: Path = Path("/")) -> int:
     """How many processes of this cgroup were killed at its memory limit, ever."""
-    folders = cgroup_folders((root / "proc/self/cgroup").read_text(), root / CGROUP.relative_to("/"))
-    text = _first(folders["memory"][:1], "memory.events", "memory.oom_control")
-    counts = dict(line.split() for line in text.splitlines())
-    return int(counts.get("oom_kill", 0))
+    folders = cgroup_folders(root)["memory"]
+    events = counts_of(folders, "memory.events") or counts_of(folders, "memory.oom_control")
+    return events.get("oom_kill", 0)
 
 
 def read_share(root: Path = Path("/")) -> Share:
     """The share of this process; ``root`` is another place for /proc and /sys, for tests."""
-    folders = cgroup_folders((root / "proc/self/cgroup").read_text(), root / CGROUP.relative_to("/"))
+    folders = cgroup_folders(root)
     allowed = os.sched_getaffinity(0)
-    named = _first(folders["cpuset"], "cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
-    cpus = allowed & parse_cpus(named) if named else allowed
-    return Share(tuple(sorted(cpus or allowed)), read_quota(folders["cpu"]), read_memory(folders["memory"]))
+    cpus = (allowed & read_cpuset(folders["cpuset"])) or allowed
+    machine = root / "sys/devices/system/cpu"
+    return Share(
+        tuple(sorted(cpus)),
+        read_quota(folders["cpu"]),
+        read_memory(folders["memory"]),
+        singled_out=cpus != parse_cpus(first_text([machine], "online")),
+        balanced=not cpus & parse_cpus(first_text([machine], "isolated")) and _balances(folders["cpuset"]),
+    )
 
 
-def cgroup_folders(membership: str, mount: Path) -> dict[str, list[Path]]:
-    """For cpu, cpuset and memory: the folders of this process's cgroup and its ancestors, own one first.
-
-    ``membership`` is /proc/self/cgroup. Inside a container the mount shows the container's own
-    cgroup at its top while the path in that file may be the host's: then the top is what counts.
-    """
-    paths: dict[str, str] = {}
-    for line in membership.splitlines():
-        _, controllers, path = line.split(":", 2)
-        for name in controllers.split(","):
-            paths[name] = path
-    found = {}
-    for name in ("cpu", "cpuset", "memory"):
-        top = mount / name if name in paths else mount
-        found[name] = list(_upward(top, paths.get(name, paths.get("", "/"))))
-    return found
+def read_cpuset(folders: list[Path]) -> set[int]:
+    """The cores of the nearest cgroup that tells any: a cgroup without the controller has its parent's."""
+    return parse_cpus(first_text(folders, *CPUSET_FILES))
 
 
-def _upward(top: Path, path: str) -> Iterator[Path]:
-    own = top / path.lstrip("/")
-    if ".." in own.parts or not own.is_dir():
-        own = top
-    yield own
-    while own != top:
-        own = own.parent
-        yield own
+def _balances(folders: list[Path]) -> bool:
+    """False in an isolated partition, which says ``isolated invalid (…)`` where it is none."""
+    partition = first_text(folders, "cpuset.cpus.partition")
+    return not partition.startswith("isolated") or "invalid" in partition
 
 
 def parse_cpus(text: str) -> set[int]:
@@ -82,28 +78,18 @@ def read_quota(folders: list[Path]) -> float | None:
 
 
 def _quota(folder: Path) -> float | None:
-    both = _read(folder / "cpu.max")
+    both = first_text([folder], "cpu.max")
     if both:
-        quota, period = both.split()
+        quota, _, period = both.partition(" ")
     else:
-        quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+        quota, period = (first_text([folder], f"cpu.cfs_{part}_us") for part in ("quota", "period"))
     if quota in ("", "max", "-1"):
         return None
-    return int(quota) / int(period)
+    return int(quota) / int(period or 100_000)
 
 
 def read_memory(folders: list[Path]) -> int | None:
     """The smallest memory limit on the way up, in bytes."""
-    texts = (_first([folder], "memory.max", "memory.limit_in_bytes") for folder in folders)
+    texts = (first_text([folder], "memory.max", "memory.limit_in_bytes") for folder in folders)
     limits = [int(text) for text in texts if text not in ("", "max")]
     return min((limit for limit in limits if limit < UNLIMITED), default=None)
-
-
-def _first(folders: list[Path], *names: str) -> str:
-    """The first file of these names that is there and not empty, in the first folder that has one."""
-    texts = (_read(folder / name) for folder in folders for name in names)
-    return next((text for text in texts if text), "")
-
-
-def _read(file: Path) -> str:
-    return file.read_text().strip() if file.is_file() else ""

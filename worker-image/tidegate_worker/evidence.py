@@ -5,42 +5,45 @@ Numbers as the kernel has them; who may be called isolated is decided by who ask
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from .cores import CGROUP, cgroup_folders, parse_cpus, read_quota
+from .cgroups import cgroup_folders, counts_of, first_text
+from .cores import CPUSET_FILES, parse_cpus, read_quota
+from .run_queue import RunQueueDelay
 
 CPUS_OF_PROCESS = "Cpus_allowed_list"
-TASKS = 4096  # threads whose waiting is summed, so that an answer stays quick; vLLM has some hundred
 
 
-def read_evidence(pid: int, root: Path = Path("/")) -> dict[str, object]:
-    """What is known now, None for what is not; ``pid``: the engine's first process and leader of its group.
+def read_evidence(engine_pid: int, delay: RunQueueDelay, root: Path = Path("/")) -> dict[str, object]:
+    """What is known now, None for what is not; ``engine_pid``: the engine's first process.
 
     ``root`` is another place for /proc and /sys, for tests. Cores are lists such as ``2-3``.
     """
-    folders = cgroup_folders(_text(root / "proc/self/cgroup"), root / CGROUP.relative_to("/"))
-    container, engine = _allowed(root, "self"), _allowed(root, str(pid))
+    folders = cgroup_folders(root)
+    engine = _allowed(root, str(engine_pid))
+    container = _narrowest(_allowed(root, "self"), first_text(folders["cpuset"], *CPUSET_FILES))
     online = _text(root / "sys/devices/system/cpu/online")
     return {
         "engineCpus": engine,
         "engineCores": _count(engine),
-        "containerCpus": _narrowest(container, folders["cpuset"]),
-        "containerCores": _count(_narrowest(container, folders["cpuset"])),
+        "containerCpus": container,
+        "containerCores": _count(container),
         "nodeCpus": online or None,
         "nodeCores": _count(online),
         "quotaCores": read_quota(folders["cpu"]),
-        **read_throttling(folders["cpu"][0]),
-        "runQueueDelayMicroseconds": _run_queue_delay(root, pid),
+        **read_throttling(folders["cpu"]),
+        "runQueueDelayMicroseconds": delay.microseconds(),
+        **read_neighbours(root, container, read_usage(folders)),
     }
 
 
-def read_throttling(folder: Path) -> dict[str, int | None]:
+def read_throttling(folders: list[Path]) -> dict[str, int | None]:
     """The periods of a cgroup's quota, those that ended throttled, and for how long, since its start.
 
     Version 1 counts nanoseconds in throttled_time, version 2 microseconds in throttled_usec.
     """
-    lines = (line.split() for line in _text(folder / "cpu.stat").splitlines())
-    counts = {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdecimal()}
+    counts = counts_of(folders, "cpu.stat")
     nanoseconds = counts.get("throttled_time")
     older = None if nanoseconds is None else nanoseconds // 1000
     return {
@@ -48,6 +51,28 @@ def read_throttling(folder: Path) -> dict[str, int | None]:
         "throttledPeriods": counts.get("nr_throttled"),
         "throttledMicroseconds": counts.get("throttled_usec", older),
     }
+
+
+def read_usage(folders: dict[str, list[Path]]) -> int | None:
+    """Microseconds of processor time that the container has used since its start."""
+    told = counts_of(folders["cpu"], "cpu.stat").get("usage_usec")
+    older = first_text(folders["cpuacct"][:1], "cpuacct.usage")
+    return told if told is not None else int(older) // 1000 if older.isdecimal() else None
+
+
+def read_neighbours(root: Path, container: str | None, usage: int | None) -> dict[str, int | None]:
+    """``usedMicroseconds``: of the container. ``coresBusyMicroseconds``: of its cores, since the machine's
+    start, whoever used them; what a hypervisor took away is not among them.
+
+    Between two looks the difference of the second, less that of the first, is what others had.
+    """
+    cpus = {f"cpu{cpu}" for cpu in parse_cpus(container or "")}
+    lines = (line.split() for line in _text(root / "proc/stat").splitlines() if line.startswith("cpu"))
+    rows = [list(map(int, line[1:8])) for line in lines if line[0] in cpus]
+    # user, nice, system, idle, iowait, irq, softirq (proc(5)); user holds the guests' time already
+    ticks = sum(sum(row) - row[3] - row[4] for row in rows if len(row) == 7)
+    busy = ticks * 1_000_000 // os.sysconf("SC_CLK_TCK") if rows else None
+    return {"usedMicroseconds": usage, "coresBusyMicroseconds": busy}
 
 
 def _allowed(root: Path, process: str) -> str | None:
@@ -59,10 +84,8 @@ def _allowed(root: Path, process: str) -> str | None:
     return None
 
 
-def _narrowest(allowed: str | None, cpusets: list[Path]) -> str | None:
+def _narrowest(allowed: str | None, told: str) -> str | None:
     """The container's cores: this process has all of them, and a cgroup that is mounted tells them too."""
-    names = ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
-    told = next((text for folder in cpusets for name in names if (text := _text(folder / name))), "")
     if not told or (allowed and parse_cpus(allowed) <= parse_cpus(told)):
         return allowed
     return told
@@ -70,29 +93,6 @@ def _narrowest(allowed: str | None, cpusets: list[Path]) -> str | None:
 
 def _count(cpus: str | None) -> int | None:
     return len(parse_cpus(cpus)) if cpus else None
-
-
-def _run_queue_delay(root: Path, pid: int) -> int:
-    """Microseconds that the engine's living threads have waited for a core, all together."""
-    nanoseconds = left = 0
-    for process in _group(root, pid):
-        for task in list(process.glob("task/*"))[: TASKS - left]:
-            left += 1
-            fields = _text(task / "schedstat").split()
-            nanoseconds += int(fields[1]) if len(fields) == 3 else 0
-    return nanoseconds // 1000
-
-
-def _group(root: Path, pid: int) -> list[Path]:
-    """The processes of the engine's group."""
-    folders = [folder for folder in (root / "proc").iterdir() if folder.name.isdecimal()]
-    return [folder for folder in folders if _group_of(folder) == pid]
-
-
-def _group_of(process: Path) -> int | None:
-    """The fifth field of stat; the second is a name, which may hold spaces and parentheses."""
-    fields = _text(process / "stat").rpartition(")")[2].split()
-    return int(fields[2]) if len(fields) > 2 else None
 
 
 def _text(file: Path) -> str:

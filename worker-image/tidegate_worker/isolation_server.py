@@ -1,5 +1,5 @@
-"""GET /isolation and /start on a port of their own: what the kernel says of this worker's cores, and what its
-start was spent on, each as one small JSON object.
+"""GET /isolation, /start and /metrics on a port of their own: what the kernel says of this worker's cores and
+what its start was spent on, each as one small JSON object, and both for Prometheus.
 
 It answers one client after the other, in one thread, and reads no body. It never costs the engine anything
 that matters: where it cannot listen, the worker runs without it and the operator knows less.
@@ -22,8 +22,11 @@ HEAD_BYTES = 4096
 HEAD_SECONDS = 1.0  # for a client to send its head, and then to take the answer
 BACKLOG = 16
 
-Evidence = Callable[[], Mapping[str, object]]
-Answers = Mapping[str, Evidence]  # by path
+JSON = "application/json"
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+Answer = Callable[[], Mapping[str, object] | str]  # an object that becomes JSON, or text for Prometheus
+Answers = Mapping[str, Answer]  # by path
 
 
 def serve_isolation(answers: Answers, environment: Mapping[str, str]) -> int | None:
@@ -79,18 +82,19 @@ def answer(request_line: bytes, answers: Answers) -> bytes:
     words = request_line.split(b" ")
     if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
         return _response("400 Bad Request", {"error": "this is not a request of HTTP/1.1"})
-    evidence = answers.get(words[1].decode("latin-1"))
-    if evidence is None:
+    asked = answers.get(words[1].decode("latin-1"))
+    if asked is None:
         return _response("404 Not Found", {"error": f"only {' and '.join(answers)} are answered here"})
     if words[0] != b"GET":
         return _response("405 Method Not Allowed", {"error": "only GET is answered here"})
     try:
-        return _response("200 OK", evidence())
+        return _response("200 OK", asked())
     except (OSError, ValueError) as error:
         return _response("500 Internal Server Error", {"error": str(error)})
 
 
-def _response(status: str, body: Mapping[str, object]) -> bytes:
-    content = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n"
+def _response(status: str, body: Mapping[str, object] | str) -> bytes:
+    kind, text = (PROMETHEUS, body) if isinstance(body, str) else (JSON, json.dumps(body))
+    content = text.encode()
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(content)}\r\n"
     return head.encode() + b"connection: close\r\n\r\n" + content

@@ -12,10 +12,13 @@ from .arguments import Arguments, added, cache_bytes
 from .cores import Share, read_share
 from .drain import DRAIN_VARIABLE
 from .report import process_age, say
-from .threads import cpu_environment, plan_threads, read_siblings
+from .thread_environment import cpu_environment, gpu_environment, kept, wishes_of
+from .threads import plan_threads
+from .topology import read_topology
 
 DRAIN_SECONDS = 300  # as long as a request may run by default
 TEMPORARY = "/tmp"  # noqa: S108  in the container
+CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE"
 COMPILERS = ("c++", "g++", "clang++")
 MODEL_INFOS = "tidegate_modelinfos"  # what finish.py found out about the models' classes
 
@@ -24,14 +27,16 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
     """Fill the environment in for this machine and model; the options to add for vLLM."""
     share = read_share()
     on_cpu = built_for_cpu()
-    chosen = choose_environment(arguments, share, on_cpu=on_cpu)
+    chosen = choose_environment(arguments, share, environment, on_cpu=on_cpu)
+    wins = kept(chosen, environment)
     for name, value in chosen.items():
         environment.setdefault(name, value)
     make_home(environment)
     seed_model_infos(environment)
     drain = arguments.number("--shutdown-timeout", default=drain_seconds(environment))
     environment[DRAIN_VARIABLE] = str(drain)
-    cache = cache_bytes(arguments, share.memory or available_memory() // 2) if on_cpu else None
+    sized = not on_cpu or environment.get(CACHE_GIB)  # vLLM takes the variable's word over the option's
+    cache = None if sized else cache_bytes(arguments, share.memory or available_memory() // 2)
     compiler = not on_cpu or any(shutil.which(name) for name in COMPILERS)
     options = added(arguments, cache, compiler=compiler, drain_seconds=drain)
     say(
@@ -40,6 +45,7 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
         quota=share.quota,
         memoryBytes=share.memory,
         environment={name: environment[name] for name in chosen},
+        given=wins,
         options=options,
         seconds=round(process_age(), 3),
     )
@@ -52,14 +58,14 @@ def drain_seconds(environment: Mapping[str, str]) -> int:
     return int(text) if text.isdecimal() else DRAIN_SECONDS
 
 
-def choose_environment(arguments: Arguments, share: Share, *, on_cpu: bool) -> dict[str, str]:
+def choose_environment(
+    arguments: Arguments, share: Share, environment: Mapping[str, str], *, on_cpu: bool
+) -> dict[str, str]:
     """The variables that fit; the caller lets those win that are set already."""
-    threads = plan_threads(share, read_siblings(share.cpus))
+    wishes = wishes_of(environment, arguments.workers)
+    threads = plan_threads(share, read_topology(share.cpus), wishes)
     chosen = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-    if on_cpu:
-        chosen |= cpu_environment(threads, arguments.workers)
-    else:
-        chosen |= {"OMP_NUM_THREADS": str(threads.count), "MKL_NUM_THREADS": str(threads.count)}
+    chosen |= cpu_environment(threads, share, wishes, environment) if on_cpu else gpu_environment(threads)
     if arguments.local_model is not None:  # nothing to look up on the hub, so no waiting for it
         chosen |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     return chosen

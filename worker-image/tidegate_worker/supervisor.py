@@ -16,15 +16,14 @@ from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from .answers import answers_of
 from .arguments import GIB, Arguments
 from .cores import count_oom_kills, read_share
-from .evidence import read_evidence
 from .failure import Failure, find_failure
-from .isolation_server import Answers, serve_isolation
+from .isolation_server import serve_isolation
 from .lease import keep_lease
 from .model_files import broken_file, check_model
 from .places import check_places
@@ -58,8 +57,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         serve([*words, *options], Stopwatch(marks, interpreter=age))
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
-    told: Answers = {"/isolation": partial(read_evidence, child.pid), "/start": marks.told}
-    serve_isolation(told, environment)  # after the fork: no thread crosses one
+    serve_isolation(answers_of(child.pid, marks), environment)  # after the fork: no thread crosses one
     keep_lease(arguments.local_model)
     code = child.wait()
     if child.told_to_stop:

@@ -83,8 +83,9 @@ def _target(key: ServiceKey, worker: WorkerFacts) -> Target:
 
 
 def _told(looks: Looks, now: float) -> tuple[object, ...]:
-    cores = looks.evidence and (looks.evidence.container, looks.evidence.node)
-    return looks.pending, cores, looks.throttled(now)
+    cores = looks.evidence and (looks.evidence.container, looks.evidence.node, looks.evidence.quota)
+    trouble = looks.throttled(now) is not None, looks.disturbed(now) is not None
+    return looks.pending, cores, trouble, looks.young(now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.controller.evidence import EvidenceBoard
 from tidegate.controller.node_policies import NodePolicies
-from tidegate.domain.isolation import CPU_ISOLATED, NO_WORKERS, PENDING, Seen, Verdict, judge
+from tidegate.domain.isolation import CPU_ISOLATED, MOVING, NO_WORKERS, PENDING, Seen, Verdict, judge
 from tidegate.domain.static_nodes import Needs
 from tidegate.domain.workers import WorkerFacts
 from tidegate.resources.engine import container_resources
@@ -34,9 +34,22 @@ def cpu_isolated(
     before, verdict = _before(service), judge(seen, now)
     if verdict is None:
         return before or PENDING
-    if before and verdict.reason == before.reason == "Throttled":
-        return before  # how often it was throttled this time is not news
-    return verdict
+    return before if before and _still(before, verdict, seen, now) else verdict
+
+
+def _still(before: Verdict, verdict: Verdict, seen: Iterable[Seen], now: float) -> bool:
+    """Whether what was written of a moving figure stands: the figure alone is not news, and after a restart
+    the operator has not looked for long enough yet to say that it is over."""
+    if before.reason not in MOVING:
+        return False
+    if verdict.reason == before.reason:
+        return True
+    young = any(each.worker.name in before.message and _young(each, now) for each in seen)
+    return young and verdict.status == "True"
+
+
+def _young(seen: Seen, now: float) -> bool:
+    return seen.looks is None or seen.looks.young(now)
 
 
 def _before(service: InferenceService) -> Verdict | None:

@@ -8,10 +8,15 @@ from enum import StrEnum
 
 from tidegate.domain.core_list import format_cores
 from tidegate.domain.evidence import Looks, WorkerEvidence
+from tidegate.domain.isolation_words import LEAST_QUOTA, disturbed_by, named_cores, stopped_by
 from tidegate.domain.workers import WorkerFacts
 
 CPU_ISOLATED = "CPUIsolated"
 STATIC = "static"
+LESS_TIME = frozenset({"Throttled", "QuotaBelowCores"})
+# Their messages have figures of the look that found them, and stand as first written while the reason does:
+# an object is not written because a number has moved.
+MOVING = frozenset({"Throttled", "Neighbours"})
 NAMED = 3  # workers that a message names; the rest are counted
 
 
@@ -19,7 +24,7 @@ class Isolation(StrEnum):
     """One word for the column. Where evidence is missing, QoS class and node label speak."""
 
     EXCLUSIVE = "Exclusive"
-    SHARED = "Shared"  # not Guaranteed, or on a node that gives nobody cores of their own
+    SHARED = "Shared"  # not Guaranteed, on a node that gives nobody cores of their own, or others run on them
     THROTTLED = "Throttled"  # cores of their own, and less time on them than they want
     UNKNOWN = "Unknown"  # the node's policy is not known
 
@@ -54,7 +59,7 @@ class Verdict:
         """The column's word; None where there is no evidence."""
         if self.status == "Unknown":
             return None
-        shared = Isolation.THROTTLED if self.reason == "Throttled" else Isolation.SHARED
+        shared = Isolation.THROTTLED if self.reason in LESS_TIME else Isolation.SHARED
         return Isolation.EXCLUSIVE if self.status == "True" else shared
 
 
@@ -117,13 +122,18 @@ def _of_evidence(seen: Seen, evidence: WorkerEvidence, cores: int) -> Verdict | 
 
 
 def _of_time(seen: Seen, looks: Looks, evidence: WorkerEvidence, now: float) -> Verdict:
-    worker = seen.worker
-    if looks.throttled(now):
-        text = f"{worker.name} on {worker.node} has cores of its own and was throttled by its quota in "
-        return Verdict("False", "Throttled", f"{text}{looks.throttled_by} periods between two looks")
-    kind = "core" if len(evidence.container) == 1 else "cores"
-    cores = f"{kind} {format_cores(evidence.container)} of {worker.node}"
-    return Verdict("True", "Exclusive", f"{worker.name} has {cores} to itself")
+    """Whether the worker has the whole time of its cores; it is known that they are its own."""
+    name, cores = seen.worker.name, named_cores(evidence, seen.worker.node)
+    if stopped := looks.throttled(now):
+        return Verdict(
+            "False", "Throttled", f"{name} has {cores} to itself, and {stopped_by(stopped, evidence)}"
+        )
+    if evidence.quota is not None and evidence.quota < len(evidence.container) - LEAST_QUOTA:
+        text = f"{name} has {cores} to itself, and a quota of no more than {evidence.quota:.3g} of them"
+        return Verdict("False", "QuotaBelowCores", text)
+    if others := looks.disturbed(now):
+        return Verdict("False", "Neighbours", f"{name} was given {cores}, but {disturbed_by(others)}")
+    return Verdict("True", "Exclusive", f"{name} has {cores} to itself")
 
 
 def _why_not_guaranteed(worker: WorkerFacts) -> str:

@@ -282,6 +282,26 @@ def test_network_policies_let_each_port_be_reached_by_those_it_is_for(helm_offli
     assert rule["from"][1]["podSelector"]["matchLabels"].items() <= pods.items()
 
 
+def test_who_may_read_metrics_may_read_the_workers_and_nothing_else_of_them(helm_offline: Helm) -> None:
+    peer = "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring"
+    one = rendered(helm_offline, *NAMESPACED, "--namespace", "elsewhere", "--set", peer)
+    _, metrics = one["NetworkPolicy", "tidegate-workers"]["spec"]["ingress"]
+    assert metrics["from"] == [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}]
+    assert metrics["ports"] == [{"port": "isolation"}]
+
+
+def test_a_pod_monitor_reads_the_workers_of_all_namespaces_or_of_the_one_that_is_served(
+    helm_offline: Helm,
+) -> None:
+    wanted = ("--set", "podMonitor.enabled=true")
+    for options, namespaces in (((), {"any": True}), (NAMESPACED, {"matchNames": ["team-a"]})):
+        spec = rendered(helm_offline, *options, *wanted)["PodMonitor", "tidegate-workers"]["spec"]
+        assert spec["namespaceSelector"] == namespaces
+        [endpoint] = spec["podMetricsEndpoints"]
+        assert (endpoint["port"], endpoint["path"]) == ("isolation", "/metrics")
+        assert endpoint["relabelings"][0]["targetLabel"] == "service"
+
+
 def test_a_pod_monitor_for_each_program_names_a_port_that_it_has(helm_offline: Helm) -> None:
     objects = rendered(helm_offline, "--set", "podMonitor.enabled=true,podMonitor.labels.release=prometheus")
     for name in ("tidegate-operator", "tidegate-gateway"):

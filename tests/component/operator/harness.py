@@ -324,7 +324,8 @@ class FakeWorker:
         self.asked = 0
         self.answers = asyncio.Event()  # while it is not set, nobody is told the counters
         self.answers.set()
-        self.evidence = {"containerCpus": "1", "nodeCpus": "0-3", "throttledPeriods": 0}
+        self.evidence: Json = {"containerCpus": "1", "nodeCpus": "0-3", "throttledPeriods": 0}
+        self.grows: dict[str, int] = {}  # by how much these figures of it grow with each look
         self.start: Json = {}  # empty: it does not tell
 
     async def started(self, _: web.Request) -> web.Response:
@@ -333,6 +334,7 @@ class FakeWorker:
 
     async def isolation(self, _: web.Request) -> web.Response:
         """GET /isolation."""
+        self.evidence |= {name: self.evidence.get(name, 0) + by for name, by in self.grows.items()}
         return web.json_response(self.evidence)
 
     async def metrics(self, _: web.Request) -> web.Response:

@@ -88,6 +88,33 @@ async def test_a_node_whose_kubelet_cannot_be_asked_is_labelled_by_its_first_wor
     assert node["metadata"]["labels"]["tidegate.io/cpu-manager-policy"] == "static"
 
 
+async def test_figures_stand_as_first_written_also_for_an_operator_that_was_started_since(
+    server: ApiServer, stage: Stage, world: World, tmp_path: Path
+) -> None:
+    stage.worker.evidence = GOOD | {"quotaCores": 1.0}
+    stage.worker.grows = {"periods": 50, "throttledPeriods": 9}
+    await world.node("static-2", "static")
+    await serve(world, "stopped", "static-2")
+    await is_judged(world, "stopped", "False Throttled")
+    stage.worker.grows = {}
+    before = await world.get("stopped")
+    assert before["status"]["isolation"] == "Throttled"
+    assert (
+        "its quota of 1 cores stopped it in" in (await world.condition("stopped", "CPUIsolated"))["message"]
+    )
+    await stage.operator.settled()
+    async with (
+        api_proxy(server) as proxy,
+        running_operator(
+            proxy, tmp_path, gateway_admin_port=stage.gateway.port, isolation_port=stage.isolation_port
+        ) as second,
+    ):
+        await second.settled(8.0)  # two looks at which nothing is stopped
+        ours = [write for write in second.writes if world.namespace in write.path]
+    assert ours == []
+    assert await world.get("stopped") == before
+
+
 async def test_a_service_that_wants_no_isolation_has_no_condition_and_asleep_it_is_unknown(
     stage: Stage, world: World
 ) -> None:

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from tidegate.domain.between_looks import Between
 from tidegate.domain.core_list import parse_cores
-from tidegate.domain.evidence import Looks, WorkerEvidence
+from tidegate.domain.evidence import Looks, Trouble, WorkerEvidence
 from tidegate.domain.isolation import (
     NO_WORKERS,
     Isolation,
@@ -47,8 +48,8 @@ READY = replace(WORKER, ready_since=10.0, cores=2)
 STATIC = NodePolicy("static")
 
 
-def evidence(container: str, node: str = "0-7") -> Looks:
-    return Looks(WorkerEvidence(parse_cores(container), parse_cores(node), 0), answered=2)
+def evidence(container: str, node: str = "0-7", quota: float | None = None) -> Looks:
+    return Looks(WorkerEvidence(parse_cores(container), parse_cores(node), quota), answered=2)
 
 
 def verdict(looks: Looks | None, node: NodePolicy = STATIC, worker: WorkerFacts = READY) -> Verdict:
@@ -98,11 +99,36 @@ def test_a_container_that_was_injected_is_named() -> None:
 
 
 def test_throttled_periods_that_grew_are_told_with_their_number() -> None:
-    looks = replace(evidence("2-3"), throttled_by=12, throttled_at=NOW - 30)
+    seen = Between(60.2, periods=600, throttled=12, stopped=0.34)
+    looks = replace(evidence("2-3", quota=2.0), throttling=Trouble(seen, NOW - 30))
     found = verdict(looks)
     assert (found.status, found.reason, found.isolation) == ("False", "Throttled", Isolation.THROTTLED)
-    assert "12 periods" in found.message
-    assert verdict(replace(looks, throttled_at=NOW - 601)).status == "True"
+    assert found.message == (
+        "w has cores 2-3 of a to itself, and its quota of 2 cores stopped it in 12 of 600 periods, for 0.3 s "
+        "within 60 s"
+    )
+    bare = verdict(replace(evidence("2-3"), throttling=Trouble(Between(5, throttled=1), NOW)))
+    assert bare.message.endswith("and its quota stopped it in 1 periods within 5 s")
+    assert verdict(replace(looks, throttling=Trouble(seen, NOW - 601))).status == "True"
+
+
+def test_a_quota_below_the_cores_is_told_before_it_stops_anything() -> None:
+    found = verdict(evidence("2-3", quota=0.5))
+    assert (found.status, found.reason, found.isolation) == ("False", "QuotaBelowCores", Isolation.THROTTLED)
+    assert "a quota of no more than 0.5 of them" in found.message
+    assert verdict(evidence("2-3", quota=1.99999)).status == "True"
+
+
+def test_others_that_took_time_on_its_cores_are_told_with_what_it_cost() -> None:
+    seen = Between(58.0, waited=9.5, used=40.0, others=12.0)
+    looks = replace(evidence("2-3"), neighbours=Trouble(seen, NOW - 30))
+    found = verdict(looks)
+    assert (found.status, found.reason, found.isolation) == ("False", "Neighbours", Isolation.SHARED)
+    assert (
+        "others ran there for 12.0 s while its threads waited 9.5 s for a core and ran 40.0 s"
+        in found.message
+    )
+    assert verdict(replace(looks, neighbours=Trouble(seen, NOW - 601))).status == "True"
 
 
 def test_an_image_that_tells_nothing_leaves_it_unknown() -> None:

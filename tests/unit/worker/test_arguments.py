@@ -53,6 +53,15 @@ def test_the_cache_takes_three_quarters_of_what_program_and_weights_leave(tmp_pa
     assert cache_bytes(words, 16 * GIB) == int((16 - 1.75 - 6) * 0.75 * GIB)
 
 
+def test_each_of_several_workers_takes_its_part_of_the_cache(tmp_path: Path) -> None:
+    folder = str(model(tmp_path / "m", {}, weights=4 * GIB))
+    for words in (("-tp", "2"), ("-tp", "1", "-pp=2"), ("--data-parallel-size", "2")):
+        assert given(*words).workers == 2
+        whole = int((16 - 1.75 - 0.625 - 4.8) * 0.75 * GIB)
+        assert cache_bytes(given("--model", folder, *words), 16 * GIB) == whole // 2
+    assert given("-dp", "8", "-dpl", "2", "-tp", "2").workers == 4
+
+
 def test_the_cache_is_no_larger_than_twice_what_the_model_can_use(tmp_path: Path) -> None:
     # 2 (keys, values) * 2 layers * 2 heads * 32 numbers * 4 bytes * 8192 tokens * 32 sequences
     words = given("--model", str(model(tmp_path / "m", SMALL)), "--max-num-seqs", "32")

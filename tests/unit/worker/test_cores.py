@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate_worker.cores import cgroup_folders, count_oom_kills, parse_cpus, read_share
+from tidegate_worker.cgroups import cgroup_folders
+from tidegate_worker.cores import count_oom_kills, parse_cpus, read_share
 
 V1_MEMBERSHIP = (
     "11:memory:/kubepods/pod1/engine\n6:cpuset:/kubepods/pod1/engine\n3:cpu,cpuacct:/kubepods/pod1/engine\n"
@@ -94,8 +95,74 @@ def test_the_tightest_limit_on_the_way_up_counts(tmp_path: Path) -> None:
 
 
 def test_a_path_that_leaves_the_mount_means_the_top_of_it(tmp_path: Path) -> None:
-    folders = cgroup_folders("0::/../other\n", tmp_path)
-    assert folders["cpu"] == [tmp_path]
+    folders = cgroup_folders(write(tmp_path, {"proc/self/cgroup": "0::/../other\n"}))
+    assert folders["cpu"] == [tmp_path / "sys/fs/cgroup"]
+
+
+HYBRID = """\
+31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+32 31 0:29 /kubepods/pod1/engine /sys/fs/cgroup/cpu,cpuacct ro,nosuid - cgroup cgroup rw,cpu,cpuacct
+34 31 0:31 /kubepods/pod1/engine /sys/fs/cgroup/set\\040of\\040cores ro,nosuid - cgroup cgroup rw,cpuset
+41 31 0:38 / /sys/fs/cgroup/unified ro,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate
+"""
+
+
+def test_with_both_versions_each_controller_is_looked_for_where_it_is_mounted(tmp_path: Path) -> None:
+    own = min(os.sched_getaffinity(0))
+    root = write(
+        tmp_path,
+        {
+            "proc/self/cgroup": V1_MEMBERSHIP.replace("11:memory:/kubepods/pod1/engine\n", "0::/service\n"),
+            "proc/self/mountinfo": HYBRID,
+            "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "300000\n",
+            "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            "sys/fs/cgroup/set of cores/cpuset.effective_cpus": f"{own}\n",
+            "sys/fs/cgroup/set of cores/cpuset.cpus": "0-1023\n",
+            "sys/fs/cgroup/unified/service/memory.max": "1073741824\n",
+        },
+    )
+    share = read_share(root)
+    assert (share.cpus, share.quota, share.memory) == ((own,), 3.0, 1 << 30)
+    assert cgroup_folders(root)["cpuacct"] == [root / "sys/fs/cgroup/cpu,cpuacct"]
+
+
+def test_a_cgroup_below_the_mounted_one_is_found_by_the_rest_of_its_path(tmp_path: Path) -> None:
+    mounted = "30 23 0:28 /kubepods/pod1 /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    files = {"proc/self/cgroup": "0::/kubepods/pod1/engine/inner\n", "proc/self/mountinfo": mounted}
+    limits = {"engine/cpu.max": "max 100000\n", "cpu.max": "150000 100000\n", "engine/inner/cgroup.procs": ""}
+    root = write(tmp_path, files | {f"sys/fs/cgroup/{name}": text for name, text in limits.items()})
+    top = root / "sys/fs/cgroup"
+    assert cgroup_folders(root)["cpu"] == [top / "engine/inner", top / "engine", top]
+    assert read_share(root).quota == 1.5
+
+
+@pytest.mark.parametrize(
+    ("partition", "isolated", "balanced"),
+    [
+        ("member\n", "", True),
+        ("root\n", "", True),
+        ("isolated\n", "", False),
+        ("isolated invalid (Cpu list in cpuset.cpus not exclusive)\n", "", True),
+        ("", "0-1023\n", False),
+    ],
+)
+def test_cores_between_which_the_kernel_moves_no_threads_are_known(
+    tmp_path: Path, partition: str, isolated: str, balanced: bool
+) -> None:
+    files = {
+        "proc/self/cgroup": "0::/\n",
+        "sys/fs/cgroup/cpuset.cpus.partition": partition,
+        "sys/devices/system/cpu/isolated": isolated,
+        "sys/devices/system/cpu/online": "0-1023\n",
+    }
+    share = read_share(write(tmp_path, files))
+    assert (share.balanced, share.singled_out) == (balanced, True)
+
+
+def test_all_that_the_machine_has_are_not_singled_out(tmp_path: Path) -> None:
+    every = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    files = {"proc/self/cgroup": "0::/\n", "sys/devices/system/cpu/online": f"{every}\n"}
+    assert not read_share(write(tmp_path, files)).singled_out
 
 
 @pytest.mark.parametrize(

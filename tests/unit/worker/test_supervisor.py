@@ -171,7 +171,7 @@ def test_what_was_chosen_is_said_in_one_json_line(start: Start) -> None:
     prepared, *others = output.splitlines()
     said = json.loads(prepared)
     assert said["worker"] == "prepared"
-    assert said["environment"]["OMP_NUM_THREADS"].isdecimal()
+    assert said["environment"]["RAYON_NUM_THREADS"].isdecimal()
     assert "--middleware=tidegate_worker.drain.Drain" in next(line for line in others if line.startswith("["))
 
 
