@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache manifests lock corpus fuzz campaign
+.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -65,6 +65,9 @@ campaign-drain: setup ## workers that end under 100 streams, in every way, on tw
 	$(PY) -m tidegate.devcluster up --mode two-nodes
 	TIDEGATE_DRAIN_RESULTS=benchmarks/results/drain.json $(PY) -m pytest tests/e2e/test_draining.py -s --timeout 900; \
 		code=$$?; $(PY) -m tidegate.devcluster down && exit $$code
+
+campaign-causes: setup ## every cause of a failed worker with real vLLM, and the line that the user reads; half an hour
+	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py -s --timeout 1800
 
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800

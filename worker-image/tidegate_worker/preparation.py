@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from .threads import plan_threads
 from .topology import read_topology
 
 DRAIN_SECONDS = 300  # as long as a request may run by default
+TEMPORARY = "/tmp"  # noqa: S108  in the container
 CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE"
 COMPILERS = ("c++", "g++", "clang++")
 MODEL_INFOS = "tidegate_modelinfos"  # what finish.py found out about the models' classes
@@ -78,7 +78,7 @@ def choose_environment(
 def make_home(environment: MutableMapping[str, str]) -> None:
     """On a read-only root, move HOME to the folder for temporary files, where caches can be written."""
     if not os.access(environment.get("HOME", "/"), os.W_OK):
-        environment["HOME"] = tempfile.gettempdir()
+        environment["HOME"] = environment.get("TMPDIR") or TEMPORARY
 
 
 def seed_model_infos(environment: MutableMapping[str, str]) -> None:

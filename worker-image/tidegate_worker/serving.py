@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
 import signal
 import time
 from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from .engine_ends import EVENT
 from .faststart import prepare_forks
 from .report import say
 from .start_marks import StartMarks
@@ -90,15 +92,24 @@ async def _serve(entry: Any, engine_arguments: Any, arguments: Any, watch: Stopw
     address, listener = launcher.setup_server(arguments, reuse_port=False)
     async with entry.build_async_engine_client_from_engine_args(engine_arguments) as engine:
         watch.mark("engine")
+        processes = multiprocessing.active_children()
         announcing = asyncio.create_task(_announce(listener.getsockname(), watch))
         try:
             closing = await entry.build_and_serve(engine, address, listener, arguments)
         finally:
             announcing.cancel()
+            _note_ends(processes)
     try:
         await closing
     finally:
         listener.close()
+
+
+def _note_ends(processes: list[multiprocessing.process.BaseProcess]) -> None:
+    """One JSON line for each of the engine's processes that has ended already, and not well."""
+    for process in processes:
+        if process.exitcode:
+            say(EVENT, process=process.name, code=process.exitcode)
 
 
 async def _announce(address: Any, watch: Stopwatch) -> None:
