@@ -46,7 +46,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     """Run the worker to its end; the exit code: 0 after a drain, otherwise never 0."""
     message = Path(environment.get("TIDEGATE_TERMINATION_MESSAGE") or TERMINATION_MESSAGE)
     arguments = Arguments(tuple(words))
-    if failure := check_model(arguments) or check_rhythm(environment):
+    if failure := check_rhythm(environment) or check_model(arguments):
         leave_message(failure, message)
         return 1
     options = prepare(arguments, environment)
