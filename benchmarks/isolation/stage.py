@@ -122,17 +122,17 @@ def stage(images: Sequence[str] = ("worker", "noise")) -> Iterator[Stage]:
 
 
 def confine(state: State) -> None:
-    """Puts the cluster's own daemons on the first core, as a node's CPUAffinity= does for its system's.
+    """Puts the cluster's daemons and this process on the first core, as CPUAffinity= does for a system's.
 
-    The static policy keeps other pods off an exclusive core, not the daemons that run outside of pods.
-    (containerd stays as it is: containers would inherit it.)
+    The static policy keeps other pods off an exclusive core, not what runs outside of pods. (containerd stays
+    as it is: containers would inherit it.)
     """
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
     for record in ProcessTable(state).records():
         if record.name.rpartition(".")[2] in DAEMONS and is_alive(record):
-            pid, core = program_of(record), str(min(os.sched_getaffinity(0)))
-            subprocess.run(
-                ["taskset", "-a", "-p", "-c", core, str(pid)], stdout=subprocess.DEVNULL, check=False
-            )
+            words = ["taskset", "-a", "-p", "-c", str(core), str(program_of(record))]
+            subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
 
 
 def model_folder(name: str) -> str:

@@ -16,7 +16,7 @@ from tests.campaign.scenarios import Scenario
 from tests.campaign.stage import Lane, NotReachedError, Stage, stage_on
 from tidegate.kube.client import Json
 
-SETTLE = 40.0  # seconds; a pass that failed often waits up to 30 for the next
+SETTLE = 150.0  # seconds; a pass that failed often waits up to 60 for the next
 STORM = 5.0  # seconds for which faults last
 FAULTY_RESYNC = 1.5  # seconds between full listings where events are lost
 

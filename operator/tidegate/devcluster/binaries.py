@@ -66,7 +66,7 @@ class Finder:
         return file if os.access(file, os.X_OK) else None
 
     def _if_accepted(self, tool: Tool, file: Path) -> Path | None:
-        printed = self.runner.run([file, *tool.version_args], check=False, timeout=20)
+        printed = self.runner.run([file, *tool.version_args], check=False, timeout=60)
         return file if printed.code == 0 and tool.accepts(printed.stdout + printed.stderr) else None
 
     def _make(self, tools: list[Tool]) -> dict[str, Path]:

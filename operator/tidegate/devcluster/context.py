@@ -37,11 +37,11 @@ class Context:
 
     def status(self) -> tuple[bool, list[str]]:
         """See Provider."""
-        context = self.runner.run(["kubectl", "config", "current-context"], check=False, timeout=10)
+        context = self.runner.run(["kubectl", "config", "current-context"], check=False, timeout=60)
         if context.code != 0:
             return False, ["kubectl has no current context: set KUBECONFIG, or `kubectl config use-context`"]
         answer = self.runner.run(
-            ["kubectl", "get", "nodes", "--request-timeout=10s"], check=False, timeout=20
+            ["kubectl", "get", "nodes", "--request-timeout=10s"], check=False, timeout=60
         )
         lines = (answer.stdout if answer.code == 0 else answer.stderr).splitlines()
         return answer.code == 0, [f"context {context.stdout.strip()}", *lines]

@@ -34,7 +34,7 @@ from tidegate.devcluster.progress import Progress
 from tidegate.devcluster.sysctls import Sysctls
 from tidegate.devcluster.waiting import require_alive, wait_for
 
-READY_BUDGET = 120.0  # seconds for each step; on two idle cores the slowest takes four
+READY_BUDGET = 300.0  # seconds for each step; on two idle cores the slowest takes four
 MODES = {"full": 1, "two-nodes": 2, TWO_POLICIES: 2}  # mode → number of nodes
 
 
@@ -67,7 +67,7 @@ class Embedded:
         facts = read_facts(self.state)
         if facts is None or not all(self.table.alive(name) for name in facts.processes):
             return False
-        with admin_client(self.state.pki, facts.url, timeout=1.0) as client:
+        with admin_client(self.state.pki, facts.url) as client:
             return is_ready(client) and all(_node_ready(client, name) for name in facts.nodes)
 
     def down(self) -> None:

@@ -78,7 +78,7 @@ class Kind:
         if self.cluster not in self._clusters():
             return False, [f"there is no kind cluster {self.cluster}"]
         answer = self.runner.run(
-            ["kubectl", "--kubeconfig", self.state.kubeconfig, "get", "nodes"], check=False, timeout=20
+            ["kubectl", "--kubeconfig", self.state.kubeconfig, "get", "nodes"], check=False, timeout=60
         )
         return answer.code == 0, (answer.stdout or answer.stderr).splitlines()
 

@@ -15,7 +15,7 @@ from tidegate.devcluster.network import BRIDGE, Links, routes_of_ours
 from tidegate.devcluster.processes import PROC, ProcessTable
 from tidegate.devcluster.sysctls import Sysctls
 
-BUDGET = 15.0  # seconds in which killed processes, their control groups and links must be gone
+BUDGET = 60.0  # seconds in which killed processes, their control groups and links must be gone
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ class ApiServerProvider:
         ended = [name for name in facts.processes if not table.alive(name)]
         if ended:  # asked first: the API server goes on being ready for a while without etcd
             return False, [f"{facts.mode} at {facts.url}: {' and '.join(ended)} has ended"]
-        with admin_client(self.state.pki, facts.url, timeout=1.0) as client:
+        with admin_client(self.state.pki, facts.url) as client:
             healthy = is_ready(client)
         return healthy, [f"{facts.mode} at {facts.url}: {'healthy' if healthy else 'does not answer'}"]
 

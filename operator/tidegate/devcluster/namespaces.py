@@ -14,7 +14,7 @@ from tidegate.devcluster.waiting import require_alive, wait_for
 
 KINDS = ("--mount", "--net", "--pid", "--uts", "--ipc")
 NODEINIT = Path(__file__).parent / "nodeinit.py"
-INIT_BUDGET = 10.0  # seconds; 0.1 on an idle machine
+INIT_BUDGET = 60.0  # seconds; 0.1 on an idle machine
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def server() -> Iterator[ApiServer]:
 @pytest.fixture(scope="module")
 def admin(server: ApiServer) -> Iterator[httpx.Client]:
     """The administrator, for what a test does without an event loop."""
-    with admin_client(server.plane.state.pki, server.url, timeout=30.0) as client:
+    with admin_client(server.plane.state.pki, server.url, timeout=60.0) as client:
         yield client
 
 
@@ -45,7 +45,7 @@ def admin(server: ApiServer) -> Iterator[httpx.Client]:
 def jobs(server: ApiServer) -> Iterator[Jobs]:
     """The Jobs of the release end by themselves, well unless a test says otherwise."""
     with (
-        admin_client(server.plane.state.pki, server.url, timeout=30.0) as client,
+        admin_client(server.plane.state.pki, server.url, timeout=60.0) as client,
         played_jobs(client, NAMESPACE) as played,
     ):
         yield played

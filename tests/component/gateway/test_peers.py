@@ -164,7 +164,7 @@ async def test_what_a_member_meets_at_a_worker_the_arbiter_heeds() -> None:
         writer.close()
 
     async with engine(tokens_per_second="0") as good, scripted(close) as bad:
-        broken, well = worker(bad, uid="bad", ready=True), worker(good.port, uid="good")
+        broken, well = worker(bad, uid="bad", ready=True), worker(good.port, uid="good", ready=True)
         async with pair(ServiceView(config(), (broken,))) as two, httpx.AsyncClient(timeout=60) as client:
             asked = asyncio.create_task(client.post(chat(two.member), json=CHAT))
             await until(lambda: any(key.uid == "bad" for key in two.queue.ejections.records))

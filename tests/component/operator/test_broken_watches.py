@@ -103,7 +103,7 @@ async def test_watches_that_say_nothing_are_made_up_for_by_listings(
     async with (
         played_parts(kube) as (_, _, settings),
         api_proxy(server) as proxy,
-        running_operator(proxy, tmp_path, seconds=60, resync_seconds=4, **settings),
+        running_operator(proxy, tmp_path, resync_seconds=4, **settings),
     ):
         proxy.befall(silence(silent))
         await world.create("unheard")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.component.operator.harness import World as Cluster
-from tests.component.operator.harness import ready_status
+from tests.component.operator.harness import ready_status, rejected_status
 from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.contests import Contests
 from tidegate.controller.counters import CounterWatch
@@ -20,6 +20,7 @@ from tidegate.controller.reconcile import PassResult, Reconciler, ReconcileSetti
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.world import World
 from tidegate.domain.service import ServiceKey
+from tidegate.domain.timestamps import from_timestamp, to_timestamp
 from tidegate.kube import paths
 from tidegate.kube.errors import ConflictError
 from tidegate.resources.deployment import WorkerImages
@@ -267,3 +268,24 @@ async def test_a_pass_over_what_did_not_change_writes_nothing_also_with_schedule
         versions = [[each["metadata"]["resourceVersion"] for each in both] for both in (before, after)]
         assert versions[0] == versions[1]
         assert before[0]["status"]["cost"] == {"perHour": "0.40", "currency": "USD"}
+
+
+async def test_a_pause_survives_the_operator_and_costs_a_new_one_no_write(world: Cluster) -> None:
+    """Thirty seconds after a rejection, which may be over before a second operator runs at all."""
+    await world.create("kept")
+    async with clockwork(world, "kept") as passes:
+        await passes.at(1000.0)
+        await world.scale("kept", 1)
+        for number in range(2):
+            await world.pod("kept", f"kept-{number}", rejected_status())
+        pod = await world.kube.get(paths.pod(world.namespace, "kept-1"))
+        rejected = from_timestamp(pod["metadata"]["creationTimestamp"])
+        assert rejected
+        await passes.at(rejected + 5)
+        assert await world.replicas("kept") == 0
+        assert (await passes.at(rejected + 6)).result == "ok"
+        before = await world.get("kept"), await world.deployment("kept")
+        assert before[0]["status"]["scaling"]["backoffUntil"] == to_timestamp(rejected + 30)
+        passes.restart()
+        await passes.at(rejected + 15)
+        assert (await world.get("kept"), await world.deployment("kept")) == before

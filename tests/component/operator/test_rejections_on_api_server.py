@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.component.kube.wire import eventually
 from tests.component.operator.conftest import Stage
-from tests.component.operator.harness import World, api_proxy, rejected_status, running_operator
-from tidegate.devcluster import ApiServer
+from tests.component.operator.harness import World, rejected_status
 from tidegate.domain.timestamps import from_timestamp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -94,24 +91,6 @@ async def test_a_changed_spec_may_be_tried_at_once(stage: Stage, world: World) -
     await world.scale("changed", 1)
     await stage.operator.settled()
     assert await world.replicas("changed") == 1
-
-
-async def test_a_pause_survives_the_operator_and_costs_a_new_one_no_write(
-    server: ApiServer, stage: Stage, world: World, tmp_path: Path
-) -> None:
-    await world.idle("kept")
-    await rejected(world, "kept")
-    await held(world, "kept")
-    await stage.operator.settled()
-    before = await world.get("kept")
-    async with (
-        api_proxy(server) as proxy,
-        running_operator(proxy, tmp_path, gateway_admin_port=stage.gateway.port) as second,
-    ):
-        await second.settled()
-        ours = [write for write in second.writes if world.namespace in write.path]
-    assert ours == []
-    assert await world.get("kept") == before
 
 
 async def test_workers_that_are_always_wanted_are_held_back_too(stage: Stage, world: World) -> None:

@@ -89,6 +89,7 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     values = [float(value) for value in range(1, 201)]
     assert [percentile(values, at) for at in (50, 95, 99, 100)] == [100, 190, 198, 200]
     assert percentile([7.0], 99) == 7.0
+    assert percentile([5.0, 1.0, 3.0], 50) == 3.0
 
 
 def test_an_answers_times_are_counted_from_the_request_and_gaps_between_reads_with_events() -> None:
