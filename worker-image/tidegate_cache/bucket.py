@@ -23,6 +23,7 @@ from .web import Request, StatusError, Web
 MD5 = re.compile("[0-9a-f]{32}")  # an object that was put in parts has another kind of tag
 PLAIN = {"accept-encoding": "identity", "user-agent": "tidegate"}
 CODE = re.compile(rb"<Code>([A-Za-z]+)</Code>")
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 REGION = "x-amz-bucket-region"
 
 
@@ -36,7 +37,8 @@ class Bucket:
         self._every_format = every_format
         self._keys = keys_of(environment)
         self._region = region_of(environment)
-        self._endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+        named = (environment.get(name, "").strip() for name in ENDPOINTS)
+        self._endpoint = next(filter(None, named), "")
 
     def pinned_key(self) -> str | None:
         """None: what is in a bucket may change."""

@@ -16,6 +16,7 @@ MISMATCH = "ChecksumMismatch"
 FULL = "CacheFull"
 NOT_WRITABLE = "CacheNotWritable"
 BAD_ARGUMENT = "BadArgument"
+FAILED = "InitContainerFailed"  # what the operator says of a step that tells no cause
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)

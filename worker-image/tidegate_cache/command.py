@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import traceback
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tidegate_worker.failure import Failure, redact
 from tidegate_worker.report import leave_message, say
 
 from .bucket import Bucket
-from .causes import BAD_ARGUMENT, FillError, named
+from .causes import BAD_ARGUMENT, FAILED, UNREACHABLE, FillError, named
 from .fill import Order, fill
 from .hub import Hub
-from .remote import Source
+from .remote import CutOffError, Source
 from .volume import Volume
 from .web import Patience, Web
 
@@ -34,8 +36,9 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(ENDED_BY_SIGTERM))
     os.umask(SHARED)
     try:
-        folder = _filled(options, environment)
-        _link(Path(options.link), folder)
+        with _all_named(options.place or options.cache):
+            folder = _filled(options, environment)
+            _link(Path(options.link), folder)
     except FillError as error:
         failure = error.failure
         leave_message(Failure(failure.reason, redact(failure.message, environment)), message)
@@ -44,9 +47,29 @@ def main(words: Sequence[str], environment: Mapping[str, str]) -> int:
     return 0
 
 
+@contextmanager
+def _all_named(place: str) -> Iterator[None]:
+    """The last net: within it every error is a FillError, in words and without a traceback."""
+    try:
+        with named(place):
+            yield
+    except FillError:
+        raise
+    except CutOffError as error:
+        raise FillError(UNREACHABLE, f"the model's source cannot be read: {error}") from error
+    except Exception as error:  # its text may be anything, a secret too
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        sentence = f"the step that fills {place} met an error of its own ({type(error).__name__}, {where})"
+        raise FillError(FAILED, f"{sentence}; check model.uri and the addresses in engine.env") from error
+
+
 def _filled(options: argparse.Namespace, environment: Mapping[str, str]) -> Path:
     patience = Patience(options.tries, options.silence_seconds, options.pause_seconds)
-    order = Order(Path(options.link).name, options.size_limit, patience)
+    name = Path(options.link).name + ("+all" if options.every_format else "")
+    order = Order(
+        name, options.size_limit, patience, options.keep_free, lambda text: redact(text, environment)
+    )
     source = _source(options, environment, Web(patience))
     return fill(Volume(Path(options.cache), options.place or options.cache), source, order)
 
@@ -77,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--link", required=True, metavar="PATH", help="shall lead to the model's folder")
     parser.add_argument("--place", default="", help="what the volume is called in messages")
     parser.add_argument("--size-limit", type=int, metavar="BYTES", help="of all models together (no limit)")
+    parser.add_argument(
+        "--keep-free", type=int, default=0, metavar="PERCENT", help="of the volume's file system (0)"
+    )
     parser.add_argument("--every-format", action="store_true", help="the weights of all formats")
     parser.add_argument("--tries", type=int, default=6, help="in a row that bring nothing (6)")
     parser.add_argument("--silence-seconds", type=float, default=60.0, help="to wait for a byte (60)")

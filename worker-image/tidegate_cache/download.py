@@ -12,6 +12,7 @@ from typing import Any
 
 from .causes import MISMATCH, UNREACHABLE, FillError, named
 from .remote import Body, CutOffError, GaveUpError, RemoteFile, Source
+from .volume import size_of
 from .web import Patience
 
 READ = 1 << 20
@@ -40,10 +41,10 @@ class Download:
             wrong = self._whole(file, part)
             if wrong is None:
                 with named(self.place):
-                    part.rename(target)
+                    _give_name(part, target, file.size)
                 return
             with named(self.place):
-                part.unlink()
+                part.unlink(missing_ok=True)
         raise FillError(MISMATCH, f"{file.path} was fetched twice and is not what its source says: {wrong}")
 
     def _whole(self, file: RemoteFile, part: Path) -> str | None:
@@ -89,6 +90,15 @@ class Download:
             )
         if fruitless:
             self.patience.wait(fruitless)
+
+
+def _give_name(part: Path, target: Path, size: int) -> None:
+    """Where locks do not hold another writer may have given it its name."""
+    try:
+        part.rename(target)
+    except FileNotFoundError:
+        if size_of(target) != size:
+            raise
 
 
 class _Digests:

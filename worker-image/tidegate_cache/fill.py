@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from .locks import held
 from .progress import Progress, StoppedError
 from .remote import RemoteFile, Snapshot, Source
 from .room import make_room
-from .volume import Volume, read_tags, size_of
+from .volume import Volume, inodes, read_tags, size_of
 from .web import Patience
 
 AT_ONCE = 4  # files: one that is slow does not keep the others waiting
@@ -28,11 +28,16 @@ TELL_EVERY = 5.0  # seconds, of a wait for another filler
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be there: ``name`` is the model's, whatever version of it; ``limit`` in bytes."""
+    """What is to be there: ``name`` is the model's, whatever version of it; ``limit`` in bytes.
+
+    ``spare``: percent of the file system that stay free; ``hide`` takes secrets out of a text.
+    """
 
     name: str
     limit: int | None
     patience: Patience
+    spare: int = 0
+    hide: Callable[[str], str] = str
 
 
 def fill(volume: Volume, source: Source, order: Order) -> Path:
@@ -44,7 +49,6 @@ def fill(volume: Volume, source: Source, order: Order) -> Path:
         _make_whole(volume, source, order, found)
     key = found.key if isinstance(found, Snapshot) else found
     with named(volume.place):
-        volume.use(key)
         volume.remember(order.name, key)
     return volume.model(key)
 
@@ -52,7 +56,14 @@ def fill(volume: Volume, source: Source, order: Order) -> Path:
 def _pinned(volume: Volume, source: Source) -> str | None:
     """The key of a whole model that cannot have changed."""
     key = source.pinned_key()
-    return key if key is not None and volume.is_whole(key) else None
+    return key if key is not None and _is_kept(volume, key) else None
+
+
+def _is_kept(volume: Volume, key: str) -> bool:
+    """Whether the model is whole, and stays: who removes one holds its lock and looks when it was used."""
+    with named(volume.place), held_for(volume, key):
+        volume.use(key)
+        return volume.is_whole(key)
 
 
 def _current(volume: Volume, source: Source, order: Order) -> Snapshot | str:
@@ -61,26 +72,34 @@ def _current(volume: Volume, source: Source, order: Order) -> Snapshot | str:
         return source.snapshot()
     except FillError as error:
         key = volume.remembered(order.name)
-        if error.reason != UNREACHABLE or key is None:
+        if error.reason != UNREACHABLE or key is None or not _is_kept(volume, key):
             raise
-        say("unasked", model=key, why=str(error))
+        say("unasked", model=key, why=order.hide(str(error)))
         return key
 
 
 def _make_whole(volume: Volume, source: Source, order: Order, snapshot: Snapshot) -> None:
     key = snapshot.key
-    with held_for(volume, key):
+    with named(volume.place), held_for(volume, key):
+        volume.use(key)
         if volume.is_whole(key):
             say("found", model=key, bytes=snapshot.size)
             return
-        with named(volume.place):
-            volume.use(key)
-            _begin(volume, snapshot)
-            make_room(volume, key, order.limit)
-        _fetch(volume, source, order, snapshot)
-        with named(volume.place):
-            volume.finish(key)
-            volume.use(key)
+        try:
+            _make(volume, source, order, snapshot)
+        except FillError:
+            if not volume.is_whole(key):  # where locks do not hold another filler may be done with it
+                raise
+        volume.use(key)
+
+
+def _make(volume: Volume, source: Source, order: Order, snapshot: Snapshot) -> None:
+    with named(volume.place):
+        _begin(volume, snapshot)
+        make_room(volume, snapshot.key, order.limit, order.spare)
+    _fetch(volume, source, order, snapshot)
+    with named(volume.place):
+        volume.finish(snapshot.key)
 
 
 def held_for(volume: Volume, key: str) -> AbstractContextManager[None]:
@@ -95,25 +114,19 @@ def _telling(volume: Volume, key: str) -> Callable[[], None]:
         nonlocal told
         if time.monotonic() - told >= TELL_EVERY:
             told = time.monotonic()
-            have = sum(file.stat().st_size for file in _files(volume.partial(key)))
+            have = sum(size for _, _, size in inodes(volume.partial(key)))
             say("waiting", model=key, why="another pod fills it", bytes=have)
 
     return tell
-
-
-def _files(folder: Path) -> list[Path]:
-    with suppress(OSError):
-        return [file for file in folder.rglob("*") if file.is_file()]
-    return []
 
 
 def _begin(volume: Volume, snapshot: Snapshot) -> None:
     """Write the list, take what is there already: of a model that lost a file, of other versions."""
     folder = volume.partial(snapshot.key)
     broken = volume.model(snapshot.key)
-    if broken.exists():
+    if broken.exists() and not volume.is_whole(snapshot.key):
         if folder.exists():
-            volume.discard(broken)
+            volume.discard_broken(snapshot.key)
         else:
             broken.rename(folder)
     volume.write_list(snapshot)
@@ -121,7 +134,7 @@ def _begin(volume: Volume, snapshot: Snapshot) -> None:
     for file in snapshot.files:
         target, known = folder / file.path, shared.get((file.path, file.size, file.tag))
         if size_of(target) not in (-1, file.size):
-            target.unlink()  # a file gets its name when it is whole: somebody has changed it
+            target.unlink(missing_ok=True)  # a file gets its name when it is whole: somebody has changed it
         if known is not None and file.tag and size_of(target) == -1:
             _share(known, target)
 
@@ -133,7 +146,7 @@ def _shared(volume: Volume, key: str) -> dict[tuple[str, int, str], Path]:
     for other in volume.keys("models"):
         if other != key and other.startswith(family):
             folder = volume.model(other)
-            found |= {(path, *known): folder / path for path, known in read_tags(folder).items()}
+            found |= {(path, *known): folder / path for path, known in (read_tags(folder) or {}).items()}
     return {known: file for known, file in found.items() if size_of(file) == known[1]}
 
 

@@ -18,11 +18,12 @@ from .causes import FORBIDDEN, NOT_FOUND, UNREACHABLE, FillError
 from .pieces import body_of
 from .remote import Body, CutOffError, RemoteFile, Snapshot, safe_path
 from .wanted import wanted
-from .web import Request, Response, StatusError, Web
+from .web import Request, Response, StatusError, Web, shown
 
 HUB = "https://huggingface.co"
 COMMIT = re.compile("[0-9a-f]{40}")
 SHA256 = re.compile("[0-9a-f]{64}")
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 PLAIN = {"accept-encoding": "identity", "user-agent": "tidegate"}
 HIDDEN_MISSING = "RepoNotFound"  # the hub says 401 of what is not there, as of what is private
 
@@ -37,8 +38,9 @@ class Hub:
         self._repository = repository
         self._revision = revision
         self._every_format = every_format
-        self._root = (environment.get("HF_ENDPOINT") or HUB).rstrip("/")
-        token = environment.get("HF_TOKEN") or environment.get("HUGGING_FACE_HUB_TOKEN")
+        self._root = (environment.get("HF_ENDPOINT", "").strip() or HUB).rstrip("/")
+        self._shown = shown(self._root)
+        token = next(filter(None, (environment.get(name, "").strip() for name in TOKENS)), "")
         self._own = {"authorization": f"Bearer {token}"} if token else {}
         self._commit = revision
 
@@ -48,7 +50,7 @@ class Hub:
 
     def snapshot(self) -> Snapshot:
         """The files at the commit that the revision is now."""
-        with self._told(self._repository):
+        with self._told(self._repository, listing=True):
             answer = json.loads(self._web.read(lambda: self._get(self._listing())))
             self._commit = str(answer.get("sha") or self._revision or "main")
             files = [self._file(each) for each in answer.get("siblings") or ()]
@@ -75,7 +77,8 @@ class Hub:
         return Request(url, {**PLAIN, **(more or {})}, self._own)
 
     def _key(self, commit: str) -> str:
-        return f"hf--{self._repository.replace('/', '--')}--{quote(commit, safe='')}"
+        more = "+all" if self._every_format else ""  # other files of the same commit are another model
+        return f"hf--{self._repository.replace('/', '--')}--{quote(commit, safe='')}{more}"
 
     def _name(self) -> str:
         return f"hf://{self._repository}" + (f" at {self._revision}" if self._revision else "")
@@ -93,11 +96,11 @@ class Hub:
         """Of a mirror that lists names alone each file is asked about."""
         if file.size >= 0:
             return file
-        with self._told(file.path):
+        with self._told(file.path, listing=True):
             headers = self._head(file.path)
         size = headers.get("x-linked-size") or headers.get("content-length")
         if size is None:
-            raise FillError(UNREACHABLE, f"{self._root} does not tell the size of {file.path}")
+            raise FillError(UNREACHABLE, f"{self._shown} does not tell the size of {file.path}")
         etag = (headers.get("x-linked-etag") or headers.get("etag") or "").removeprefix("W/").strip('"')
         kind = "sha256" if SHA256.fullmatch(etag) else "git" if COMMIT.fullmatch(etag) else None
         checks = {kind: etag} if kind else {}
@@ -114,23 +117,23 @@ class Hub:
             return {name.lower(): value for name, value in error.headers.items()}
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Answers that are no success as FillErrors."""
+    def _told(self, what: str, *, listing: bool = False) -> Iterator[None]:
+        """Answers that are no success as FillErrors; of what is needed for the list, none at all too."""
         try:
             yield
         except StatusError as error:
             raise self._refusal(error, what) from error
         except CutOffError as error:
-            if what != self._repository:
+            if not listing:
                 raise
             raise FillError(UNREACHABLE, f"{self._name()} cannot be asked for: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
-            sentence = f"{self._root} does not answer as the Hugging Face Hub does ({error!r})"
+            sentence = f"{self._shown} does not answer as the Hugging Face Hub does ({error!r})"
             raise FillError(UNREACHABLE, sentence) from error
 
     def _refusal(self, error: StatusError, what: str) -> FillError:
         code, said = error.headers.get("x-error-code", ""), f"{error.status} for {what}"
-        where = f"{self._root} answers {said}" + (f" ({code})" if code else "")
+        where = f"{self._shown} answers {said}" + (f" ({code})" if code else "")
         if error.status == http.client.NOT_FOUND:
             return FillError(NOT_FOUND, f"{self._name()} does not exist: {where}")
         if code == HIDDEN_MISSING:

@@ -1,7 +1,9 @@
 """Locks that a dead holder never keeps: flock, which the kernel gives up with the process.
 
-NFS carries them to the server (Linux 2.6.12 and later), so they hold between nodes. A volume that knows none,
-or keeps them to one node, has two writers at worst: both write the same bytes to the same places.
+NFS carries them to the server (Linux 2.6.12 and later), so they hold between nodes. On a volume that knows
+none, or keeps them to one node, two may fill one model at once: both write the same bytes to the same places,
+the first that is done gives the folder its name, and the other finds it, or ends with an error and is started
+again.
 """
 
 from __future__ import annotations

@@ -26,42 +26,50 @@ class _Entry:
     used: float
 
 
-def make_room(volume: Volume, key: str, limit: int | None) -> None:
-    """Room for what ``key`` still misses, within ``limit`` bytes of models and the free space of the volume.
+def make_room(volume: Volume, key: str, limit: int | None, spare: int = 0) -> None:
+    """Room for what ``key`` still misses, within ``limit`` bytes of models and the free space of the volume,
+    of which ``spare`` percent of all its space stay free.
 
-    Without a limit nothing goes. FillError where there is not enough.
+    Without a limit nothing goes, nor where all that may go would not be enough: then FillError.
     """
     with held(volume.lock("room"), lambda: None):
         volume.sweep()
-        while missing := _missing(volume, key, limit):
-            victim = _remove_one(volume, key) if limit is not None else None
+        while missing := _missing(volume, key, limit, spare):
+            room = _removable(volume, key) if limit is not None else 0
+            victim = _remove_one(volume, key) if room >= missing else None
             if victim is None:
-                raise FillError(FULL, _sentence(volume, key, limit, missing))
+                raise FillError(FULL, _sentence(volume, key, (limit, spare), max(1, missing - room)))
             say("evicted", model=victim)
 
 
-def _missing(volume: Volume, key: str, limit: int | None) -> int:
+def _missing(volume: Volume, key: str, limit: int | None, spare: int) -> int:
     """Bytes that would have to go for it to fit; 0: it fits."""
     wanted = _outstanding(volume, key)
     others = sum(_outstanding(volume, each) for each in _filled_now(volume, key))
     statistics = os.statvfs(volume.root)
-    short = wanted + others - statistics.f_bavail * statistics.f_frsize
+    free = statistics.f_bavail - statistics.f_blocks * spare // 100
+    short = wanted + others - free * statistics.f_frsize if wanted else 0
     over = 0 if limit is None else _used(volume) + wanted + others - limit
     return max(0, over, short)
 
 
 def _used(volume: Volume) -> int:
-    """Bytes of all models and beginnings; a file that two versions share counts once."""
-    files = {
-        (device, inode): size
-        for name in ("models", "partial")
-        for device, inode, size in _files(volume, name)
-    }
-    return sum(files.values())
+    """Bytes of all models and beginnings."""
+    return _bytes_of(volume.root / "models", volume.root / "partial")
 
 
-def _files(volume: Volume, name: str) -> list[tuple[int, int, int]]:
-    return list(inodes(volume.root / name))
+def _bytes_of(*folders: Path) -> int:
+    """A file that two versions share counts once."""
+    found = {(device, inode): size for each in folders for device, inode, size in inodes(each)}
+    return sum(found.values())
+
+
+def _removable(volume: Volume, key: str) -> int:
+    """Bytes that would be free if all went that may."""
+    now, entries = _clock(volume), _entries(volume, key)
+    stay = [each for each in entries if now - each.used < UNUSED_SECONDS or not _is_free(volume, each.key)]
+    own = (volume.model(key), volume.partial(key))
+    return _bytes_of(*own, *(each.folder for each in entries)) - _bytes_of(*own, *(e.folder for e in stay))
 
 
 def _outstanding(volume: Volume, key: str) -> int:
@@ -89,7 +97,7 @@ def _remove_one(volume: Volume, key: str) -> str | None:
         if now - entry.used < UNUSED_SECONDS:
             continue
         with held_if_free(volume.lock(entry.key)) as free:
-            if free:
+            if free and now - _last_use(volume, entry.key) >= UNUSED_SECONDS:  # nobody took it meanwhile
                 volume.discard(entry.folder)
                 return entry.key
     return None
@@ -115,12 +123,16 @@ def _clock(volume: Volume) -> float:
     return file.stat().st_mtime
 
 
-def _sentence(volume: Volume, key: str, limit: int | None, missing: int) -> str:
-    need = f"{key} still needs {_gib(_outstanding(volume, key))}, {_gib(missing)} too many for {volume.place}"
+def _sentence(volume: Volume, key: str, bounds: tuple[int | None, int], missing: int) -> str:
+    limit, spare = bounds
+    place = volume.place + (f", of whose file system {spare} % stay free," if spare else "")
+    need = f"{key} still needs {_gib(_outstanding(volume, key))}, {_gib(missing)} too many for {place}"
     if limit is None:
         return f"{need}; set spec.cache.sizeLimit, so that models which nobody uses go, or enlarge it"
-    kept = ", ".join(each for each in volume.keys("models") if each != key) or "no other model"
-    return f"{need} with a sizeLimit of {_gib(limit)}; {kept} is there and was used in the last 15 minutes"
+    now, others = _clock(volume), _entries(volume, key)
+    kept = ", ".join(sorted({each.key for each in others if now - each.used < UNUSED_SECONDS}))
+    used = f"{kept} was used in the last 15 minutes" if kept else "no other model is in use"
+    return f"{need} with a sizeLimit of {_gib(limit)}, even if all goes that nobody uses; {used}"
 
 
 def _gib(size: int) -> str:

@@ -30,7 +30,7 @@ def signed(url: str, keys: Keys, now: float, method: str = "GET") -> dict[str, s
     """The headers that a request to ``url`` needs at ``now``, Unix time. The path is quoted already."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     parts = urlsplit(url)
-    headers = {"host": parts.netloc, "x-amz-content-sha256": EMPTY, "x-amz-date": stamp}
+    headers = {"host": parts.netloc.rpartition("@")[2], "x-amz-content-sha256": EMPTY, "x-amz-date": stamp}
     if keys.token:
         headers["x-amz-security-token"] = keys.token
     names = ";".join(sorted(headers))
@@ -58,12 +58,12 @@ def _key(keys: Keys, day: str) -> bytes:
 
 def keys_of(environment: Mapping[str, str]) -> Keys | None:
     """The credentials of an environment; None: there are none, and requests are not signed."""
-    access, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
-    if not access or not secret:
-        return None
-    return Keys(access, secret, environment.get("AWS_SESSION_TOKEN", ""), region_of(environment))
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    access, secret, token = (environment.get(name, "").strip() for name in names)
+    return Keys(access, secret, token, region_of(environment)) if access and secret else None
 
 
 def region_of(environment: Mapping[str, str]) -> str:
     """The region that is named, otherwise the one that other stores than AWS take for theirs."""
-    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    named = (environment.get(name, "").strip() for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+    return next(filter(None, named), "us-east-1")

@@ -12,16 +12,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from .remote import Snapshot
 
 LIST = ".tidegate.json"
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)  # what a rename to a folder that has something in it says
 FOLDERS = ("models", "partial", "locks", "leases", "refs", "compile")
 
 
@@ -54,10 +57,7 @@ class Volume:
 
     def is_whole(self, key: str) -> bool:
         """Whether every file of its list is there with its size."""
-        sizes = read_list(self.model(key))
-        return sizes is not None and all(
-            size_of(self.model(key) / path) == size for path, size in sizes.items()
-        )
+        return _has_all(self.model(key))
 
     def write_list(self, snapshot: Snapshot) -> None:
         """Say what the model consists of; until it is renamed that is what it shall consist of."""
@@ -67,26 +67,61 @@ class Volume:
         write_whole(folder / LIST, json.dumps({"files": files}, indent=1))
 
     def finish(self, key: str) -> None:
-        """Give a model that is whole its name."""
+        """Give a model its name, unless another filler, where locks do not hold, has done so before.
+
+        FileNotFoundError where not all of it is here: the other filler has taken it.
+        """
+        if self.is_whole(key):
+            self.discard(self.partial(key))
+            return
+        if not _has_all(self.partial(key)):
+            sentence = "not all of it is here, or another filler has moved it"
+            raise FileNotFoundError(errno.ENOENT, sentence, str(self.partial(key)))
         self._prune(key)
-        self.discard(self.model(key))
-        self.partial(key).rename(self.model(key))
+        self._give_name(key)
         for folder in ("models", "partial"):
             sync(self.root / folder)
+
+    def _give_name(self, key: str) -> None:
+        """A rename never takes the place of a folder that has something in it."""
+        try:
+            self.partial(key).rename(self.model(key))
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            if self.is_whole(key):
+                self.discard(self.partial(key))
+                return
+            self.discard_broken(key)
+            self.partial(key).rename(self.model(key))
 
     def _prune(self, key: str) -> None:
         """Drafts of somebody who died are no part of the model."""
         folder, sizes = self.partial(key), read_list(self.partial(key)) or {}
         for file in [each for each in folder.rglob("*") if each.is_file() and each != folder / LIST]:
             if str(file.relative_to(folder)) not in sizes:
-                file.unlink()
+                file.unlink(missing_ok=True)
 
     def discard(self, folder: Path) -> None:
         """Remove a folder: first, at once, its name, then what is in it."""
-        if folder.exists():
-            gone = self.root / "partial" / f".gone-{uuid.uuid4().hex}"
-            folder.rename(gone)
+        with suppress(FileNotFoundError):  # it is gone already
+            shutil.rmtree(self._moved_away(folder), ignore_errors=True)
+
+    def discard_broken(self, key: str) -> None:
+        """Remove what has a model's name and is no whole one.
+
+        It is looked at again when nobody can get at it: where locks do not hold another filler may just have
+        put a whole one there.
+        """
+        with suppress(FileNotFoundError):
+            gone = self._moved_away(self.model(key))
+            if _has_all(gone):
+                with suppress(OSError):
+                    gone.rename(self.model(key))
             shutil.rmtree(gone, ignore_errors=True)
+
+    def _moved_away(self, folder: Path) -> Path:
+        return folder.rename(self.root / "partial" / f".gone-{uuid.uuid4().hex}")
 
     def sweep(self) -> None:
         """Remove what somebody who died was about to remove."""
@@ -116,20 +151,23 @@ class Volume:
 
 def read_list(folder: Path) -> dict[str, int] | None:
     """Path → size of what a model consists of; None where there is no list that can be read."""
-    try:
-        files = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"]
-        return {str(path): int(each["size"]) for path, each in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    tags = read_tags(folder)
+    return None if tags is None else {path: size for path, (size, _) in tags.items()}
 
 
-def read_tags(folder: Path) -> dict[str, tuple[int, str]]:
-    """Path → size and tag; empty where there is no list that can be read."""
+def read_tags(folder: Path) -> dict[str, tuple[int, str]] | None:
+    """Path → size and tag; None where there is no list that can be read."""
     try:
         files = json.loads((folder / LIST).read_text(encoding="utf-8"))["files"]
         return {str(path): (int(each["size"]), str(each["tag"])) for path, each in files.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return None
+
+
+def _has_all(folder: Path) -> bool:
+    """Whether there is a list, and every file of it with its size."""
+    sizes = read_list(folder)
+    return sizes is not None and all(size_of(folder / path) == size for path, size in sizes.items())
 
 
 def size_of(file: Path) -> int:

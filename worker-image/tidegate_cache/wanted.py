@@ -26,8 +26,8 @@ def wanted(files: Iterable[RemoteFile], *, every_format: bool = False) -> tuple[
     if every_format:
         return tuple(named)
     kept = [file for file in named if not _matches(file.path, NEVER)]
-    if any(_in_root(file, SAFE) for file in kept):
-        kept = [file for file in kept if not _matches(file.path, PICKLED)]
+    safe = {_folder(file) for file in kept if _matches(file.path, (SAFE,))}
+    kept = [file for file in kept if _folder(file) not in safe or not _matches(file.path, PICKLED)]
     if any(_in_root(file, WHOLE) for file in kept):
         kept = [file for file in kept if not _in_root(file, SAFE) or _in_root(file, WHOLE)]
     return tuple(kept)
@@ -37,9 +37,15 @@ def _hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
+def _folder(file: RemoteFile) -> str:
+    """Of sentence-transformers' modules each has its own weights, and its own form of them."""
+    return file.path.rpartition("/")[0]
+
+
 def _in_root(file: RemoteFile, pattern: str) -> bool:
     return "/" not in file.path and fnmatchcase(file.path, pattern)
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(path.lower(), pattern) for pattern in patterns)
+    names = {path.lower(), path.lower().rpartition("/")[2]}
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

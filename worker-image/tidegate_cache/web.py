@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import random
 import time
@@ -10,8 +11,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
+from .causes import FORBIDDEN, UNREACHABLE, FillError
 from .remote import CutOffError, GaveUpError
 
 Response = http.client.HTTPResponse
@@ -20,6 +22,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 6
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # may be another answer the next time
 LONGEST_PAUSE = 60.0
+SCHEMES = ("http", "https")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class StatusError(Exception):
     """An answer that is no success. ``body``: its first 64 KiB."""
 
     def __init__(self, url: str, status: int, headers: Message, body: bytes) -> None:
-        super().__init__(f"{urlsplit(url).netloc} answers {status}")
+        super().__init__(f"{host_of(url)} answers {status}")
         self.url, self.status, self.headers, self.body = url, status, headers, body
 
 
@@ -101,21 +104,68 @@ class Web:
                 if error.status not in REDIRECTS or not target or _tells_all(request, error):
                     raise
                 target = urljoin(url, target)
-                if urlsplit(target)[:2] != urlsplit(request.url)[:2]:
+                _check_redirect(request.url, target)
+                if _origin(target) != _origin(request.url):
                     headers = dict(request.headers)
                 url = target
-        raise CutOffError(f"{urlsplit(request.url).netloc} redirects in a circle")
+        raise CutOffError(f"{host_of(request.url)} redirects in a circle")
 
     def _open(self, url: str, headers: Mapping[str, str], method: str) -> Response:
-        asked = urllib.request.Request(url, headers=dict(headers), method=method)  # noqa: S310
+        place, given = _authorized(url, headers)
+        _check_headers(given)
+        asked = urllib.request.Request(place, headers=given, method=method)  # noqa: S310  it is HTTP
         try:
             opened: Response = self._opener.open(asked, timeout=self.patience.silence)
         except urllib.error.HTTPError as error:
             with error:
                 raise StatusError(url, error.code, error.headers, _first(error)) from None
         except (OSError, http.client.HTTPException) as error:
-            raise CutOffError(f"{urlsplit(url).netloc}: {_why(error)}") from error
+            raise CutOffError(f"{host_of(url)}: {_why(error)}") from error
         return opened
+
+
+def host_of(url: str) -> str:
+    """Host and port, without the name and the password that a URL may carry."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def shown(url: str) -> str:
+    """The URL as it may be printed."""
+    return urlsplit(url)._replace(netloc=host_of(url)).geturl()
+
+
+def _origin(url: str) -> tuple[str, str]:
+    return urlsplit(url).scheme, host_of(url)
+
+
+def _authorized(url: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Name and password of a URL become a header, as everywhere else, unless there is a better one."""
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise FillError(UNREACHABLE, f"{shown(url)} is no address that begins with http:// or https://")
+    if parts.username is None:
+        return url, dict(headers)
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return shown(url), {"authorization": f"Basic {base64.b64encode(pair).decode()}", **headers}
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """The library's own refusals print the value, which may be a token."""
+    for name, value in headers.items():
+        if not value.isprintable() or not value.isascii():
+            sentence = (
+                f"the header {name} cannot be sent: it would have a line break or a character that is not "
+                "ASCII; look at the credentials in model.secretRef"
+            )
+            raise FillError(FORBIDDEN, sentence)
+
+
+def _check_redirect(first: str, target: str) -> None:
+    """Only to where HTTP goes, and not from what is encrypted to what is not."""
+    scheme, begun = urlsplit(target).scheme, urlsplit(first).scheme
+    if scheme not in SCHEMES or (begun == "https" and scheme != "https"):
+        sentence = f"{host_of(first)} redirects from {begun}:// to {scheme}://, which is not followed"
+        raise FillError(UNREACHABLE, sentence)
 
 
 def _tells_all(request: Request, error: StatusError) -> bool:

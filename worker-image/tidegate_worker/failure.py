@@ -67,8 +67,9 @@ def find_failure(lines: Iterable[str], code: int, environment: Mapping[str, str]
 def redact(text: str, environment: Mapping[str, str]) -> str:
     """The text without secrets."""
     for name, value in environment.items():
-        if SECRET_NAME.search(name) and len(value) >= 8:
-            text = text.replace(value, "***")
-    for secret in SECRETS:
-        text = secret.sub(lambda match: f"{match.group(1)}***" if match.re.groups else "***", text)
+        secret = value.strip()  # a file that became a Secret often ends with a line break
+        if SECRET_NAME.search(name) and len(secret) >= 8:
+            text = text.replace(secret, "***")
+    for pattern in SECRETS:
+        text = pattern.sub(lambda match: f"{match.group(1)}***" if match.re.groups else "***", text)
     return text

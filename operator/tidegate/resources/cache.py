@@ -2,12 +2,16 @@
 
 ::
 
-    claim, or nodePath/NAMESPACE        in the engine
-    ├── models/                         /cache/models    read-only: only the step that fills it writes
-    ├── leases/                         /cache/leases    which model the worker uses
-    └── compile/                        /cache/compile   kernels and graphs that the engine compiled
+    claim                   in the engine
+    ├── models/             /cache/models    read-only: only the step that fills it writes
+    ├── leases/             /cache/leases    which model the worker uses
+    └── compile/            /cache/compile   kernels and graphs that the engine compiled
 
 What the step before the engine needs beside these (``partial``, ``locks``, ``refs``) the engine does not see.
+
+Of the nodes' folder the engine sees all of nodePath/NAMESPACE at /cache, writable. A kubelet follows links in
+a subPath wherever in the volume they lead, and whoever writes into a namespace's folder could put a link to
+another namespace's in the place of ``models``. The namespace's own folder no pod can replace.
 """
 
 from __future__ import annotations
@@ -50,21 +54,24 @@ def mounts(service: InferenceService) -> list[dict[str, Any]]:
     cache = service.spec.cache
     if cache is None:
         return []
-    found = [{**_mount(service, cache, "compile"), "mountPath": COMPILED}]
+    if cache.claim is None:
+        return [whole(service, cache)]
+    found = [_mount("compile", COMPILED)]
     if is_fetched(service.spec.model.uri):
-        found.append({**_mount(service, cache, "models"), "mountPath": MODELS, "readOnly": True})
-        found.append({**_mount(service, cache, "leases"), "mountPath": LEASES})
+        found.append({**_mount("models", MODELS), "readOnly": True})
+        found.append(_mount("leases", LEASES))
     return found
+
+
+def whole(service: InferenceService, cache: Cache) -> dict[str, Any]:
+    """The mount of all that is the service's to use: the claim, or its namespace's folder on the node."""
+    everything = {"name": VOLUME, "mountPath": PATH}
+    return everything if cache.claim is not None else {**everything, "subPath": service.metadata.namespace}
 
 
 def environment(spec: InferenceServiceSpec) -> dict[str, str]:
     """Tells the worker's entrypoint where compiled kernels may be kept; nothing without spec.cache."""
     return {} if spec.cache is None else {"TIDEGATE_COMPILE_CACHE": COMPILED}
-
-
-def within(service: InferenceService, cache: Cache) -> str:
-    """The folder of the volume that is the service's to use; empty: all of it."""
-    return "" if cache.claim is not None else service.metadata.namespace
 
 
 def place(service: InferenceService, cache: Cache, node_path: str) -> str:
@@ -74,6 +81,6 @@ def place(service: InferenceService, cache: Cache, node_path: str) -> str:
     return f"the node's folder {node_path}/{service.metadata.namespace}"
 
 
-def _mount(service: InferenceService, cache: Cache, folder: str) -> dict[str, Any]:
+def _mount(folder: str, path: str) -> dict[str, Any]:
     """The kubelet makes a folder that is missing, with the rights of the volume's own."""
-    return {"name": VOLUME, "subPath": "/".join(filter(None, (within(service, cache), folder)))}
+    return {"name": VOLUME, "subPath": folder, "mountPath": path}

@@ -7,17 +7,18 @@ import re
 from typing import Any
 
 from tidegate.api.cache import Cache
-from tidegate.api.cache_rules import PATH, VOLUME, is_fetched
+from tidegate.api.cache_rules import PATH, is_fetched
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.engine_args import names_load_format
 from tidegate.domain.pod_containers import CACHE
 from tidegate.domain.quantity import parse_bytes
-from tidegate.resources import engine
-from tidegate.resources.cache import place, within
+from tidegate.resources import engine, pod
+from tidegate.resources.cache import place, whole
 from tidegate.resources.model import OFFLINE, ModelParts
 
 _PROGRAM = "/opt/tidegate/fill_cache.py"  # in the worker's image
 _LINKS = "/tmp/cached"  # noqa: S108  the pod's own volume
+_NODE_SPARE = 10  # percent: below that a kubelet evicts pods, by its default of nodefs.available
 _LONGEST_NAME = 100  # and a digest of nine characters: a file's name may have 255
 
 
@@ -44,29 +45,37 @@ def init_containers(service: InferenceService, image: str, node_path: str) -> di
 def _container(service: InferenceService, cache: Cache, image: str, node_path: str) -> dict[str, Any]:
     spec, secret = service.spec, service.spec.model.secret_ref
     credentials = {"envFrom": [{"secretRef": {"name": secret.name}}]} if secret else {}
-    folder = within(service, cache)
     return {
         "name": CACHE,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", _PROGRAM],
         "args": _arguments(service, cache, node_path),
-        "env": [{"name": "HOME", "value": "/tmp"}, *engine.given(spec)],  # noqa: S108
+        "env": _environment(service),
         **credentials,
         "resources": _resources(service),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-            {"name": VOLUME, "mountPath": PATH, **({"subPath": folder} if folder else {})},
+            whole(service, cache),
+            *pod.mounts(spec),  # such as the certificates that SSL_CERT_FILE names
         ],
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": engine.CONFINED,
     }
 
 
+def _environment(service: InferenceService) -> list[dict[str, Any]]:
+    """The user's variables replace ours of the same name."""
+    home = {"name": "HOME", "value": "/tmp"}  # noqa: S108
+    return list({each["name"]: each for each in (home, *engine.given(service.spec))}.values())
+
+
 def _arguments(service: InferenceService, cache: Cache, node_path: str) -> list[str]:
     model = service.spec.model
     words = ["--model", model.uri, *(["--revision", model.revision] if model.revision else [])]
     words += ["--cache", PATH, "--link", _link(service), "--place", place(service, cache, node_path)]
+    if cache.node:
+        words += ["--keep-free", str(_NODE_SPARE)]
     if cache.size_limit is not None:
         words += ["--size-limit", str(parse_bytes(cache.size_limit))]
     return [*words, *(["--every-format"] if names_load_format(service.spec.engine.args) else [])]

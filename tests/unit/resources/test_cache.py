@@ -71,6 +71,17 @@ def test_a_mirror_and_a_proxy_of_the_engines_environment_are_the_fillers_too() -
     assert mirror in filler(cache=CLAIM, engine={"env": [mirror]})["env"]
 
 
+def test_a_variable_that_the_user_gives_takes_the_place_of_ours() -> None:
+    home = {"name": "HOME", "value": "/x"}
+    assert filler(cache=CLAIM, engine={"env": [home]})["env"] == [home]
+
+
+def test_the_filler_has_the_users_volumes_where_certificates_may_lie() -> None:
+    mount = {"name": "ca", "mountPath": "/etc/ca", "readOnly": True}
+    given = {"volumes": [{"name": "ca", "configMap": {"name": "ca"}}], "volumeMounts": [mount]}
+    assert mount in filler(cache=CLAIM, pod=given)["volumeMounts"]
+
+
 def test_who_names_a_load_format_has_every_format_fetched() -> None:
     assert "--every-format" in filler(cache=CLAIM, engine={"args": ["--load-format", "pt"]})["args"]
     assert "--every-format" not in filler(cache=CLAIM)["args"]
@@ -124,10 +135,24 @@ def test_a_claim_is_mounted_with_the_models_read_only_and_what_is_compiled_writa
 def test_the_folder_of_a_node_is_the_administrators_and_a_pod_sees_its_namespaces_part_alone() -> None:
     found = pod(cache={"node": True})
     assert volume(found)["hostPath"] == {"path": NODE_PATH, "type": "DirectoryOrCreate"}
-    containers = [*found["containers"], *found.get("initContainers", ())]
-    paths = [each["subPath"] for container in containers for each in cache_mounts(container).values()]
-    assert len(paths) >= 2
-    assert all(path == "team" or path.startswith("team/") for path in paths)
+    for container in (*found["containers"], *found["initContainers"]):
+        assert cache_mounts(container) == {
+            "/cache": {"name": "cache", "mountPath": "/cache", "subPath": "team"}
+        }
+
+
+def test_below_a_namespaces_folder_on_a_node_nothing_is_mounted_since_its_pods_could_put_links_there() -> (
+    None
+):
+    """A kubelet follows links in a subPath wherever in the volume they lead: to other namespaces' folders."""
+    for uri in ("hf://a/b", "pvc://claim/a"):
+        for container in pod(model={"uri": uri}, cache={"node": True})["containers"]:
+            assert all("/" not in each.get("subPath", "") for each in cache_mounts(container).values())
+
+
+def test_on_a_node_a_tenth_of_the_file_system_stays_free_and_in_a_claim_nothing_must() -> None:
+    assert option(filler(cache={"node": True}), "--keep-free") == "10"
+    assert "--keep-free" not in filler(cache=CLAIM)["args"]
 
 
 def test_a_node_folder_that_the_installation_has_not_is_a_sentence_that_names_both_ways_out() -> None:

@@ -35,6 +35,13 @@ def test_pickled_weights_are_left_out_where_there_are_safe_ones_and_taken_where_
     assert chosen("config.json", "pytorch_model.bin") == {"config.json", "pytorch_model.bin"}
 
 
+def test_each_folder_has_its_own_form_of_weights() -> None:
+    """A module of sentence-transformers whose weights are missing gives wrong vectors and no error."""
+    kept = {"model.safetensors", "2_Dense/pytorch_model.bin", "2_Dense/config.json", "3_Dense/a.safetensors"}
+    left = {"pytorch_model.bin", "3_Dense/pytorch_model.bin", "step-9/optimizer.pt", "step-9/rng_state.pth"}
+    assert chosen(*kept, *left) == kept
+
+
 def test_of_two_forms_of_mistrals_weights_the_one_is_taken_that_vllm_takes() -> None:
     both = ("params.json", "config.json", "model-1.safetensors", "consolidated.safetensors")
     assert chosen(*both) == {"params.json", "config.json", "consolidated.safetensors"}
