@@ -59,6 +59,12 @@ def test_every_tool_writes_below_the_folder_of_this_build(tmp_path: Path) -> Non
     assert int(kept["CUDA_CACHE_MAXSIZE"]) <= 4 << 30  # the driver takes no more
 
 
+def test_a_folder_that_is_not_there_yet_is_made(tmp_path: Path) -> None:
+    """On a node the whole cache is mounted, and nobody else makes what lies in it."""
+    kept_folders(cache(tmp_path / "compile"), on_cpu=False)
+    assert (tmp_path / "compile" / build_name() / USED).is_file()
+
+
 def test_pictures_and_tokenizers_are_not_taken_for_something_compiled(tmp_path: Path) -> None:
     assert kept_folders(cache(tmp_path), on_cpu=False)["VLLM_ASSETS_CACHE"] == "/home/me/.cache/vllm/assets"
 
