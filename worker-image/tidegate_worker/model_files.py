@@ -92,8 +92,8 @@ def _missing_tokenizer(folder: Path) -> str | None:
 
 
 def _broken_weights(folder: Path, load_format: str | None = None) -> str | None:
-    """By the files that vLLM would take: with "auto" Mistral's where there are any, and pickled ones, which no
-    index describes, where there are no others."""
+    """By the files that vLLM would take: with "auto" Mistral's where there are any, and where there are only
+    pickled ones those, which no index describes."""
     auto = load_format in (None, "auto")
     whole = _seen(folder, WHOLE) if auto else []
     files = whole or _seen(folder, "*.safetensors")
@@ -108,9 +108,8 @@ def _broken_weights(folder: Path, load_format: str | None = None) -> str | None:
 def _lacking(folder: Path, index: Path) -> str | None:
     files = {folder / str(name) for name in json.loads(index.read_bytes()).get("weight_map", {}).values()}
     if missing := sorted(file.name for file in files if not file.exists()):
-        return (
-            f"{folder} lacks {len(missing)} of the {len(files)} files in {index.name}, such as {missing[0]}"
-        )
+        some = f"{len(missing)} of the {len(files)} files in {index.name}"
+        return f"{folder} lacks {some}, such as {missing[0]}"
     return _first_broken(files)
 
 

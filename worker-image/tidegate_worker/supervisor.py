@@ -124,8 +124,8 @@ class Child:
                 signal.alarm(STOP_STARTING_SECONDS)
 
     def _kill(self, _signal: int, _frame: FrameType | None) -> None:
-        """A start that hangs in a system call or outside Python hears no other signal. One that was over after
-        all drains."""
+        """A start that hangs in a system call or outside Python hears no other signal; one that was over
+        after all drains."""
         if not self.serves():
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
