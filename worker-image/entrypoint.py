@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 from tidegate_worker.preload import preload_allocator
@@ -22,6 +23,9 @@ from tidegate_worker.preload import preload_allocator
 gc.set_threshold(5_000, 20, 100)
 
 if __name__ == "__main__":
+    # Until the engine's process is there: a container's first process ignores what it has no handler for,
+    # and the files of a large model on a slow volume take their time to be looked at.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     preload_allocator(os.environ)  # before the rest is imported, since this process may begin anew
     from tidegate_worker.supervisor import supervise
 

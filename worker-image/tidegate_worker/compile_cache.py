@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from .report import say
 
 FOLDER_VARIABLE = "TIDEGATE_COMPILE_CACHE"
 USED = ".used"
+BLOCK = 4096  # bytes; an empty file still fits on a volume that is full
 # Which variable names a tool's folder, and its name in a build's. VLLM_CACHE_ROOT holds torch.compile's
 # graphs, the classes of models and the results of autotuning; FlashInfer adds .cache/flashinfer.
 FOLDERS = {
@@ -60,6 +62,8 @@ def kept_folders(environment: Mapping[str, str], *, on_cpu: bool) -> dict[str, s
     build = Path(cache, build_name())
     try:
         hold(build)
+        with tempfile.TemporaryFile(dir=build, buffering=0) as probe:  # a full volume still takes a mark
+            probe.write(bytes(BLOCK))
     except OSError as error:
         say("unprepared", what=f"the cache of what is compiled, {cache}", error=error.strerror)
         return {}

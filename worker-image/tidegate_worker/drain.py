@@ -20,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 BEGIN = signal.SIGUSR1
+ENDED_BY_US = "ended_by_us"  # set on an engine's process, whose end is then no cause of anything
 DRAIN_VARIABLE = "TIDEGATE_DRAIN_SECONDS"
 REFUSAL = (
     b'{"error": {"message": "This worker is closing; send the request again.", '
@@ -42,6 +43,7 @@ def stop_server() -> None:
     """
     logging.getLogger("vllm.v1.engine.async_llm").setLevel(logging.CRITICAL)  # its alarm at an end we want
     for engine in multiprocessing.active_children():
+        setattr(engine, ENDED_BY_US, True)
         engine.kill()
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -17,6 +17,7 @@ from .reasons import BAD_ARGUMENT, BROKEN_MODEL, CORRECT_ARGUMENTS, NO_MODEL, UN
 
 CONFIGS = ("config.json", "params.json")
 INDEX = "model.safetensors.index.json"
+WHOLE, WHOLE_INDEX = "consolidated*.safetensors", "consolidated.safetensors.index.json"  # Mistral's own form
 HEADER_BYTES = 8  # a safetensors file begins with the length of its header, which is JSON
 LONGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 POINTER = b"version https://git-lfs"
@@ -47,8 +48,8 @@ def _check_folder(folder: Path, arguments: Arguments) -> Failure | None:
         return _failure(NO_MODEL, f"{folder} has no config.json, so it is not a model's folder")
     problems = [broken_json(folder / "config.json")]
     if arguments.value("--load-format") in FORMATS_WITH_SAFETENSORS:
-        problems += [_broken_weights(folder)]
-    if arguments.value("--tokenizer", "--skip-tokenizer-init", "--tokenizer-mode") is None:
+        problems += [_broken_weights(folder, arguments.value("--load-format"))]
+    if arguments.value("--tokenizer", "--tokenizer-mode", "--skip-tokenizer-init", "--tokens-only") is None:
         problems += [_missing_tokenizer(folder)]
     return next((_failure(BROKEN_MODEL, problem) for problem in problems if problem), None)
 
@@ -90,16 +91,31 @@ def _missing_tokenizer(folder: Path) -> str | None:
     return f"{folder} has no tokenizer (tokenizer.json, tokenizer.model, vocab.json or the like)"
 
 
-def _broken_weights(folder: Path) -> str | None:
-    index = folder / INDEX
+def _broken_weights(folder: Path, load_format: str | None = None) -> str | None:
+    """By the files that vLLM would take: with "auto" Mistral's where there are any, and where there are only
+    pickled ones those, which no index describes."""
+    auto = load_format in (None, "auto")
+    whole = _seen(folder, WHOLE) if auto else []
+    files = whole or _seen(folder, "*.safetensors")
+    if auto and not files and (_seen(folder, "*.bin") or _seen(folder, "*.pt")):
+        return None
+    index = folder / (WHOLE_INDEX if whole else INDEX)
     if problem := broken_json(index):
         return problem
-    if not index.is_file():
-        return _first_broken(folder.glob("*.safetensors"))
+    return _lacking(folder, index) if index.is_file() else _first_broken(files)
+
+
+def _lacking(folder: Path, index: Path) -> str | None:
     files = {folder / str(name) for name in json.loads(index.read_bytes()).get("weight_map", {}).values()}
     if missing := sorted(file.name for file in files if not file.exists()):
-        return f"{folder} lacks {len(missing)} of the {len(files)} files in {INDEX}, such as {missing[0]}"
+        some = f"{len(missing)} of the {len(files)} files in {index.name}"
+        return f"{folder} lacks {some}, such as {missing[0]}"
     return _first_broken(files)
+
+
+def _seen(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern as vLLM's own glob sees them, which passes over hidden ones."""
+    return [file for file in folder.glob(pattern) if not file.name.startswith(".")]
 
 
 def _first_broken(files: Iterable[Path]) -> str | None:

@@ -34,10 +34,18 @@ def check_places(arguments: Arguments, environment: Mapping[str, str]) -> Failur
 
 def _named_folders(arguments: Arguments, environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     """Each folder, and who names it."""
-    names = [*(() if _eager(arguments) else CACHES), *(() if arguments.local_model else HUB_CACHES)]
+    hub = not arguments.local_model and not _offline(environment)
+    names = [*(() if _eager(arguments) else CACHES), *(HUB_CACHES if hub else ())]
+    if environment.get("VLLM_CACHE_ROOT"):
+        names = [name for name in names if name != "XDG_CACHE_HOME"]  # it is where the other would be
     yield from ((Path(environment[name]), name) for name in names if environment.get(name))
-    if folder := arguments.value("--download-dir"):
+    if hub and (folder := arguments.value("--download-dir")):
         yield Path(folder), "--download-dir"
+
+
+def _offline(environment: Mapping[str, str]) -> bool:
+    """Whether the hub's cache is only read, as huggingface_hub understands its variable."""
+    return environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _eager(arguments: Arguments) -> bool:

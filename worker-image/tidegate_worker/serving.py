@@ -11,6 +11,7 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from .drain import ENDED_BY_US
 from .engine_ends import EVENT
 from .faststart import prepare_forks
 from .report import say
@@ -108,19 +109,25 @@ async def _serve(entry: Any, engine_arguments: Any, arguments: Any, watch: Stopw
 def _note_ends(processes: list[multiprocessing.process.BaseProcess]) -> None:
     """One JSON line for each of the engine's processes that has ended already, and not well."""
     for process in processes:
-        if process.exitcode:
+        if process.exitcode and not getattr(process, ENDED_BY_US, False):
             say(EVENT, process=process.name, code=process.exitcode)
 
 
 async def _announce(address: Any, watch: Stopwatch) -> None:
     """Say that the server serves, once a connection to it is accepted."""
-    while not isinstance(address, str):  # a Unix socket's address is a path: nobody asks for the time
+    where = address if isinstance(address, str) else address[:2]
+    while True:
         try:
-            _, writer = await asyncio.open_connection(*address[:2])
-        except ConnectionRefusedError:
+            _, writer = await (
+                asyncio.open_unix_connection(where)
+                if isinstance(where, str)
+                else asyncio.open_connection(*where)
+            )
+        except (ConnectionRefusedError, FileNotFoundError):
             await asyncio.sleep(PROBE_SECONDS)
             continue
         writer.close()
         watch.mark("serving")
-        say("serving", port=address[1], seconds=watch.parts, total=round(sum(watch.parts.values()), 3))
+        port = None if isinstance(where, str) else where[1]
+        say("serving", port=port, seconds=watch.parts, total=round(sum(watch.parts.values()), 3))
         return

@@ -106,6 +106,7 @@ class Child:
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
+            os.close(self._output)
             _become_child(theirs, parent)
         os.close(theirs)
         if self.pid:
@@ -123,8 +124,11 @@ class Child:
                 signal.alarm(STOP_STARTING_SECONDS)
 
     def _kill(self, _signal: int, _frame: FrameType | None) -> None:
-        """A start that hangs in a system call or outside Python hears no other signal."""
-        os.killpg(self.pid, signal.SIGKILL)
+        """A start that hangs in a system call or outside Python hears no other signal; one that was over
+        after all drains."""
+        if not self.serves():
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """Pass the output on until the child has ended; its code, or minus its signal's number."""
@@ -150,6 +154,7 @@ class Child:
         return bool(piece)
 
     def _reap(self) -> int:
+        signal.alarm(0)
         _, status = os.waitpid(self.pid, 0)
         with suppress(ProcessLookupError):  # as it should be; otherwise an engine outlived its server
             os.killpg(self.pid, signal.SIGKILL)

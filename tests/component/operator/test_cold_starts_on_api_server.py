@@ -123,6 +123,11 @@ async def test_a_start_that_a_gateway_watched_is_told_once_with_all_of_its_parts
     lines = (await stage.operator.metrics()).splitlines()
     labels = f'{{namespace="{world.namespace}",part="engine",service="told"}}'
     assert f"tidegate_last_cold_start_seconds{labels} 6.2" in lines
+
+    async def depth_is_told() -> bool:  # by a write of its own, five seconds after the last one
+        return str((await world.get("told"))["status"]["queue"]["summary"]).startswith("1/")
+
+    await eventually(depth_is_told, "the queue's depth is written")
     await stage.operator.settled(1.0)
     before = len(stage.operator.writes)
     stage.gateway.tell(service, inFlight=1, coldStarts=[record("told-1", now)])

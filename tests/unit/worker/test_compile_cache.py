@@ -166,3 +166,15 @@ def test_clearing_away_goes_on_beside_the_start(tmp_path: Path) -> None:
 
 def test_a_cache_that_is_not_there_is_nothing_to_clear() -> None:
     assert clear_away(Path("/nowhere/at/all"), time.time()) == []
+
+
+def test_a_volume_that_is_full_is_no_reason_not_to_serve_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    assert kept_folders(cache(tmp_path), on_cpu=True)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert kept_folders(cache(tmp_path), on_cpu=True) == {}
+    assert "No space left on device" in capsys.readouterr().out

@@ -151,7 +151,9 @@ def test_weights_that_are_not_read_may_be_as_they_are(folder: Path, words: tuple
     assert check(folder, *words) is None
 
 
-@pytest.mark.parametrize("words", [("--tokenizer", "other/one"), ("--skip-tokenizer-init",)])
+@pytest.mark.parametrize(
+    "words", [("--tokenizer", "other/one"), ("--skip-tokenizer-init",), ("--tokens-only",)]
+)
 def test_a_tokenizer_from_elsewhere_or_none_at_all_may_be_asked_for(
     folder: Path, words: tuple[str, ...]
 ) -> None:
@@ -183,3 +185,38 @@ def test_a_model_that_the_worker_may_not_read_is_named(folder: Path, monkeypatch
     assert failure is not None
     assert failure.reason == "ModelForbidden"
     assert failure.message.startswith(f"{folder / 'config.json'} cannot be read by user")
+
+
+def other_form(folder: Path) -> None:
+    """Mistral's own files, and the list of a form whose files were left out."""
+    (folder / "model.safetensors").unlink()
+    weights(folder / "consolidated.safetensors")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
+
+
+def pickled(folder: Path) -> None:
+    """Pickled weights, beside a list that nobody reads for them."""
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"any")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-1.safetensors"}}')
+
+
+def hidden_remains(folder: Path) -> None:
+    """What some file systems leave beside a file that was copied."""
+    (folder / "._model.safetensors").write_bytes(b"attributes")
+
+
+@pytest.mark.parametrize("change", [other_form, pickled, hidden_remains])
+def test_what_vllm_would_not_read_does_not_matter(change: Callable[[Path], None], folder: Path) -> None:
+    change(folder)
+    assert check(folder) is None
+
+
+def test_mistrals_own_files_are_looked_at_with_their_own_list(folder: Path) -> None:
+    other_form(folder)
+    listed = '{"weight_map": {"a": "consolidated-1.safetensors"}}'
+    (folder / "consolidated.safetensors.index.json").write_text(listed)
+    failure = check(folder)
+    assert failure is not None
+    assert "lacks 1 of the 1 files in consolidated.safetensors.index.json" in failure.message
+    assert check(folder, "--load-format", "safetensors") is not None

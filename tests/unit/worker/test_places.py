@@ -90,3 +90,19 @@ def test_a_port_that_somebody_listens_on_is_named() -> None:
 
 def test_a_port_that_is_none_is_left_for_the_engine_to_complain_about() -> None:
     assert check(LOCAL, "--port", "99999") is None
+
+
+@pytest.mark.parametrize("offline", ["1", "on", "True"])
+def test_a_cache_of_the_hub_that_is_only_read_need_not_be_written(offline: str, closed: Path) -> None:
+    words = ("--enforce-eager", "--download-dir", str(closed))
+    assert check(HUB, *words, HF_HOME=closed, HF_HUB_OFFLINE=offline) is None
+    assert check(HUB, "--enforce-eager", HF_HOME=closed, HF_HUB_OFFLINE="0") is not None
+
+
+def test_a_download_folder_does_not_matter_to_a_model_that_is_here(closed: Path) -> None:
+    assert check(LOCAL, "--download-dir", str(closed)) is None
+
+
+def test_the_general_cache_does_not_matter_beside_vllms_own(closed: Path, tmp_path: Path) -> None:
+    assert check(LOCAL, VLLM_CACHE_ROOT=tmp_path / "kept", XDG_CACHE_HOME=closed) is None
+    assert check(LOCAL, XDG_CACHE_HOME=closed) is not None

@@ -131,6 +131,31 @@ def test_a_start_that_is_stopped_ends_even_if_it_hangs_and_says_how_far_it_was(
     )
 
 
+OVER = """
+supervisor.STOP_STARTING_SECONDS = 1
+def serve(words, watch):
+    import signal, time
+    from tidegate_worker.start_marks import PARTS
+    def drain(*_):
+        for part in PARTS:
+            watch.mark(part)
+        time.sleep(3)
+        print("drained", flush=True)
+        os._exit(0)
+    signal.signal(signal.SIGUSR1, drain)
+    print("serving", os.getpid(), flush=True)
+    signal.pause()
+"""
+
+
+def test_a_start_that_is_over_when_its_time_to_stop_ends_drains_all_the_same(start: Start) -> None:
+    worker = start(OVER)
+    serving(worker)
+    worker.terminate()
+    output, _ = worker.communicate(timeout=120)
+    assert "drained" in output
+
+
 def _wait_stopped(process: int) -> None:
     """Until the process hears no signal but SIGKILL."""
     deadline = time.monotonic() + 60
