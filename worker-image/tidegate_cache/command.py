@@ -60,7 +60,8 @@ def _all_named(place: str) -> Iterator[None]:
     except Exception as error:  # its text may be anything, a secret too
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        sentence = f"the step that fills {place} met an error of its own ({type(error).__name__}, {where})"
+        kind = f"{type(error).__name__}, {where}"
+        sentence = f"the container cache, which fills {place}, met an error of its own ({kind})"
         raise FillError(FAILED, f"{sentence}; check model.uri and the addresses in engine.env") from error
 
 

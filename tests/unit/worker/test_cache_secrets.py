@@ -206,7 +206,7 @@ def test_the_files_of_every_format_are_another_model_of_the_same_commit() -> Non
     ("error", "start"),
     [
         (OSError(errno.EIO, "Input/output error", "models"), "CacheNotWritable: "),
-        (RuntimeError("some-token-of-mine"), "InitContainerFailed: the step that fills "),
+        (RuntimeError("some-token-of-mine"), "InitContainerFailed: the container cache, "),
     ],
 )
 def test_what_nobody_thought_of_is_a_sentence_too(
