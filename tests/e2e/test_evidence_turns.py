@@ -93,25 +93,3 @@ def test_the_condition_and_the_column_follow_what_is_done_to_a_workers_cores(
     print(json.dumps({"message": message}))
     assert "its quota of 0.1 cores stopped it in" in message
     assert column(kubectl, services, "turning") == "Throttled"
-
-
-def test_a_worker_serves_its_metrics_beside_its_evidence(
-    services: Services, gateway: Gateway, kubectl: Kubectl
-) -> None:
-    manifest = simulated("measured", services.namespace)
-    manifest["spec"]["scaling"]["idleTimeoutSeconds"] = 600
-    services.apply(manifest)
-    assert chat(gateway, services.namespace, "measured").status_code == 200
-    [pod] = services.pods("measured")
-    url = "http://127.0.0.1:8001/metrics"
-    read = f"import urllib.request as r; print(r.urlopen('{url}', timeout=30).read().decode())"
-    name = pod["metadata"]["name"]
-    text = kubectl.run("exec", "-n", services.namespace, name, "-c", "engine", "--", "python3", "-c", read)
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
-    assert float(values["tidegate_worker_cpuset_cores"]) == 1  # and no quota: kubelets since 1.33 take it off
-    assert float(values["tidegate_worker_memory_limit_bytes"]) == 256 * 1024 * 1024
-    assert float(values["tidegate_worker_cpu_seconds_total"]) > 0
-    assert {
-        'tidegate_worker_start_seconds{part="engine"}',
-        "tidegate_worker_oom_kills_total",
-    } <= values.keys()
