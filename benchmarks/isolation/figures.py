@@ -43,10 +43,22 @@ def by_key(rounds: Iterable[Round]) -> dict[Key, list[Round]]:
 
 
 def merged(earlier: Iterable[Round], new: Iterable[Round]) -> list[dict[str, Any]]:
-    """The new rounds, and the earlier ones of what was not measured anew, by workload and case."""
-    found = by_key(earlier) | by_key(new)
+    """The new rounds, and the earlier ones of what was not measured anew, by workload and case.
+
+    Rounds with numbers of their own (next_round) are added to the earlier ones instead.
+    """
+    before, found = by_key(earlier), by_key(new)
+    for key, rounds in before.items():
+        numbers = {one["round"] for one in found.get(key, [])}
+        fresh = numbers and min(numbers) > max(one["round"] for one in rounds)
+        found[key] = [*rounds, *found[key]] if fresh else found.get(key, rounds)
     ordered = sorted(found, key=lambda key: (WORKLOADS.index(key[0]), key[1]))
     return [dict(one) for key in ordered for one in found[key]]
+
+
+def next_round(workload: Workload, earlier: Iterable[Round]) -> int:
+    """The number of the round after the last one of this workload."""
+    return max((one["round"] + 1 for one in earlier if one["what"] == workload), default=0)
 
 
 def medians(rounds: Sequence[Round]) -> dict[str, float]:
