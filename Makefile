@@ -109,7 +109,7 @@ bench-scaling: setup ## policies of scaling on traces, simulated: what they serv
 bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
 
-bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; 15 minutes, all cores
+bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; half an hour, all cores
 	PYTHONPATH=$(CURDIR):.venv/plot $(PY) benchmarks/bench_isolation.py
 
 .venv/plot/.ready: requirements/plot.txt
