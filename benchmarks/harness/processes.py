@@ -99,6 +99,24 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
+def tree_cpu_seconds(pid: int) -> float:
+    """CPU that a process and all below it have used, those that have ended and were waited for included."""
+    used: dict[int, float] = {}
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            fields = file.read_text().rpartition(")")[2].split()
+            number = int(file.parent.name)
+            children.setdefault(int(fields[1]), []).append(number)
+            used[number] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    found, below = 0.0, [pid]
+    while below:
+        one = below.pop()
+        found += used.get(one, 0.0)
+        below += children.get(one, [])
+    return found
+
+
 def resident_bytes(pid: int) -> int:
     """Memory in use, exact; ``status`` may be off by some pages for each thread."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

@@ -54,6 +54,11 @@ SURROUNDINGS: dict[str, Json] = {
     "spec.engine.env[].value": {"engine": {"env": [{"name": "SAMPLE", "value": "1"}]}},
     "spec.engine.env[].valueFrom": {"engine": {"env": [{"name": "SAMPLE"}]}},
     "spec.resources.accelerator": _GPU,
+    "spec.engine.sleep": {
+        "resources": {"cpu": 1, "memory": "1Gi", "accelerator": {"resource": "nvidia.com/gpu", "count": 1}},
+        "engine": {"image": "sample:1", "sleep": {"afterSeconds": 60}},
+        "scaling": {"minReplicas": 1},
+    },
     "spec.cache.node": {"cache": {"sizeLimit": "1Gi"}},
     "spec.pod.volumes[].persistentVolumeClaim": _CLAIM,
     "spec.pod.volumes[].configMap": _CLAIM,

@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +12,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.vllm.worker_process import POLL_SECONDS, PYTHON, Starter, Worker
-from tidegate.devcluster.ports import free_ports
+from tests.vllm.gateway_process import gateway
+from tests.vllm.worker_process import PYTHON, Starter, Worker
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 PROMPTS, OUTPUT = 20, 16
@@ -25,52 +21,16 @@ RANDOM = (
     f"--dataset-name random --random-input-len 32 --random-output-len {OUTPUT} --num-prompts {PROMPTS} "
     "--request-rate inf --max-concurrency 8 --ignore-eos --ready-check-timeout-sec 0 --disable-tqdm"
 )
-SERVICES = """
-apiVersion: tidegate.io/v1alpha1
-kind: InferenceService
-metadata: {{name: chat, namespace: local, annotations: {{tidegate.io/endpoints: "127.0.0.1:{port}"}}}}
-spec:
-  model: {{uri: "file:///models/tiny-chat", servedNames: [tiny-chat]}}
-  resources: {{cpu: 1, memory: 1Gi}}
-  engine: {{maxConcurrency: 8}}
-"""
 
 
 @pytest.fixture(scope="module")
 def worker(start: Starter, tiny_chat: Path) -> Worker:
-    worker = start(tiny_chat, "--served-model-name", "tiny-chat", "--max-num-seqs", "8", "--enforce-eager")
+    """With the fast start switched off: what is asked of it here must not depend on that."""
+    words = ["--served-model-name", "tiny-chat", "--max-num-seqs", "8", "--enforce-eager"]
+    worker = start(tiny_chat, *words, TIDEGATE_FAST_START="0")
     worker.wait_ready()
+    assert worker.said("faststart")["processes"] == "spawned: TIDEGATE_FAST_START=0"
     return worker
-
-
-@contextmanager
-def gateway(worker: Worker, folder: Path) -> Iterator[tuple[str, str]]:
-    """The urls of both ports of a gateway before that worker; its access log is written to a file."""
-    services = folder / "services.yaml"
-    services.write_text(SERVICES.format(port=worker.port))
-    ports = free_ports(2)
-    traffic, admin = (f"127.0.0.1:{port}" for port in ports)
-    command = [sys.executable, "-m", "tidegate.cli", "gateway", "--file", str(services)]
-    with (folder / "access.log").open("wb") as log:
-        process = subprocess.Popen([*command, "--listen", traffic, "--admin-listen", admin], stdout=log)
-    try:
-        _wait_running(f"http://{traffic}/health")
-        yield f"http://{traffic}", f"http://{admin}"
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _wait_running(url: str) -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(url, timeout=60).json()["worker_state"] == "running":
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(POLL_SECONDS)
-    raise AssertionError("the gateway never found its worker")
 
 
 def bench(words: str, packages: Path, folder: Path) -> dict[str, Any]:
@@ -124,7 +84,7 @@ def test_every_request_of_the_benchmark_completes_and_both_count_the_same_tokens
     backend: str, worker: Worker, tiny_chat: Path, site_packages: Path, tmp_path: Path
 ) -> None:
     path = BACKENDS[backend]
-    with gateway(worker, tmp_path) as (url, admin):
+    with gateway(tmp_path, worker) as (url, admin):
         where = f"--backend {backend} --endpoint {path} --base-url {url}"
         what = f"--model tiny-chat --tokenizer {tiny_chat} {RANDOM}"
         result = bench(f"{where} {what}", site_packages, tmp_path)
@@ -150,7 +110,7 @@ TELLING = {
 
 
 def test_the_tokens_of_every_api_are_seen_whole_and_streamed(worker: Worker, tmp_path: Path) -> None:
-    with gateway(worker, tmp_path) as (url, _), httpx.Client(base_url=url, timeout=200) as client:
+    with gateway(tmp_path, worker) as (url, _), httpx.Client(base_url=url, timeout=200) as client:
         for path, body in TELLING.items():
             options = {"stream_options": {"include_usage": True}} if "completions" in path else {}
             for more in ({}, {"stream": True, **options}):

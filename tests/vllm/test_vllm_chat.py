@@ -42,6 +42,10 @@ def test_what_the_start_was_spent_on_is_told_as_the_worker_said_it(worker: Worke
     print(told)
 
 
+def test_the_engine_is_forked_from_the_process_that_imported_vllm(worker: Worker) -> None:
+    assert worker.said("faststart")["processes"] == "forked"
+
+
 def test_one_thread_for_its_one_core_and_the_metrics_tell_the_core(worker: Worker) -> None:
     prepared = worker.said("prepared")
     assert prepared["environment"]["OMP_NUM_THREADS"] == "1"

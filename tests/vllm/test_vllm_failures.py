@@ -1,73 +1,149 @@
-"""Each way to fail, provoked for real: the line that the user will read is right."""
+"""Each way to fail, provoked for real: the line that the user will read is right.
+
+The ends that are cheap to provoke or most frequent here; ``make campaign-causes`` takes all of them.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.vllm.causes import CASES, EAGER, Case
+from tests.vllm.causes_results import Results
+from tests.vllm.memory_limit import memory_limited
+from tests.vllm.small_hub import hub
 from tests.vllm.worker_process import START_SECONDS, Starter, Worker
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
+CAMPAIGN = bool(os.environ.get("TIDEGATE_CAUSES_RESULTS"))
+campaign_only = pytest.mark.skipif(not CAMPAIGN, reason="see `make campaign-causes`")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and memory limits need root")
 
 
-def ends_with(worker: Worker) -> str:
-    """The one line that a worker leaves which fails."""
-    assert worker.wait_end(START_SECONDS) != 0
-    text = worker.message.read_text()
-    assert text.count("\n") == 1
-    return text
+@pytest.fixture(scope="module")
+def results() -> Iterator[Results]:
+    """What each case came to; printed and written at the end of a campaign."""
+    found = Results()
+    yield found
+    if CAMPAIGN:
+        found.write(Path(os.environ["TIDEGATE_CAUSES_RESULTS"]))
 
 
-def test_a_model_that_does_not_exist_is_named_before_anything_is_imported(
-    start: Starter, tiny_chat: Path
+Check = Callable[[str, Worker, str, str], None]
+
+
+@pytest.fixture
+def check(results: Results) -> Check:
+    """Waits for a worker's end and judges the one line that it leaves."""
+
+    def checker(name: str, worker: Worker, reason: str, said: str) -> None:
+        began = time.monotonic()
+        code = worker.wait_end(START_SECONDS)
+        line = worker.message.read_text()
+        results.add(name, reason, line.strip(), time.monotonic() - began)
+        assert code != 0
+        assert line.count("\n") == 1
+        assert line.startswith(f"{reason}: ")
+        assert said in line
+        assert line.endswith((".\n", "!\n")), "it says what to do"
+
+    return checker
+
+
+def _begin(case: Case, start: Starter, model: Path, folder: Path, stack: ExitStack) -> Worker:
+    environment = dict(case.environment)
+    if case.hub:
+        environment["HF_ENDPOINT"] = stack.enter_context(hub(case.hub))
+    if not case.model:
+        model = shutil.copytree(model, folder / "model")
+        case.damage(model)
+    mount = f'mount -t tmpfs -o size={case.shared_memory} tmpfs /dev/shm && exec "$@"'
+    under = ["unshare", "--mount", "sh", "-c", mount, "sh"] if case.shared_memory else []
+    return start(case.model or model, *case.words, under=under, cores=case.cores, **environment)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_line_has_the_reason_what_is_wrong_and_what_to_do(
+    name: str, start: Starter, tiny_chat: Path, tmp_path: Path, check: Check
 ) -> None:
-    missing = tiny_chat.with_name("tiny-chta")
-    worker = start(missing)
-    assert worker.wait_end(60) != 0
-    assert worker.message.read_text().startswith(f"ModelNotFound: {missing} does not exist in the worker")
+    case = CASES[name]
+    if not (case.in_ci or CAMPAIGN):
+        pytest.skip("see `make campaign-causes`")
+    if case.shared_memory and os.geteuid() != 0:
+        pytest.skip("mounts need root")
+    with ExitStack() as stack:
+        check(name, _begin(case, start, tiny_chat, tmp_path, stack), case.reason, case.said)
 
 
-def test_an_option_that_vllm_does_not_know_is_named(start: Starter, tiny_chat: Path) -> None:
-    line = ends_with(start(tiny_chat, "--max-num-seqss", "8"))
-    assert line == "BadArgument: unrecognized arguments: --max-num-seqss\n"
+def test_a_port_that_another_program_has_is_named(start: Starter, tiny_chat: Path, check: Check) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        worker = start(tiny_chat, "--port", port)
+        check("port taken", worker, "PortInUse", f"port {port} is taken")
 
 
-def test_an_option_that_does_not_fit_the_model_is_explained(start: Starter, tiny_chat: Path) -> None:
-    line = ends_with(start(tiny_chat, "--max-model-len", "100000"))
-    assert line.startswith("BadArgument: User-specified max_model_len (100000) is greater than")
+def test_an_image_for_gpus_on_a_node_without_one_says_so(
+    start: Starter, tiny_chat: Path, tmp_path: Path, site_packages: Path, check: Check
+) -> None:
+    """vLLM tells its kind by its version; one that is not for CPUs finds no device here."""
+    information = tmp_path / "vllm-0.32.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n")
+    worker = start(tiny_chat, EAGER, PYTHONPATH=f"{tmp_path}:{site_packages}")
+    check("no GPU", worker, "AcceleratorMissing", "device type")
 
 
-def test_truncated_weights_are_named(start: Starter, tiny_chat: Path, tmp_path: Path) -> None:
-    broken = shutil.copytree(tiny_chat, tmp_path / "broken")
-    os.truncate(broken / "model.safetensors", 500_000)
-    line = ends_with(start(broken, "--enforce-eager"))
-    assert line.startswith("EngineFailed: SafetensorError: Error while deserializing header: incomplete")
+@root_only
+def test_an_engine_that_the_kernel_kills_at_its_memory_limit_says_so(
+    start: Starter, tiny_chat: Path, check: Check
+) -> None:
+    with memory_limited(600 << 20) as under:
+        worker = start(tiny_chat, EAGER, under=under)
+        check("OOM kill while it starts", worker, "OOMKilled", "memory limit of 0.6 GiB")
 
 
-def test_a_model_that_vllm_has_no_code_for_is_named(start: Starter, tiny_chat: Path, tmp_path: Path) -> None:
-    strange = shutil.copytree(tiny_chat, tmp_path / "strange")
-    config = json.loads((strange / "config.json").read_text())
-    (strange / "config.json").write_text(json.dumps({**config, "architectures": ["NobodysForCausalLM"]}))
-    assert ends_with(start(strange)).startswith("Unsupported: ")
+@root_only
+@campaign_only
+def test_an_engine_that_is_killed_at_its_memory_limit_while_it_serves_says_so(
+    start: Starter, tiny_chat: Path, tmp_path: Path, check: Check
+) -> None:
+    with memory_limited(3 << 30) as under:
+        worker = start(tiny_chat, EAGER, under=under)
+        worker.wait_ready()
+        under.fill(2560)
+        check("OOM kill while it serves", worker, "OOMKilled", "memory limit of 3.0 GiB")
 
 
-def test_a_cache_that_memory_cannot_hold_is_out_of_memory(start: Starter, tiny_chat: Path) -> None:
-    line = ends_with(start(tiny_chat, "--enforce-eager", "--kv-cache-memory-bytes", "1000G"))
-    assert line.startswith("OutOfMemory: ")
-
-
-def test_an_engine_that_is_killed_ends_the_worker_with_a_cause(start: Starter, tiny_chat: Path) -> None:
-    worker = start(tiny_chat, "--enforce-eager")
+def test_an_engine_that_is_killed_ends_the_worker_with_the_signal(
+    start: Starter, tiny_chat: Path, check: Check
+) -> None:
+    worker = start(tiny_chat, EAGER)
     worker.wait_ready()
     for engine in processes_named("VLLM::EngineCore", below=worker.process.pid):
         os.kill(engine, signal.SIGKILL)
-    line = ends_with(worker)
-    assert line.startswith("EngineFailed: The engine ended with code 0 without a message, as when a part")
+    check("the engine's process killed", worker, "EngineKilled", "EngineCore was ended by signal 9 (SIGKILL)")
+
+
+@campaign_only
+def test_a_server_that_a_defect_ends_says_the_signal(start: Starter, tiny_chat: Path, check: Check) -> None:
+    worker = start(tiny_chat, EAGER)
+    worker.said("prepared")
+    [server] = children_of(worker.process.pid)
+    os.kill(server, signal.SIGSEGV)
+    check("the server's process ended by SIGSEGV", worker, "EngineKilled", "signal 11 (SIGSEGV)")
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that a process has started."""
+    return [pid for pid, above, _ in _processes() if above == parent]
 
 
 def processes_named(name: str, below: int) -> list[int]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,12 +95,15 @@ class Starter:
         self._folder = folder
         self._started: list[Worker] = []
 
-    def __call__(self, model: Path | str, *words: str, **environment: str) -> Worker:
+    def __call__(
+        self, model: Path | str, *words: str, under: Sequence[str] = (), cores: int = 1, **environment: str
+    ) -> Worker:
+        """``under``: a command that runs the worker; ``cores``: how many it has."""
         folder = self._folder / str(len(self._started))
         (folder / "tmp").mkdir(parents=True)
         [port] = free_ports(1)
-        core = max(os.sched_getaffinity(0))
-        command = ["taskset", "--cpu-list", str(core), str(PYTHON), str(WORKER_IMAGE / "entrypoint.py")]
+        own = ",".join(map(str, sorted(os.sched_getaffinity(0))[-cores:]))
+        command = [*under, "taskset", "--cpu-list", own, str(PYTHON), str(WORKER_IMAGE / "entrypoint.py")]
         command += ["--model", str(model), "--port", str(port), "--host", "127.0.0.1", *words]
         with (folder / "output").open("wb") as output:
             process = subprocess.Popen(
@@ -118,6 +122,7 @@ class Starter:
             "PYTHONPATH": str(self._site_packages),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TIDEGATE_TERMINATION_MESSAGE": str(folder / "message"),
+            "TIDEGATE_ISOLATION_PORT": "0",  # a free one: workers share this machine
         }
 
     def stop_all(self) -> None:

@@ -22,7 +22,7 @@ from .room import make_room
 from .volume import Volume, read_tags, size_of
 from .web import Patience
 
-AT_ONCE = 4  # files; one connection to an object store gives 50 to 100 MB/s
+AT_ONCE = 4  # files: one that is slow does not keep the others waiting
 TELL_EVERY = 5.0  # seconds, of a wait for another filler
 
 

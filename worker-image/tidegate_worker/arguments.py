@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .failure import Failure
-
 GIB = 1 << 30
 MIB = 1 << 20
 # Resident memory of an API server and an engine core without a model, measured 1.25 GiB (vLLM
@@ -58,28 +56,6 @@ class Arguments:
         return max(1, tensor * pipeline * here)
 
 
-def check_model(arguments: Arguments) -> Failure | None:
-    """A named failure for a local model that is not there, before ten seconds of imports."""
-    if not arguments.model:
-        return Failure("BadArgument", "--model is missing: give a folder with a model or a name on the hub")
-    path = arguments.local_model
-    if path is None or path.is_file():
-        return None
-    if not path.exists():
-        return Failure("ModelNotFound", f"{path} does not exist in the worker; {_nearest(path)}")
-    if not any((path / name).is_file() for name in ("config.json", "params.json")):
-        return Failure("ModelNotFound", f"{path} has no config.json, so it is not a model's folder")
-    return None
-
-
-def _nearest(path: Path) -> str:
-    """What is there instead: the first folder above that exists, and what it holds."""
-    folder = next(parent for parent in path.parents if parent.is_dir())
-    names = sorted(entry.name for entry in folder.iterdir())
-    held = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "nothing"
-    return f"{folder} holds {held}"
-
-
 def cache_bytes(arguments: Arguments, memory: int) -> int | None:
     """The size of the key-value cache on CPU; None leaves it to vLLM.
 
@@ -91,7 +67,8 @@ def cache_bytes(arguments: Arguments, memory: int) -> int | None:
     path = arguments.local_model
     if path is None or not path.is_dir():
         return None
-    weights = sum(file.stat().st_size for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES)
+    files = (file for file in path.iterdir() if file.suffix in WEIGHT_SUFFIXES and file.is_file())
+    weights = sum(file.stat().st_size for file in files)
     program = PROGRAM_BYTES + (arguments.workers - 1) * PROCESS_BYTES
     left = int((memory - program - 1.2 * weights) * 0.75)
     useful = _most_useful(path, arguments)
@@ -101,24 +78,30 @@ def cache_bytes(arguments: Arguments, memory: int) -> int | None:
 
 def _most_useful(model: Path, arguments: Arguments) -> int | None:
     """Bytes with which as many sequences as may run fit at full length; None for unusual models."""
-    config = json.loads((model / "config.json").read_text()) if (model / "config.json").is_file() else {}
+    config = json.loads((model / "config.json").read_bytes()) if (model / "config.json").is_file() else {}
     try:
         heads = int(config.get("num_key_value_heads", config["num_attention_heads"]))
         head = int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
         layers, positions = int(config["num_hidden_layers"]), int(config["max_position_embeddings"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     token = 2 * layers * heads * head * 4  # keys and values, at most 4 bytes a number
     positions = arguments.number("--max-model-len", default=positions)
     return token * positions * arguments.number("--max-num-seqs", default=128)
 
 
-def added(arguments: Arguments, cache: int | None, *, compiler: bool, drain_seconds: int) -> list[str]:
-    """The options that the worker adds; one that is given stays as it is."""
+def added(
+    arguments: Arguments, cache: int | None, *, compiler: bool, drain_seconds: int, sleeps: bool = False
+) -> list[str]:
+    """The options that the worker adds; one that is given stays as it is.
+
+    Of several --middleware the last is outermost: the drain refuses before a request could wake the engine.
+    """
     wanted = {"--shutdown-timeout": str(drain_seconds)}
     if cache is not None and arguments.value("--gpu-memory-utilization") is None:
         wanted["--kv-cache-memory-bytes"] = str(cache)
     words = [f"{name}={value}" for name, value in wanted.items() if arguments.value(name) is None]
     if not compiler and arguments.value("--enforce-eager", "--no-enforce-eager") is None:
         words.append("--enforce-eager")
-    return [*words, "--middleware=tidegate_worker.drain.Drain"]
+    doze = ["--middleware=tidegate_worker.doze.Doze"] if sleeps else []
+    return [*words, *doze, "--middleware=tidegate_worker.drain.Drain"]

@@ -66,7 +66,7 @@ class Drain:
             asyncio.get_running_loop().add_signal_handler(BEGIN, self.begin)
             await self._app(scope, receive, send)
         elif self._begun:
-            await _refuse(scope, receive, send)
+            await refuse(scope, receive, send)
         else:
             await self._count(scope, receive, send)
 
@@ -91,7 +91,7 @@ class Drain:
             self._finished()
 
 
-async def _refuse(scope: Message, receive: Receive, send: Send) -> None:
+async def refuse(scope: Message, receive: Receive, send: Send) -> None:
     """503, once the whole request was read: a server that closes with unread bytes resets the connection, and
     a long prompt's sender would never see the answer. A websocket gets the same, where the server can say it.
     """

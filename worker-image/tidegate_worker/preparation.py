@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from .arguments import Arguments, added, cache_bytes
+from .compile_cache import kept_folders
 from .cores import Share, read_share
 from .drain import DRAIN_VARIABLE
 from .report import process_age, say
+from .sleeping import read_rhythm
 from .thread_environment import cpu_environment, gpu_environment, kept, wishes_of
 from .threads import plan_threads
 from .topology import read_topology
 
 DRAIN_SECONDS = 300  # as long as a request may run by default
+TEMPORARY = "/tmp"  # noqa: S108  in the container
 CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE"
 COMPILERS = ("c++", "g++", "clang++")
 MODEL_INFOS = "tidegate_modelinfos"  # what finish.py found out about the models' classes
@@ -27,18 +29,20 @@ def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list
     """Fill the environment in for this machine and model; the options to add for vLLM."""
     share = read_share()
     on_cpu = built_for_cpu()
+    make_home(environment)
     chosen = choose_environment(arguments, share, environment, on_cpu=on_cpu)
+    chosen |= kept_folders(environment, on_cpu=on_cpu)
     wins = kept(chosen, environment)
     for name, value in chosen.items():
         environment.setdefault(name, value)
-    make_home(environment)
     seed_model_infos(environment)
     drain = arguments.number("--shutdown-timeout", default=drain_seconds(environment))
     environment[DRAIN_VARIABLE] = str(drain)
     sized = not on_cpu or environment.get(CACHE_GIB)  # vLLM takes the variable's word over the option's
     cache = None if sized else cache_bytes(arguments, share.memory or available_memory() // 2)
     compiler = not on_cpu or any(shutil.which(name) for name in COMPILERS)
-    options = added(arguments, cache, compiler=compiler, drain_seconds=drain)
+    sleeps = read_rhythm(environment) is not None
+    options = added(arguments, cache, compiler=compiler, drain_seconds=drain, sleeps=sleeps)
     say(
         "prepared",
         cpus=share.cpus,
@@ -74,7 +78,7 @@ def choose_environment(
 def make_home(environment: MutableMapping[str, str]) -> None:
     """On a read-only root, move HOME to the folder for temporary files, where caches can be written."""
     if not os.access(environment.get("HOME", "/"), os.W_OK):
-        environment["HOME"] = tempfile.gettempdir()
+        environment["HOME"] = environment.get("TMPDIR") or TEMPORARY
 
 
 def seed_model_infos(environment: MutableMapping[str, str]) -> None:

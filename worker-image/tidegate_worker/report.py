@@ -24,7 +24,12 @@ def process_age() -> float:
 
 
 def leave_message(failure: Failure, path: Path) -> None:
-    """Write the cause where Kubernetes reads it, if that place is there (on a plain host it is not)."""
+    """Write the cause where Kubernetes reads it, and into the log."""
     print(f"worker failed: {failure.line}", file=sys.stderr, flush=True)
+    leave_note(failure.line, path)
+
+
+def leave_note(text: str, path: Path) -> None:
+    """One line where Kubernetes reads it, if that place is there (on a plain host it is not)."""
     if path.parent != Path("/dev") or path.exists():
-        path.write_text(failure.line + "\n", encoding="utf-8")
+        path.write_text(text + "\n", encoding="utf-8")

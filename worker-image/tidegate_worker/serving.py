@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import multiprocessing
 import signal
 import time
 from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from .engine_ends import EVENT
+from .faststart import prepare_forks
 from .report import say
 from .start_marks import StartMarks
 
@@ -40,10 +44,16 @@ def serve(words: list[str], watch: Stopwatch) -> None:
     """Run vLLM's OpenAI server until it is told to stop. Whatever vLLM raises comes through."""
     for number in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, _stop_starting)  # until the drain and vLLM take them over
+    gc.disable()  # imports make a million objects that stay, and hardly any garbage
     entry = import_module("vllm.entrypoints.launchers.api_server.entry")
     arguments = parse(words)
     watch.mark("imports")
-    import_module("uvloop").run(_serve(entry, arguments, watch))
+    engine_arguments = configure(entry, arguments)
+    watch.mark("config")
+    say("faststart", **prepare_forks())
+    gc.freeze()
+    gc.enable()
+    import_module("uvloop").run(_serve(entry, engine_arguments, arguments, watch))
 
 
 def _stop_starting(_signal: int, _frame: FrameType | None) -> None:
@@ -65,33 +75,41 @@ def parse(words: list[str]) -> Any:
     return arguments
 
 
-async def _serve(entry: Any, arguments: Any, watch: Stopwatch) -> None:
-    """What vLLM's run_server does, with a mark after each step."""
-    launcher = import_module("vllm.entrypoints.launchers.launcher")
+def configure(entry: Any, arguments: Any) -> Any:
+    """vLLM's engine arguments, which from then on give the configuration that is made here, once."""
     engine_arguments = entry.AsyncEngineArgs.from_cli_args(arguments)
     import_module("vllm.entrypoints.launchers.cli_args").propagate_flash_late_interaction(
         arguments, engine_arguments
     )
+    config = engine_arguments.create_engine_config(usage_context=entry.UsageContext.OPENAI_API_SERVER)
+    engine_arguments.create_engine_config = lambda **_: config
+    return engine_arguments
+
+
+async def _serve(entry: Any, engine_arguments: Any, arguments: Any, watch: Stopwatch) -> None:
+    """What vLLM's run_server does, with a mark after each step."""
+    launcher = import_module("vllm.entrypoints.launchers.launcher")
     address, listener = launcher.setup_server(arguments, reuse_port=False)
-    configured = engine_arguments.create_engine_config
-
-    def create_engine_config(*args: Any, **kwargs: Any) -> Any:
-        config = configured(*args, **kwargs)
-        watch.mark("config")
-        return config
-
-    engine_arguments.create_engine_config = create_engine_config
     async with entry.build_async_engine_client_from_engine_args(engine_arguments) as engine:
         watch.mark("engine")
+        processes = multiprocessing.active_children()
         announcing = asyncio.create_task(_announce(listener.getsockname(), watch))
         try:
             closing = await entry.build_and_serve(engine, address, listener, arguments)
         finally:
             announcing.cancel()
+            _note_ends(processes)
     try:
         await closing
     finally:
         listener.close()
+
+
+def _note_ends(processes: list[multiprocessing.process.BaseProcess]) -> None:
+    """One JSON line for each of the engine's processes that has ended already, and not well."""
+    for process in processes:
+        if process.exitcode:
+            say(EVENT, process=process.name, code=process.exitcode)
 
 
 async def _announce(address: Any, watch: Stopwatch) -> None:

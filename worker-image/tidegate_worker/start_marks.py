@@ -10,6 +10,13 @@ import mmap
 PARTS = ("interpreter", "imports", "config", "engine", "serving")
 LOADING = "engine"  # the first part in which the engine works on the model: its processes, weights, warm-up
 SHARED_BYTES = 4096
+DOING = {
+    "interpreter": "was starting Python",
+    "imports": "was importing vLLM",
+    "config": "was reading the model's configuration",
+    "engine": "was loading the model",
+    "serving": "was starting its server",
+}
 
 
 class StartMarks:
@@ -33,6 +40,11 @@ class StartMarks:
             "loadsAfterSeconds": _sum(over, before),
             "servesAfterSeconds": _sum(over, PARTS),
         }
+
+    def under_way(self) -> str:
+        """What the start is at, as the rest of a sentence."""
+        over = [part for part, seconds in zip(PARTS, self._seconds, strict=False) if seconds]
+        return next((DOING[part] for part in PARTS if part not in over), "was serving")
 
 
 def _sum(over: dict[str, float], parts: tuple[str, ...]) -> float | None:

@@ -13,25 +13,32 @@ import select
 import signal
 import sys
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from .answers import answers_of
-from .arguments import GIB, Arguments, check_model
+from .arguments import GIB, Arguments
 from .cores import count_oom_kills, read_share
 from .failure import Failure, find_failure
 from .isolation_server import serve_isolation
 from .lease import keep_lease
+from .model_files import broken_file, check_model
+from .old_builds import clear_away_later
+from .places import check_places
 from .preparation import prepare
-from .report import leave_message, process_age, say
+from .reasons import BROKEN_MODEL, OOM_KILLED
+from .report import leave_message, leave_note, process_age, say
 from .serving import Stopwatch, serve
+from .sleeping import check_rhythm
 from .start_marks import StartMarks
 
 TERMINATION_MESSAGE = "/dev/termination-log"
 TAIL_LINES = 500
 LAST_WORDS_MILLISECONDS = 500  # for output that the child's own children still hold
+STOP_STARTING_SECONDS = 10  # nothing is lost with a start, and a hanging one keeps cores and devices
 PR_SET_PDEATHSIG = 1
 
 
@@ -39,40 +46,58 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     """Run the worker to its end; the exit code: 0 after a drain, otherwise never 0."""
     message = Path(environment.get("TIDEGATE_TERMINATION_MESSAGE") or TERMINATION_MESSAGE)
     arguments = Arguments(tuple(words))
-    failure = check_model(arguments)
-    if failure is not None:
+    if failure := check_rhythm(environment) or check_model(arguments):
         leave_message(failure, message)
         return 1
     options = prepare(arguments, environment)
+    if failure := check_places(Arguments((*words, *options)), environment):
+        leave_message(failure, message)
+        return 1
     age, killed, marks = process_age(), count_oom_kills(), StartMarks()
-    child = Child()
+    child = Child(lambda: marks.told()["servesAfterSeconds"] is not None)
     if child.pid == 0:
         serve([*words, *options], Stopwatch(marks, interpreter=age))
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
     serve_isolation(answers_of(child.pid, marks), environment)  # after the fork: no thread crosses one
     keep_lease(arguments.local_model)
+    clear_away_later(environment)
     code = child.wait()
     if child.told_to_stop:
         say("stopped", code=code)
+        if not child.serves():
+            leave_note(f"the engine {marks.under_way()} when it was told to stop", message)
         return 0
     out_of_memory = count_oom_kills() > killed
-    leave_message(_killed() if out_of_memory else find_failure(child.tail, code, environment), message)
+    failure = _killed() if out_of_memory else find_failure(child.tail, code, environment)
+    leave_message(_with_file(failure, arguments.local_model), message)
     return code if code > 0 else 128 - code
 
 
 def _killed() -> Failure:
     limit = (read_share().memory or 0) / GIB
-    return Failure("OutOfMemory", f"A part of the engine was killed at the memory limit of {limit:.1f} GiB")
+    said = f"The kernel killed a part of the engine at the memory limit of {limit:.1f} GiB"
+    return Failure(OOM_KILLED.reason, said, OOM_KILLED.advice)
+
+
+def _with_file(failure: Failure, model: Path | None) -> Failure:
+    """Which of the model's files is broken, where the engine has said only that one is."""
+    if failure.reason != BROKEN_MODEL.reason or model is None or not model.is_dir():
+        return failure
+    with suppress(OSError):
+        if problem := broken_file(model):
+            return replace(failure, message=problem)
+    return failure
 
 
 class Child:
     """A fork of this process, in a group of its own, whose output is passed on and remembered.
 
-    ``pid`` is 0 in the child, which goes on by itself.
+    ``pid`` is 0 in the child, which goes on by itself. ``serves`` tells whether its start is over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, serves: Callable[[], bool]) -> None:
+        self.serves = serves
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.told_to_stop = False
         self._rest = b""
@@ -93,6 +118,13 @@ class Child:
             self.told_to_stop = True
             say("draining")
             os.kill(self.pid, signal.SIGUSR1)
+            if not self.serves():
+                signal.signal(signal.SIGALRM, self._kill)
+                signal.alarm(STOP_STARTING_SECONDS)
+
+    def _kill(self, _signal: int, _frame: FrameType | None) -> None:
+        """A start that hangs in a system call or outside Python hears no other signal."""
+        os.killpg(self.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """Pass the output on until the child has ended; its code, or minus its signal's number."""

@@ -6,10 +6,12 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from tidegate.api import rules
+from tidegate.api import rules, sleep_rules
 from tidegate.api.base import Model, each_once, formed, require, with_rules
+from tidegate.api.sleep import Sleep
 from tidegate.api.texts import DataKey, ObjectName
 from tidegate.domain.engine_args import refusal
+from tidegate.domain.sleep_args import DEVELOPER_VARIABLE, sleep_refusal
 
 
 class SecretKey(Model):
@@ -48,6 +50,8 @@ class EnvVar(Model):
 
 class Engine(Model):
     """How the engine (vLLM) is run."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(*sleep_rules.ARGS, sleep_rules.NO_DEVELOPER))
 
     image: Annotated[str, formed(rules.IMAGE_PATTERN, rules.IMAGE)] = Field(
         default="",
@@ -100,6 +104,14 @@ class Engine(Model):
         ),
     )
 
+    sleep: Sleep | None = Field(
+        default=None,
+        description=(
+            "When an idle engine frees its device's memory, for neighbours that share the device, while its "
+            "worker stays Ready; needs tidegate's worker image. Absent: never."
+        ),
+    )
+
     @field_validator("args")
     @classmethod
     def _refuse_owned(cls, args: tuple[str, ...]) -> tuple[str, ...]:
@@ -107,3 +119,13 @@ class Engine(Model):
         if sentences:
             raise ValueError(sentences[0])
         return args
+
+    @model_validator(mode="after")
+    def _can_sleep(self) -> Self:
+        if self.sleep is None:
+            return self
+        if sentence := sleep_refusal(self.args, self.sleep.level):
+            raise ValueError(sentence)
+        developer = any(variable.name == DEVELOPER_VARIABLE for variable in self.env)
+        require(not developer, sleep_rules.NO_DEVELOPER)
+        return self

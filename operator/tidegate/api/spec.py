@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tidegate.api import cache_rules, rules, scaling_rules
+from tidegate.api import cache_rules, rules, scaling_rules, sleep_rules
 from tidegate.api.base import Model, Size, require, with_rules
 from tidegate.api.cache import Cache
 from tidegate.api.compute import Resources
@@ -76,7 +76,11 @@ class InferenceServiceSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
-            rules.DEVICES_DIVIDE, cache_rules.LIMIT_NEEDS_DOWNLOAD, cache_rules.NAMES_ARE_OURS
+            rules.DEVICES_DIVIDE,
+            cache_rules.LIMIT_NEEDS_DOWNLOAD,
+            cache_rules.NAMES_ARE_OURS,
+            sleep_rules.NEEDS_DEVICE,
+            sleep_rules.BEFORE_IDLE,
         )
     )
 
@@ -153,6 +157,15 @@ class InferenceServiceSpec(Model):
         accelerator = self.resources.accelerator
         if accelerator is not None:
             require(accelerator.count % device_groups(self.engine.args) == 0, rules.DEVICES_DIVIDE)
+        return self
+
+    @model_validator(mode="after")
+    def _sleep_has_an_effect(self) -> Self:
+        sleep, scaling = self.engine.sleep, self.scaling
+        if sleep is not None:
+            require(self.resources.accelerator is not None, sleep_rules.NEEDS_DEVICE)
+            kept = scaling.mode != "Managed" or scaling.min_replicas > 0 or bool(scaling.schedules)
+            require(kept or sleep.after_seconds < scaling.idle_timeout_seconds, sleep_rules.BEFORE_IDLE)
         return self
 
     @model_validator(mode="after")

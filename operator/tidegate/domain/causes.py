@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tidegate.domain.cause import Cause
 from tidegate.domain.container_causes import container_cause
-from tidegate.domain.loose import Json, condition, mapping, mappings
+from tidegate.domain.loose import Json, condition, mapping, mappings, whole
 from tidegate.domain.pod_ends import failed_pod_cause, node_lost_cause, taken_away_cause
 from tidegate.domain.refusals import refusal_cause
 from tidegate.domain.scheduling_causes import scheduling_cause
@@ -27,7 +27,7 @@ def cause_of(pod: Json, startup_deadline: float) -> Cause | None:
     scheduled = condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
         return scheduling_cause(pod, scheduled)
-    return node_lost_cause(pod) or next(_container_causes(status, startup_deadline), None)
+    return node_lost_cause(pod) or next(_container_causes(pod, startup_deadline), None)
 
 
 def replica_failure(deployment: Json) -> Cause | None:
@@ -36,8 +36,10 @@ def replica_failure(deployment: Json) -> Cause | None:
     return refusal_cause(said.get("message")) if said.get("status") == "True" else None
 
 
-def _container_causes(status: Json, startup_deadline: float) -> Iterator[Cause]:
+def _container_causes(pod: Json, startup_deadline: float) -> Iterator[Cause]:
+    status, spec = mapping(pod.get("status")), mapping(pod.get("spec"))
+    grace = float(whole(spec.get("terminationGracePeriodSeconds")))
     for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
         for container in mappings(status.get(field)):
-            if found := container_cause(container, startup_deadline, init=init):
+            if found := container_cause(container, startup_deadline, init=init, grace=grace):
                 yield found

@@ -17,17 +17,24 @@ _WAITING_IS_NORMAL = ("", "ContainerCreating", "PodInitializing")
 _IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff")
 # The kubelet says the same with and without this in turn, which would rewrite the status each time.
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: ErrImagePull)?:? ?')
+_TOLD_TO_STOP = (0, 128 + signal.SIGTERM, 128 + signal.SIGKILL)
+_LATENESS = 60.0  # seconds for a probe that hangs, and for a runtime to end a container
 _SOURCE_PORT = re.compile(r":\d+->")  # as in "read udp 10.0.0.5:41234->10.96.0.10:53": another one each time
 _MISSING = re.compile(r'(secret|configmap) "([^"]+)" not found')
 _KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 
 
-def container_cause(container: Json, startup_deadline: float, *, init: bool = False) -> Cause | None:
-    """Why this container is not ready, None where nothing is wrong; ``startup_deadline`` in seconds."""
+def container_cause(
+    container: Json, startup_deadline: float, *, init: bool = False, grace: float = 0.0
+) -> Cause | None:
+    """Why this container is not ready, None where nothing is wrong.
+
+    ``startup_deadline`` and ``grace``, in seconds: when its kubelet ends a start, and how long that may take.
+    """
     state = mapping(container.get("state"))
     if container.get("ready") or (container.get("started") and "running" in state):
         return None  # its start has succeeded: readiness that is lost for a moment is no failed start
-    end = _End(container, startup_deadline, init=init)
+    end = _End(container, startup_deadline, init=init, grace=grace)
     if "terminated" in state:
         return end.cause(mapping(state["terminated"]))
     waiting = mapping(state.get("waiting"))
@@ -55,30 +62,38 @@ def _waiting_cause(waiting: Json) -> Cause:
 class _End:
     """The end of a container that was meant to run on."""
 
-    def __init__(self, container: Json, startup_deadline: float, *, init: bool) -> None:
+    def __init__(self, container: Json, startup_deadline: float, *, init: bool, grace: float) -> None:
         name = text(container.get("name"))
         self._is_engine = not init and name in (ENGINE, "")
         self._init = init
         self._names_its_cause = self._is_engine or (init and name == CACHE)
         self._deadline = startup_deadline
+        self._latest = startup_deadline + grace + _LATENESS
         self.who = "the engine" if self._is_engine else f"the {'init ' if init else ''}container {name}"
 
     def cause(self, terminated: Json) -> Cause:
         """From the kubelet's record of the end, and the last line that the container left."""
-        if terminated.get("reason") == Reason.OOM_KILLED:
-            return Cause(
-                Reason.OOM_KILLED,
-                f"{self.who} needed more memory than its limit; the kernel killed it"
-                if not self._is_engine
-                else "the engine needed more memory than resources.memory; the kernel killed it",
-            )
         said = _last_line(terminated.get("message"))
-        if self._names_its_cause and (line := _ENGINE_LINE.fullmatch(said)):
+        line = _ENGINE_LINE.fullmatch(said) if self._names_its_cause else None
+        if terminated.get("reason") == Reason.OOM_KILLED and not (line and line[1] == Reason.OOM_KILLED):
+            limit = "resources.memory" if self._is_engine else "its limit"
+            return Cause(
+                Reason.OOM_KILLED, f"{self.who} needed more memory than {limit}; the kernel killed it"
+            )
+        if line:
             return Cause(line[1], line[2][:MAX_MESSAGE])
-        if self._is_engine and _ran_for(terminated) >= self._deadline:
+        if self._is_engine and self._was_late(terminated):
             late = f"not ready within {self._deadline:g} s (startupDeadlineSeconds)"
-            return Cause(Reason.STARTUP_DEADLINE, late)
+            return Cause(Reason.STARTUP_DEADLINE, f"{late}; {said}"[:MAX_MESSAGE] if said else late)
         return self._exit(terminated, said)
+
+    def _was_late(self, terminated: Json) -> bool:
+        """Its startup probe ended it: by SIGTERM at the deadline, and by SIGKILL when the grace was over.
+
+        Any other signal is its own, and one that ends it hours later is no late start.
+        """
+        in_time = self._deadline <= _ran_for(terminated) <= self._latest
+        return in_time and terminated.get("exitCode") in _TOLD_TO_STOP
 
     def _exit(self, terminated: Json, said: str) -> Cause:
         reason, code = word(terminated.get("reason"), "Error"), terminated.get("exitCode", "unknown")

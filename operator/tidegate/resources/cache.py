@@ -16,6 +16,7 @@ from typing import Any
 
 from tidegate.api.cache import Cache
 from tidegate.api.cache_rules import PATH, VOLUME, is_fetched
+from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 
 MODELS = f"{PATH}/models"
@@ -54,6 +55,11 @@ def mounts(service: InferenceService) -> list[dict[str, Any]]:
         found.append({**_mount(service, cache, "models"), "mountPath": MODELS, "readOnly": True})
         found.append({**_mount(service, cache, "leases"), "mountPath": LEASES})
     return found
+
+
+def environment(spec: InferenceServiceSpec) -> dict[str, str]:
+    """Tells the worker's entrypoint where compiled kernels may be kept; nothing without spec.cache."""
+    return {} if spec.cache is None else {"TIDEGATE_COMPILE_CACHE": COMPILED}
 
 
 def within(service: InferenceService, cache: Cache) -> str:

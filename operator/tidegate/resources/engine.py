@@ -10,7 +10,7 @@ from tidegate.api.engine import EnvVar
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.engine_args import device_groups
-from tidegate.resources import cache, pod
+from tidegate.resources import cache, engine_sleep, pod
 from tidegate.resources.draining import drain_seconds, lifecycle
 from tidegate.resources.model import ModelParts
 from tidegate.resources.names import WORKER_CONTAINER, WORKER_ISOLATION_PORT, WORKER_PORT
@@ -64,7 +64,7 @@ def arguments(service: InferenceService, model: ModelParts) -> list[str]:
     own = ["--model", model.path, *model.args]
     own += ["--served-model-name", *served_names(service)]
     own += ["--port", str(WORKER_PORT), "--max-num-seqs", str(spec.engine.max_concurrency)]
-    return [*own, *_tensor_parallel(spec), *spec.engine.args]
+    return [*own, *_tensor_parallel(spec), *engine_sleep.arguments(spec), *spec.engine.args]
 
 
 def _tensor_parallel(spec: InferenceServiceSpec) -> list[str]:
@@ -106,7 +106,8 @@ def _mounts(resources: Resources) -> list[dict[str, Any]]:
 def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str, Any]]:
     """The user's variables replace ours of the same name."""
     drain = {"TIDEGATE_DRAIN_SECONDS": str(drain_seconds(spec))}
-    ours = {name: {"name": name, "value": value} for name, value in {**_ENV, **drain, **model.env}.items()}
+    own = {**_ENV, **drain, **engine_sleep.environment(spec), **cache.environment(spec), **model.env}
+    ours = {name: {"name": name, "value": value} for name, value in own.items()}
     theirs = {variable["name"]: variable for variable in given(spec)}
     return list({**ours, **theirs}.values())
 

@@ -82,7 +82,7 @@ def _is_wrong(condition: Json) -> bool:
 def _cause(condition: Json) -> Iterator[str]:
     reason, message = text(condition.get("reason")), text(condition.get("message"))
     yield words.sentence(message if f"{reason}: " in message else f"{reason}: {message}")
-    if reason in REMEDIES:
+    if reason in REMEDIES and REMEDIES[reason] not in message:  # the engine's own line may have said it
         yield f"What to do: {REMEDIES[reason]}"
 
 

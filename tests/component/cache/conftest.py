@@ -39,20 +39,28 @@ NEEDED = ("config.json", "tokenizer.json", "model-1.safetensors", "model-2.safet
 class Filler:
     """One process that fills a cache."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     link: Path
-    message_file: Path
-    output: str = ""
+    folder: Path
 
     def end(self) -> int:
         """Its exit code, within the deadline."""
-        self.output = self.process.communicate(timeout=DEADLINE)[0]
-        return self.process.returncode
+        return self.process.wait(timeout=DEADLINE)
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return (self.folder / "output").read_text()
 
     @property
     def message(self) -> str:
         """The termination message."""
-        return self.message_file.read_text() if self.message_file.exists() else ""
+        file = self.folder / "message"
+        return file.read_text() if file.exists() else ""
+
+    def has_said(self, event: str) -> bool:
+        """Whether a line of this event is there."""
+        return f'{{"worker": "{event}"' in self.output
 
 
 @dataclass
@@ -87,14 +95,10 @@ class Place:
             "--place",
             "the claim a",
         ]
-        process = subprocess.Popen(
-            [sys.executable, str(WORKER_IMAGE / "fill_cache.py"), *given, *QUICK, *words],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.fillers.append(Filler(process, pod / name, pod / "message"))
+        command = [sys.executable, str(WORKER_IMAGE / "fill_cache.py"), *given, *QUICK, *words]
+        with (pod / "output").open("wb") as output:
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        self.fillers.append(Filler(process, pod / name, pod))
         return self.fillers[-1]
 
     def fill(
@@ -152,4 +156,4 @@ def place(store: Store, tmp_path: Path) -> Iterator[Place]:
         for filler in found.fillers:
             if filler.process.poll() is None:
                 filler.process.kill()
-                filler.process.communicate(timeout=DEADLINE)
+                filler.end()

@@ -24,6 +24,7 @@ def test_two_that_begin_at_once_make_one_copy_and_each_file_is_fetched_once(plac
     gate = place.store.gates[LAST] = Gate(HALF)
     one, two = place.start(), place.start()
     assert gate.reached.wait(90)
+    until(lambda: one.has_said("waiting") or two.has_said("waiting"), "one of them waits for the other")
     gate.opened.set()
     assert (one.end(), two.end()) == (0, 0), one.output + two.output
     assert contents(one.link) == contents(two.link) == model_files()
@@ -40,8 +41,7 @@ def test_one_that_is_killed_half_way_costs_nothing_that_was_complete(place: Plac
     assert gate.reached.wait(90)
     until(lambda: len(complete(place)) == len(NEEDED) - 1, "all but the last file are whole")
     two = place.start()
-    assert two.process.stdout
-    until(lambda: '"waiting"' in two.process.stdout.readline(), "the second waits for the first")  # type: ignore[union-attr]
+    until(lambda: two.has_said("waiting"), "the second waits for the first")
     one.process.send_signal(number)
     one.end()
     gate.opened.set()

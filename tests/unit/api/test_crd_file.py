@@ -71,6 +71,7 @@ def test_only_the_documented_defaults_are_defaulted() -> None:
         ".spec.engine.maxConcurrency": 32,
         ".spec.engine.readinessPath": "/v1/models",
         ".spec.engine.startupDeadlineSeconds": 900,
+        ".spec.engine.sleep.level": 1,
         ".spec.cpuIsolation": "Preferred",
         ".spec.rollout": "Replace",
         ".spec.suspend": False,

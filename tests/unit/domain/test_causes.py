@@ -67,11 +67,33 @@ def test_a_killed_engine_needed_more_memory_than_it_was_given() -> None:
     assert cause(ended(reason="OOMKilled", message="OutOfMemory: x")).reason == "OOMKilled"
 
 
+def test_what_the_worker_says_of_the_memory_limit_is_more_than_its_kubelet_knows() -> None:
+    found = cause(ended(reason="OOMKilled", message="OOMKilled: killed at the memory limit of 6.0 GiB\n"))
+    assert found == Cause("OOMKilled", "killed at the memory limit of 6.0 GiB")
+
+
 def test_an_engine_that_ran_for_the_whole_deadline_was_too_slow() -> None:
     times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:15:01Z"}
     found = cause(ended(exitCode=137, **times))
     assert found.reason == "StartupDeadlineExceeded"
     assert "startupDeadlineSeconds" in found.message
+
+
+def test_how_far_a_start_was_that_took_too_long_is_said() -> None:
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:15:04Z"}
+    said = "the engine was loading the model when it was told to stop\n"
+    found = cause(ended(exitCode=0, reason="Completed", message=said, **times))
+    assert found == Cause(
+        "StartupDeadlineExceeded", f"not ready within 900 s (startupDeadlineSeconds); {said[:-1]}"
+    )
+
+
+@pytest.mark.parametrize(("code", "finished"), [(139, "2026-01-01T00:15:04Z"), (137, "2026-01-01T09:00:00Z")])
+def test_a_signal_that_ends_an_engine_long_after_its_start_or_is_its_own_is_no_late_start(
+    code: int, finished: str
+) -> None:
+    found = cause(ended(exitCode=code, startedAt="2026-01-01T00:00:00Z", finishedAt=finished))
+    assert found.reason == "EngineKilled"
 
 
 def again(state: Json, *, started: bool = False) -> Json:

@@ -167,6 +167,14 @@ def test_where_one_worker_serves_and_another_cannot_start_both_are_said() -> Non
     )
 
 
+def test_what_the_engine_says_to_do_is_not_said_twice() -> None:
+    told = "unrecognized arguments: --foo. Correct engine.args."
+    ready = scenes.condition("Ready", "False", "BadArgument", told)
+    said = topic(explain(with_status(scenes.failed_image(), conditions=[ready])), "Problem")
+    assert said.startswith("BadArgument: unrecognized arguments: --foo. Correct engine.args.")
+    assert "What to do" not in said
+
+
 def test_somebody_who_overwrites_fields_is_named_beside_all_that_is_well() -> None:
     contested = scenes.condition("Contested", "True", "FieldsOverwritten", "sidecar-injector writes it")
     said = topic(explain(with_status(scenes.running(), conditions=[scenes.READY, contested])), "Problem")

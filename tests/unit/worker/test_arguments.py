@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate_worker.arguments import GIB, MIB, Arguments, added, cache_bytes, check_model
+from tidegate_worker.arguments import GIB, MIB, Arguments, added, cache_bytes
 
 SMALL = {
     "num_hidden_layers": 2,
@@ -46,33 +46,6 @@ def test_an_option_is_read_in_every_spelling_and_the_last_one_counts(words: tupl
 
 def test_a_number_that_is_none_is_left_for_the_engine_to_complain_about() -> None:
     assert given("--max-num-seqs", "many").number("--max-num-seqs", default=128) == 128
-
-
-def test_a_missing_local_model_is_named_with_what_is_there_instead(tmp_path: Path) -> None:
-    (tmp_path / "qwen").mkdir()
-    failure = check_model(given("--model", str(tmp_path / "qwne")))
-    assert failure is not None
-    assert failure.line == (
-        f"ModelNotFound: {tmp_path / 'qwne'} does not exist in the worker; {tmp_path} holds qwen"
-    )
-
-
-def test_a_folder_without_a_model_in_it_is_named(tmp_path: Path) -> None:
-    failure = check_model(given("--model", str(tmp_path)))
-    assert failure is not None
-    assert failure.reason == "ModelNotFound"
-    assert "config.json" in failure.message
-
-
-def test_no_model_at_all_is_a_bad_argument() -> None:
-    failure = check_model(given("--port", "8000"))
-    assert failure is not None
-    assert failure.reason == "BadArgument"
-
-
-def test_a_model_of_the_hub_and_a_model_that_is_there_pass(tmp_path: Path) -> None:
-    assert check_model(given("--model", "Qwen/Qwen2.5-7B-Instruct")) is None
-    assert check_model(given("--model", str(model(tmp_path / "m", SMALL)))) is None
 
 
 def test_the_cache_takes_three_quarters_of_what_program_and_weights_leave(tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ from tidegate.devcluster.node import Node
 
 CTR = ("ctr", "--namespace", "k8s.io")
 IMPORT_BUDGET = 600.0  # seconds after the last byte; some 25 for vLLM's 2.5 GB
+# containerd 1.6's collector may take a snapshot away, that an older image of the name had, between the look
+# that finds it and its use as a parent ("parent snapshot ... does not exist"); the next try makes it anew.
+IMPORT_TRIES = 3
+COLLECTED = "does not exist: not found"
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,7 @@ class NodeStore:
         """Whether the image had to be imported. A refusal is a ClusterError."""
         if self._imported().get(image.name) == image.identity and image.name in self.images():
             return False
-        blobs = blobs_of(image, Digests(self.node.cache.digests).of)
-        self._import(image.name, blobs, self._content())
+        self._import(image.name, blobs_of(image, Digests(self.node.cache.digests).of))
         self._record.write_text(json.dumps({**self._imported(), image.name: image.identity}))
         self._forget_nameless()
         return True
@@ -57,10 +60,21 @@ class NodeStore:
         if stale:
             self.runner.run(self._inside("images", "remove", "--sync", *stale), check=False)
 
-    def _import(self, name: str, blobs: Sequence[Blob], known: Collection[str]) -> None:
-        words = self._inside("images", "import", "-")
+    def _import(self, name: str, blobs: Sequence[Blob]) -> None:
+        for _ in range(IMPORT_TRIES):
+            lines = self._refusal(name, blobs)
+            if not lines or COLLECTED not in lines[-1]:
+                break
+        if lines:
+            raise ClusterError("\n  ".join([f"{self.node.name} cannot import {name}:", *lines[-LAST_LINES:]]))
+
+    def _refusal(self, name: str, blobs: Sequence[Blob]) -> list[str]:
+        """What the runtime printed when it refused; nothing when it has the image."""
+        known = self._content()
         with tempfile.TemporaryFile() as output:
-            run = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output, stderr=output)
+            run = subprocess.Popen(
+                self._inside("images", "import", "-"), stdin=subprocess.PIPE, stdout=output, stderr=output
+            )
             try:
                 _feed(run, name, blobs, known)
             finally:
@@ -68,8 +82,7 @@ class NodeStore:
                 run.wait()
             output.seek(0)
             lines = output.read().decode(errors="replace").splitlines()
-        if run.returncode != 0:
-            raise ClusterError("\n  ".join([f"{self.node.name} cannot import {name}:", *lines[-LAST_LINES:]]))
+        return (lines or [f"exit code {run.returncode}"]) if run.returncode else []
 
     def _inside(self, *words: str) -> list[str | Path]:
         return self.namespaces.inside(self.node, [*CTR, *words])
