@@ -118,7 +118,7 @@ bench-start: setup ## a worker's start beside stock vLLM's, part by part, in pod
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py
 
-bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; 15 minutes, all cores
+bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; half an hour, all cores
 	PYTHONPATH=$(CURDIR):.venv/plot $(PY) benchmarks/bench_isolation.py
 
 .venv/plot/.ready: requirements/plot.txt

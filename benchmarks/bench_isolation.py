@@ -31,7 +31,7 @@ from harness.report import (
     write_results,
 )
 from isolation.cases import NUMBERS, WORKERS, WORKLOADS, only, scenes
-from isolation.figures import OURS, measures, merged, table
+from isolation.figures import OURS, measures, merged, next_round, table
 from isolation.plot import draw
 from isolation.rounds import run_rounds
 from isolation.stage import model_folder, stage
@@ -69,7 +69,8 @@ def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
     with stage() as on:
         for workload in options.workloads:
             play = only(scenes(workload, host, options.cases), options.workers)
-            found += run_rounds(on, workload, play, options.rounds, minilm)
+            first = next_round(workload, earlier()) if options.add else 0
+            found += run_rounds(on, workload, play, range(first, first + options.rounds), minilm)
     return found
 
 
@@ -106,6 +107,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", type=int, choices=NUMBERS, default=list(NUMBERS), help=some)
     parser.add_argument("--workers", nargs="+", choices=WORKERS, help="only these ways to run the worker")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--add", action="store_true", help="add the rounds to those in the results")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     parser.add_argument(
         "--draw", action="store_true", help="measure nothing: page and picture of the results anew"

@@ -27,7 +27,8 @@ EVENT = b"data: "
 
 @dataclass(frozen=True)
 class Plan:
-    """Up to ``most`` requests, one after another, to the hosts in turn; none begins after ``seconds``."""
+    """Up to ``most`` requests, one after another, to the hosts in turn; after ``seconds`` none begins but the
+    first to each host."""
 
     hosts: Sequence[str]
     port: int
@@ -101,7 +102,7 @@ def run(plan: Plan) -> list[dict[str, Any]]:
     """All requests of a plan."""
     found: list[dict[str, Any]] = []
     end = time.monotonic() + plan.seconds
-    while len(found) < plan.most and (not found or time.monotonic() < end):
+    while len(found) < plan.most and (len(found) < len(plan.hosts) or time.monotonic() < end):
         found.append(asdict(ask(plan.hosts[len(found) % len(plan.hosts)], plan)))
     return found
 

@@ -8,7 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.report import Goal, Measure
-from isolation.cases import BURSTABLE, CAPTCHA, MANY, STATIC, STATIC_FIT, WORKLOADS, Noise, Workload
+from isolation.cases import (
+    BURSTABLE,
+    CAPTCHA,
+    MANY,
+    STATIC,
+    STATIC_FIT,
+    STATIC_HOST,
+    WORKERS,
+    WORKLOADS,
+    Noise,
+    Workload,
+)
 
 Round = Mapping[str, Any]
 Key = tuple[Workload, int, str, str]  # workload, case, placement, noise
@@ -24,6 +35,7 @@ COLUMNS = (
     "load",
 )
 OURS = "isolation"
+PINNED = (STATIC, STATIC_HOST, STATIC_FIT)
 GAPS, TOTAL, RATIO = 1.25, 1.1, 7.0
 REPORT_NOISE = Noise(CAPTCHA, MANY).name
 
@@ -43,10 +55,22 @@ def by_key(rounds: Iterable[Round]) -> dict[Key, list[Round]]:
 
 
 def merged(earlier: Iterable[Round], new: Iterable[Round]) -> list[dict[str, Any]]:
-    """The new rounds, and the earlier ones of what was not measured anew, by workload and case."""
-    found = by_key(earlier) | by_key(new)
-    ordered = sorted(found, key=lambda key: (WORKLOADS.index(key[0]), key[1]))
+    """The new rounds, and the earlier ones of what was not measured anew, by workload and case.
+
+    Rounds with numbers of their own (next_round) are added to the earlier ones instead.
+    """
+    before, found = by_key(earlier), by_key(new)
+    for key, rounds in before.items():
+        numbers = {one["round"] for one in found.get(key, [])}
+        fresh = numbers and min(numbers) > max(one["round"] for one in rounds)
+        found[key] = [*rounds, *found[key]] if fresh else found.get(key, rounds)
+    ordered = sorted(found, key=lambda key: (WORKLOADS.index(key[0]), key[1], WORKERS.index(key[2])))
     return [dict(one) for key in ordered for one in found[key]]
+
+
+def next_round(workload: Workload, earlier: Iterable[Round]) -> int:
+    """The number of the round after the last one of this workload."""
+    return max((one["round"] + 1 for one in earlier if one["what"] == workload), default=0)
 
 
 def medians(rounds: Sequence[Round]) -> dict[str, float]:
@@ -98,7 +122,7 @@ def measures(rounds: Sequence[Round]) -> list[Measure]:
 
 
 def _throttled(rounds: Sequence[Round]) -> list[Measure]:
-    pinned = [one["throttled_periods"] for one in rounds if one["proxy"] in (STATIC, STATIC_FIT)]
+    pinned = [one["throttled_periods"] for one in rounds if one["proxy"] in PINNED]
     text = "cores of their own: throttled periods, all rounds"
     return (
         [Measure("throttled", text, "periods", {OURS: float(sum(pinned))}, Goal(0, of=OURS))]

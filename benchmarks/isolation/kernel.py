@@ -37,7 +37,7 @@ class Throttling:
 class Counters:
     """A pod's counters and the machine's, at one moment."""
 
-    throttling: Throttling
+    throttling: Mapping[Path, Throttling]  # by control group: the pod's and its containers'
     run_queue_seconds: float
     cores: Mapping[str, int]
 
@@ -77,9 +77,17 @@ def shares(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, flo
     }
 
 
-def stopped_most(of: Iterable[Throttling]) -> Throttling:
-    """A pod's quota stands in its own group and in its container's: whichever stopped it more often."""
-    return max(of, key=lambda one: (one.throttled, one.periods), default=Throttling())
+def stopped(before: Counters, after: Counters) -> Throttling:
+    """What throttling came between: of the group that was stopped most often.
+
+    A pod's quota stands in its own group and in its container's, and either may be the one that stops it.
+    """
+    differences = [
+        after.throttling[group] - before.throttling[group]
+        for group in after.throttling
+        if group in before.throttling
+    ]
+    return max(differences, key=lambda one: (one.throttled, one.periods), default=Throttling())
 
 
 def pod_groups(uid: str, root: Path = CGROUP) -> list[Path]:
@@ -92,7 +100,7 @@ def pod_groups(uid: str, root: Path = CGROUP) -> list[Path]:
 def read_counters(groups: Iterable[Path], proc: Path = Path("/proc")) -> Counters:
     """All counters of the pod with these groups, now."""
     groups = list(groups)
-    throttling = stopped_most(parse_throttling((group / "cpu.stat").read_text()) for group in groups)
+    throttling = {group: parse_throttling(_text(group / "cpu.stat")) for group in groups}
     waited = sum(
         parse_run_queue_seconds(_text(task / "schedstat"))
         for pid in processes(groups)

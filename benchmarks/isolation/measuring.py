@@ -16,7 +16,7 @@ from typing import Any
 from isolation.asking import Plan
 from isolation.cases import Placement, Workload
 from isolation.figures import percentile
-from isolation.kernel import Counters, allowed_cores, pod_groups, processes, read_counters, shares
+from isolation.kernel import Counters, allowed_cores, pod_groups, processes, read_counters, shares, stopped
 from isolation.manifests import PORT
 from isolation.stage import Worker
 
@@ -96,7 +96,7 @@ def told(requests: Sequence[Mapping[str, Any]]) -> Round:
 
 def counted(before: Counters, after: Counters) -> Round:
     """The kernel's figures over the measurement."""
-    throttling = after.throttling - before.throttling
+    throttling = stopped(before, after)
     return {
         "periods": throttling.periods,
         "throttled_periods": throttling.throttled,

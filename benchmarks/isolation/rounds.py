@@ -20,11 +20,11 @@ from isolation.stage import Stage
 
 
 def run_rounds(
-    stage: Stage, workload: Workload, scenes: Sequence[Scene], count: int, minilm: str
+    stage: Stage, workload: Workload, scenes: Sequence[Scene], numbers: range, minilm: str
 ) -> Iterator[Round]:
     """All measurements, as they come. The workers of a workload stay until its rounds are over."""
     try:
-        for number in range(count):
+        for number in numbers:
             for scene in scenes:
                 yield from _play(stage, workload, scene, number, minilm)
     finally:

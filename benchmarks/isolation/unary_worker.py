@@ -77,7 +77,7 @@ def handler(model: Model) -> type[BaseHTTPRequestHandler]:
 
 def main() -> None:
     model = Model()
-    model.predict()  # the first run allocates
+    model.predict(threads=1)  # the first run allocates
     if sys.argv[1] == "serve":
         HTTPServer(("0.0.0.0", PORT), handler(model)).serve_forever()  # noqa: S104 - a pod's own address
     BUSY.touch()

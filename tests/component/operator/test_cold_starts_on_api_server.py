@@ -124,10 +124,14 @@ async def test_a_start_that_a_gateway_watched_is_told_once_with_all_of_its_parts
     labels = f'{{namespace="{world.namespace}",part="engine",service="told"}}'
     assert f"tidegate_last_cold_start_seconds{labels} 6.2" in lines
 
-    async def depth_is_told() -> bool:  # by a write of its own, five seconds after the last one
-        return str((await world.get("told"))["status"]["queue"]["summary"]).startswith("1/")
+    async def all_is_told() -> bool:
+        """What comes some five seconds after Ready, by writes of its own: the queue's depth, the cores."""
+        status = (await world.get("told"))["status"]
+        reasons = {each["type"]: each["reason"] for each in status["conditions"]}
+        depth_told = str(status["queue"]["summary"]).startswith("1/")
+        return depth_told and reasons["CPUIsolated"] != "NoEvidence"
 
-    await eventually(depth_is_told, "the queue's depth is written")
+    await eventually(all_is_told, "the queue's depth and the worker's cores are written")
     await stage.operator.settled(1.0)
     before = len(stage.operator.writes)
     stage.gateway.tell(service, inFlight=1, coldStarts=[record("told-1", now)])

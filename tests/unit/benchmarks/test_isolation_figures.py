@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from isolation.asking import Plan, judged, request
-from isolation.figures import measures, merged, percentile, ratios, table, worst_ratio
+from isolation.figures import measures, merged, next_round, percentile, ratios, table, worst_ratio
 from isolation.kernel import (
+    Counters,
     Throttling,
     allowed_cores,
     parse_cores,
@@ -19,7 +20,7 @@ from isolation.kernel import (
     pod_groups,
     read_counters,
     shares,
-    stopped_most,
+    stopped,
 )
 from isolation.measuring import told
 from isolation.plot import LEFT, RIGHT, WIDTH, length, panels
@@ -44,9 +45,14 @@ def test_a_group_without_a_quota_was_never_throttled() -> None:
     assert parse_throttling("usage_usec 5\n") == Throttling()
 
 
-def test_of_a_pods_groups_the_one_that_was_stopped_more_often_counts() -> None:
-    assert stopped_most([Throttling(10, 1, 0.1), Throttling(10, 4, 0.4), Throttling(30, 0, 0)]).throttled == 4
-    assert stopped_most([]) == Throttling()
+def test_of_a_pods_groups_the_one_that_was_stopped_more_often_between_counts() -> None:
+    pod, container = Path("pod"), Path("pod/container")
+    before = Counters({pod: Throttling(90, 50, 5.0), container: Throttling(90, 2, 0.5)}, 0.0, {})
+    after = Counters({pod: Throttling(99, 51, 5.1), container: Throttling(99, 9, 0.9)}, 0.0, {})
+    found = stopped(before, after)
+    assert (found.periods, found.throttled) == (9, 7)
+    assert found.seconds == pytest.approx(0.4)
+    assert stopped(Counters({}, 0.0, {}), after) == Throttling()
 
 
 def test_the_wait_for_a_core_is_schedstats_second_field_in_nanoseconds() -> None:
@@ -73,7 +79,8 @@ def test_a_pods_counters_are_read_from_its_groups(tmp_path: Path, version: str) 
     (task / "schedstat").write_text("1 2000000000 3\n")
     (tmp_path / "proc/stat").write_text(STAT)
     found = read_counters(pod_groups("0815", tmp_path / "cgroup"), tmp_path / "proc")
-    assert (found.throttling.throttled, found.run_queue_seconds) == (7, 2.0)
+    assert {group.name: each.throttled for group, each in found.throttling.items()} == {"pod0815": 1, "c1": 7}
+    assert found.run_queue_seconds == 2.0
     assert found.cores["steal"] == 60
 
 
@@ -167,6 +174,14 @@ def test_what_is_measured_anew_replaces_all_its_rounds_and_leaves_the_others() -
         ("unary", "forks", 2.0),
         ("chat", "none", 3.0),
     ]
+
+
+def test_rounds_that_go_on_with_the_numbers_are_added_to_the_earlier_ones() -> None:
+    earlier = [a_round(0, "static", "none", 1.0), a_round(1, "static", "none", 1.1)]
+    assert next_round("unary", earlier) == 2
+    assert next_round("chat", earlier) == 0
+    found = merged(earlier, [a_round(2, "static", "none", 5.0), a_round(2, "static", "forks", 6.0)])
+    assert [one["total"] for one in found] == [1.0, 1.1, 5.0, 6.0]
 
 
 def test_the_table_has_a_row_for_each_case_with_medians_over_its_rounds() -> None:
