@@ -16,7 +16,8 @@ NEVER = (
 )
 SAFE = "*.safetensors"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-WHOLE = "consolidated*.safetensors"  # Mistral's own form; vLLM takes it first where it is there
+WHOLE = "consolidated*.safetensors*"  # Mistral's own form and its list; vLLM takes it first where it is there
+OTHERS = "*.safetensors*"
 
 
 def wanted(files: Iterable[RemoteFile], *, every_format: bool = False) -> tuple[RemoteFile, ...]:
@@ -28,8 +29,8 @@ def wanted(files: Iterable[RemoteFile], *, every_format: bool = False) -> tuple[
     kept = [file for file in named if not _matches(file.path, NEVER)]
     safe = {_folder(file) for file in kept if _matches(file.path, (SAFE,))}
     kept = [file for file in kept if _folder(file) not in safe or not _matches(file.path, PICKLED)]
-    if any(_in_root(file, WHOLE) for file in kept):
-        kept = [file for file in kept if not _in_root(file, SAFE) or _in_root(file, WHOLE)]
+    if any(_in_root(file, WHOLE) and _in_root(file, SAFE) for file in kept):
+        kept = [file for file in kept if not _in_root(file, OTHERS) or _in_root(file, WHOLE)]
     return tuple(kept)
 
 

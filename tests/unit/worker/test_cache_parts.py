@@ -43,8 +43,10 @@ def test_each_folder_has_its_own_form_of_weights() -> None:
 
 
 def test_of_two_forms_of_mistrals_weights_the_one_is_taken_that_vllm_takes() -> None:
-    both = ("params.json", "config.json", "model-1.safetensors", "consolidated.safetensors")
-    assert chosen(*both) == {"params.json", "config.json", "consolidated.safetensors"}
+    others = ("model-1.safetensors", "model.safetensors.index.json")
+    taken = ("params.json", "config.json", "consolidated.safetensors", "consolidated.safetensors.index.json")
+    assert chosen(*others, *taken) == set(taken)
+    assert chosen("config.json", *others) == {"config.json", *others}
     assert chosen(*both, every_format=True) == set(both)
 
 
