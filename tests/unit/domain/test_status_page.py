@@ -36,7 +36,7 @@ def test_every_reason_that_the_worker_gives_has_a_row() -> None:
 def test_every_reason_that_the_filler_of_a_cache_gives_has_a_row() -> None:
     text = (ROOT / "worker-image/tidegate_cache/causes.py").read_text()
     reasons = set(re.findall(r'^[A-Z_]+ = "([A-Z][A-Za-z]+)"', text, re.MULTILINE))
-    assert len(reasons) == 7
+    assert len(reasons) >= 7
     assert reasons <= NAMED
 
 
