@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from tests.component.gateway.harness import HandSubstrate, config, gateway, until
-from tidegate.devcluster.ports import free_ports
+from tests.ports import free_ports
 from tidegate.domain.service import ServiceView
 from tidegate.gateway.peer_source import StaticPeers
 

@@ -28,7 +28,7 @@ from tests.component.gateway.harness import (
     until,
     worker,
 )
-from tidegate.devcluster.ports import free_ports
+from tests.ports import free_ports
 from tidegate.domain.service import ServiceView
 from tidegate.gateway import peer_frames as frames
 from tidegate.gateway.peer_source import StaticPeers

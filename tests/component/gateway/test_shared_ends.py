@@ -21,7 +21,7 @@ from tests.component.gateway.harness import (
     worker,
 )
 from tests.component.gateway.test_peers import BODY, CHAT, chat, pair
-from tidegate.devcluster.ports import free_ports
+from tests.ports import free_ports
 from tidegate.domain.service import ServiceView
 from tidegate.gateway.peer_source import StaticPeers
 

@@ -17,7 +17,7 @@ import httpx
 
 from tests.component.gateway.harness import engine, post, until
 from tests.component.gateway.test_process import document
-from tidegate.devcluster.ports import free_ports
+from tests.ports import free_ports
 
 COMMAND = (sys.executable, "-m", "tidegate.cli", "--log-level", "WARNING", "gateway")
 SERVICE = "team-a/qwen"
