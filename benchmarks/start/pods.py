@@ -90,7 +90,9 @@ class PodStarts:
         """The log's lines with the moments when the node took them, on the same clock."""
         offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         found = []
-        for line in self._run("logs", name, "-c", "engine", "--timestamps").splitlines():
+        for line in self._run("logs", name, "-c", "engine", "--timestamps").split("\n"):
+            if not line:  # a progress bar's carriage return ends no line here, as splitlines would have it
+                continue
             stamp, _, text = line.partition(" ")
             moment = datetime.fromisoformat(stamp[:26].rstrip("Z") + "+00:00")  # to the microsecond
             found.append((moment.timestamp() - offset, text))
