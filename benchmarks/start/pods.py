@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ MODEL = "/models/tiny-chat"
 NAMESPACE = "bench-start"
 TMP = "/tmp"  # noqa: S108 - the pod's own volume
 TICKS = os.sysconf("SC_CLK_TCK")
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$")
 COPY = f"""
 import shutil, sysconfig
 shutil.copytree(sysconfig.get_path("purelib") + "/{NOTES}", "/tmp/.cache/vllm/modelinfos")
@@ -90,10 +92,10 @@ class PodStarts:
         """The log's lines with the moments when the node took them, on the same clock."""
         offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         found = []
-        for line in self._run("logs", name, "-c", "engine", "--timestamps").split("\n"):
-            if not line:  # a progress bar's carriage return ends no line here, as splitlines would have it
-                continue
+        for line in self._run("logs", name, "-c", "engine", "--timestamps").splitlines():
             stamp, _, text = line.partition(" ")
+            if not STAMP.match(stamp):  # behind a progress bar's carriage return
+                continue
             moment = datetime.fromisoformat(stamp[:26].rstrip("Z") + "+00:00")  # to the microsecond
             found.append((moment.timestamp() - offset, text))
         return found
