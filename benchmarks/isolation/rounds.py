@@ -37,8 +37,9 @@ def _play(stage: Stage, workload: Workload, scene: Scene, number: int, minilm: s
     _start(stage, workload, scene, minilm)
     with stage.noise(noise):
         for placement in turned(scene.placements, number):
-            workers = [stage.workers[name] for name in _names(workload, scene, placement)]
-            found = measure(workload, placement, workers)
+            names = _names(workload, scene, placement)
+            with stage.alone(names):
+                found = measure(workload, placement, [stage.workers[name] for name in names])
             if not stage.still_noisy(noise):
                 raise SystemExit(f"bench-isolation: {scene.noise.name} ended before its measurement did")
             about = {"round": number, "what": workload, "case": scene.case, "proxy": placement.name}

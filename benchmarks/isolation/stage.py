@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 
 from isolation import manifests
+from isolation.kernel import pod_groups, processes
 from tests.e2e.conftest import TOOL
 from tidegate.devcluster.apiclient import admin_client, apply, get, path_of
 from tidegate.devcluster.facts import read_facts
@@ -59,6 +61,21 @@ class Stage:
         for name in running:
             del self.workers[name]
         self._remove(running)
+
+    @contextmanager
+    def alone(self, names: Sequence[str]) -> Iterator[None]:
+        """All other workers are stopped for the time of the block, those of the other node too.
+
+        An idle vLLM wakes some two thousand times a second, and the other node's kubelet knows nothing of the
+        cores that this one gave away.
+        """
+        others = [worker for name, worker in self.workers.items() if name not in names]
+        pids = processes(group for worker in others for group in pod_groups(worker.uid))
+        try:
+            _signal(pids, signal.SIGSTOP)
+            yield
+        finally:
+            _signal(pids, signal.SIGCONT)
 
     @contextmanager
     def noise(self, pods: Sequence[Json]) -> Iterator[None]:
@@ -156,6 +173,12 @@ def _namespace(client: httpx.Client) -> Iterator[None]:
 
 def _terminating(found: Mapping[str, Any] | None) -> bool:
     return found is not None and "deletionTimestamp" in found["metadata"]
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _pod_path(name: str) -> str:
