@@ -1,22 +1,19 @@
 """From the first moment of a worker's process to its first answer, beside stock vLLM, part by part.
 
-Stock is `python -m vllm.entrypoints.openai.api_server` in the same image, with the same model and flags, on
-one core that nobody else has; pairs are interleaved, one start at a time, and one round before those that
-count brings everything into the page cache. Each start has an empty home, as a pod has; with --noted there is
-also `stock_noted`, stock vLLM whose cache has the notes on model classes that it otherwise makes each time.
+Stock is `python -m vllm.entrypoints.openai.api_server` of the same packages, with the same model and flags. Both
+run as processes bound to one core, which others may use as well; pairs are interleaved, one start at a time,
+and one round before those that count brings everything into the page cache. Each start has an empty home, as a
+pod has; with --noted there is also `stock_noted`, stock vLLM whose cache has the notes on model classes that it
+otherwise makes each time.
 
-    python benchmarks/bench_start.py [--local] [--noted] [--cores 1] [--pairs 5]
-
-In pods of the development cluster, which is brought up and taken down again where none is up; with --local
-as processes bound to one core, which others may use as well.
+    python benchmarks/bench_start.py [--noted] [--cores 1] [--pairs 5]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -37,7 +34,6 @@ from harness.report import (
 )
 from start.local import LocalStarts
 from start.milestones import ENDS, LAST
-from start.pods import pod_starts
 from start.subjects import STOCK, STOCK_NOTED, TIDEGATE, Subject
 
 PAIRS = 5
@@ -60,10 +56,10 @@ def main() -> None:
     """Measure, and print the table; a whole run is written to its JSON file and docs/fast-start.md."""
     options = _options()
     about, subjects = machine(), (TIDEGATE, STOCK, *((STOCK_NOTED,) if options.noted else ()))
-    with _starts(options) as start:
-        for subject in subjects:
-            start(subject)  # from the disk into the page cache
-        rounds = interleaved(Plan(options.pairs, 0), subjects, partial(_round, start))
+    start = LocalStarts(options.cores)
+    for subject in subjects:
+        start(subject)  # from the disk into the page cache
+    rounds = interleaved(Plan(options.pairs, 0), subjects, partial(_round, start))
     findings = Findings(_measures(rounds), rounds)
     table = rows(findings.measures, [subject.name for subject in subjects])
     print(plain(table))
@@ -72,20 +68,11 @@ def main() -> None:
 
 
 def _write(options: argparse.Namespace, about: Round, findings: Findings, table: list[list[str]]) -> None:
-    name = "start" + ("_local" if options.local else "") + (f"_{options.cores}" if options.cores > 1 else "")
+    name = "start_local" + (f"_{options.cores}" if options.cores > 1 else "")
     print(f"\n{write_results(name, about, findings)}")
     where = ", ".join(f"{key} {value}" for key, value in about.items() if key != "data_path")
-    caption = f"As processes bound to {options.cores} core(s)" if options.local else "In pods"
+    caption = f"As processes bound to {options.cores} core(s)"
     write_between_markers(PAGE, f"bench-{name}", f"{caption}:\n\n{markdown(table)}\n\n{where}")
-
-
-@contextmanager
-def _starts(options: argparse.Namespace) -> Iterator[Start]:
-    if options.local:
-        yield LocalStarts(options.cores)
-    else:
-        with pod_starts() as start:
-            yield start
 
 
 def _round(start: Start, subject: Subject) -> Round:
@@ -106,16 +93,12 @@ def _measures(rounds: list[Round]) -> list[Measure]:
 def _options() -> argparse.Namespace:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--local", action="store_true", help="processes instead of pods")
     parser.add_argument(
         "--noted", action="store_true", help="also stock vLLM with its notes on model classes"
     )
     parser.add_argument("--cores", type=int, default=1, help="of the processes; 1")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"{PAIRS}; fewer: a trial, not written")
-    options = parser.parse_args()
-    if options.cores != 1 and not options.local:
-        parser.error("pods have one core here; --cores needs --local")
-    return options
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
