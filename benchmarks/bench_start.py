@@ -1,10 +1,10 @@
 """From the first moment of a worker's process to its first answer, beside stock vLLM, part by part.
 
-Stock is `python -m vllm.entrypoints.openai.api_server` of the same packages, with the same model and flags. Both
-run as processes bound to one core, which others may use as well; pairs are interleaved, one start at a time,
-and one round before those that count brings everything into the page cache. Each start has an empty home, as a
-pod has; with --noted there is also `stock_noted`, stock vLLM whose cache has the notes on model classes that it
-otherwise makes each time.
+Stock is `python -m vllm.entrypoints.openai.api_server` of the same packages, with the same model and flags.
+Both run as processes bound to one core, which others may use as well; pairs are interleaved, one start at a
+time, and one round before those that count brings everything into the page cache. Each start has an empty
+home, as a pod has; with --noted there is also `stock_noted`, stock vLLM whose cache has the notes on model
+classes that it otherwise makes each time.
 
     python benchmarks/bench_start.py [--noted] [--cores 1] [--pairs 5]
 """
