@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,8 @@ def test_one_that_is_killed_half_way_costs_nothing_that_was_complete(place: Plac
     assert len(place.names("models")) == 1
 
 
-def test_what_a_dead_filler_had_of_a_file_is_continued_at_its_last_byte(place: Place) -> None:
+def killed_half_way(place: Place) -> Path:
+    """What a filler has left of the last file when it is killed there; the store holds nobody up then."""
     gate = place.store.gates[LAST] = Gate(HALF)
     one = place.start()
     assert gate.reached.wait(90)
@@ -61,9 +63,14 @@ def test_what_a_dead_filler_had_of_a_file_is_continued_at_its_last_byte(place: P
     until(lambda: any(file.stat().st_size for file in kept.rglob(f"{LAST}.part-*")), "a part is on the disk")
     one.process.kill()
     one.end()
-    (part,) = kept.rglob(f"{LAST}.part-*")
-    have = part.stat().st_size
     gate.opened.set()
+    (part,) = kept.rglob(f"{LAST}.part-*")
+    return part
+
+
+def test_what_a_dead_filler_had_of_a_file_is_continued_at_its_last_byte(place: Place) -> None:
+    part = killed_half_way(place)
+    have = part.stat().st_size
     place.store.asked.clear()
     two = place.fill()
     assert contents(two.link) == model_files()
@@ -81,15 +88,7 @@ def test_a_whole_model_is_found_and_nothing_of_it_is_fetched_again(place: Place)
 
 
 def test_a_part_that_was_damaged_on_the_disk_is_noticed_and_fetched_anew(place: Place) -> None:
-    gate = place.store.gates[LAST] = Gate(HALF)
-    one = place.start()
-    assert gate.reached.wait(90)
-    kept = place.folder / "partial"
-    until(lambda: any(file.stat().st_size for file in kept.rglob(f"{LAST}.part-*")), "a part is on the disk")
-    one.process.kill()
-    one.end()
-    gate.opened.set()
-    (part,) = kept.rglob(f"{LAST}.part-*")
+    part = killed_half_way(place)
     with part.open("r+b") as file:
         file.write(b"\xff\xff\xff")
     assert contents(place.fill().link) == model_files()
