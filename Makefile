@@ -112,8 +112,9 @@ bench-scaling: setup ## policies of scaling on traces, simulated: what they serv
 bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
 
-bench-start: setup ## a worker's start beside stock vLLM's, part by part, as processes bound to one core
-	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py --noted
+STARTS :=
+bench-start: setup ## a worker's start beside stock vLLM's, part by part, in pods with a core of their own; STARTS=--processes: without pods
+	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py $(STARTS)
 
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py
