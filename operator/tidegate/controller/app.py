@@ -18,14 +18,14 @@ from typing import Any
 import httpx
 import kopf
 
+from tidegate.control.autoscale import Autoscaler
+from tidegate.control.counters import CounterWatch
+from tidegate.control.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.admission import Admission
-from tidegate.controller.autoscale import Autoscaler
 from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
-from tidegate.controller.counters import CounterWatch
 from tidegate.controller.deletion_order import DeletionOrder
 from tidegate.controller.events import EventRecorder, EventSettings
-from tidegate.controller.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
 from tidegate.controller.http import served

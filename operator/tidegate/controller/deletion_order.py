@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 
-from tidegate.controller.counters import CounterWatch
+from tidegate.control.counters import CounterWatch
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.domain.deletion_order import Candidate, costs_to_write
 from tidegate.domain.workers import WorkerFacts

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.controller.evidence import EvidenceBoard
+from tidegate.control.evidence import EvidenceBoard
 from tidegate.controller.node_policies import NodePolicies
 from tidegate.domain.isolation import CPU_ISOLATED, MOVING, NO_WORKERS, PENDING, Seen, Verdict, judge
 from tidegate.domain.static_nodes import Needs

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from tidegate.api.config import service_key
 from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
-from tidegate.controller.autoscale import Autoscaler, Scene
+from tidegate.control.autoscale import Autoscaler, Scene
+from tidegate.control.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.blocked import blocked_facts, refused
 from tidegate.controller.objects import ObjectWriter
-from tidegate.controller.status import blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, replica_failure
 from tidegate.domain.conditions import INVALID_SPEC, settled_since

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import httpx
 import msgspec
 
-from tidegate.controller.bounded import bounded
+from tidegate.control.bounded import bounded
 from tidegate.controller.start_board import StartBoard, StartTarget
 from tidegate.domain.loose import mapping, text
 from tidegate.domain.service import ServiceKey

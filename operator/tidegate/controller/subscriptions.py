@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tidegate.controller.demand import DemandBoard
+from tidegate.control.demand import DemandBoard
 from tidegate.domain.service import ServiceKey
 from tidegate.resources.names import GATEWAY_ADMIN_PORT
 

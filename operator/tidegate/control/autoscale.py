@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.api.bounds import bounds_of
 from tidegate.api.config import service_key
 from tidegate.api.memory import last_start, remembered
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.controller.counters import CounterWatch
-from tidegate.controller.deletion_order import DeletionOrder
+from tidegate.control.counters import CounterWatch
 from tidegate.domain.autoscaler import Memory, decide
 from tidegate.domain.causes import Cause
 from tidegate.domain.pools import pool_of
@@ -44,6 +43,14 @@ class Scene:
         return self.back_off if self.back_off and self.back_off.until > self.now else None
 
 
+class Arranges(Protocol):
+    """Who marks the workers that go first; controller.deletion_order.DeletionOrder is one."""
+
+    async def arrange(self, namespace: str, workers: Sequence[WorkerFacts], keep: int) -> bool:
+        """Mark who goes when the pool shrinks to ``keep``; True where that took time."""
+        ...
+
+
 class Autoscaler:
     """Decides, asks the workers' counters where the decision wants them, and remembers what was needed.
 
@@ -51,7 +58,7 @@ class Autoscaler:
     sleeps were stands in the status.
     """
 
-    def __init__(self, counters: CounterWatch, order: DeletionOrder | None = None) -> None:
+    def __init__(self, counters: CounterWatch, order: Arranges | None = None) -> None:
         """``order`` None: a ReplicaSet chooses who of a surplus goes."""
         self._counters = counters
         self._order = order

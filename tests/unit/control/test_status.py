@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.resources.services import service
-from tidegate.controller.facts import worker_phase_facts
-from tidegate.controller.status import Observation, blocked_status, only_queue, status_of, status_patch
+from tidegate.control.facts import worker_phase_facts
+from tidegate.control.status import Observation, blocked_status, only_queue, status_of, status_patch
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause
 from tidegate.domain.isolation import Isolation

@@ -9,8 +9,8 @@ import pytest
 from tests.unit.domain.pods import container, pod
 from tests.unit.resources.services import service
 from tidegate.api.bounds import bounds_of, metric_of
-from tidegate.controller.autoscale import Autoscaler, Scene
-from tidegate.controller.counters import CounterWatch
+from tidegate.control.autoscale import Autoscaler, Scene
+from tidegate.control.counters import CounterWatch
 from tidegate.domain.pools import pool_of
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.domain.scaling import Load, decide_scale

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.controller.demand import DemandBoard
+from tidegate.control.demand import DemandBoard
 from tidegate.domain.scaling import Load
 from tidegate.domain.service import ServiceKey
 

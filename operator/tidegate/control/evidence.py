@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
-from tidegate.controller.bounded import bounded
+from tidegate.control.bounded import bounded
 from tidegate.domain.evidence import Looks, WorkerEvidence, parse_evidence
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts

@@ -5,7 +5,7 @@ from typing import Any
 
 from tidegate.api.memory import last_start, remembered
 from tidegate.api.status import InferenceServiceStatus
-from tidegate.controller.scaling_status import figures_of, scaling_status
+from tidegate.control.scaling_status import figures_of, scaling_status
 from tidegate.domain.autoscaler import Memory
 from tidegate.domain.flapping import Flapping
 from tidegate.domain.scaling import Load, ScaleDecision

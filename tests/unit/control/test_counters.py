@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 
 from tests.unit.controller.streams import serving
-from tidegate.controller.counters import CounterWatch, WorkerCounters, parse_counters
+from tidegate.control.counters import CounterWatch, WorkerCounters, parse_counters
 from tidegate.domain.service import ServiceKey
 
 KEY = ServiceKey("team", "qwen")

@@ -8,8 +8,8 @@ from typing import Any
 
 from tidegate.api.config import served_names
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.controller.costs import cost_status
-from tidegate.controller.scaling_status import figures_of, scaling_status
+from tidegate.control.cost import cost_status
+from tidegate.control.scaling_status import figures_of, scaling_status
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import (
     Condition,
