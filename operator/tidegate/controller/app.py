@@ -21,6 +21,7 @@ import kopf
 from tidegate.control.autoscale import Autoscaler
 from tidegate.control.counters import CounterWatch
 from tidegate.control.evidence import EvidenceSettings, EvidenceWatch
+from tidegate.control.queue import Backoff, KeyedQueue
 from tidegate.controller.admission import Admission
 from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
@@ -36,7 +37,6 @@ from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.nodes import NodeLabels
 from tidegate.controller.nodes import register as register_node_labels
 from tidegate.controller.objects import ObjectWriter
-from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner

@@ -7,8 +7,8 @@ import logging
 import time
 from dataclasses import dataclass
 
+from tidegate.control.queue import Backoff, KeyedQueue
 from tidegate.controller.metrics import OperatorMetrics
-from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import PassResult, Reconciler
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.errors import ConflictError, KubeError, NotFoundError, NotLeaderError, ThrottledError
