@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from tidegate.control.bounded import bounded
-from tidegate.controller.start_board import StartBoard, StartTarget
+from tidegate.control.start_board import StartBoard, StartTarget
 from tidegate.domain.loose import mapping, text
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_parts import Details, EngineTimes, pulled_seconds

@@ -12,11 +12,11 @@ from tidegate.api.v1alpha1 import InferenceService
 from tidegate.control.demand import DemandBoard
 from tidegate.control.evidence import EvidenceBoard
 from tidegate.control.facts import phase_facts, previous_conditions
+from tidegate.control.slo_board import SloBoard
+from tidegate.control.start_board import StartBoard
 from tidegate.control.status import Observation
 from tidegate.controller.isolation import cpu_isolated, needs_of
 from tidegate.controller.node_policies import NodePolicies
-from tidegate.controller.slo_board import SloBoard
-from tidegate.controller.start_board import StartBoard
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import SLO_MET, Condition, condition_in
 from tidegate.domain.isolation import Verdict, isolation_of

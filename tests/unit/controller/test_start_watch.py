@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tests.component.kube.wire import eventually
 from tests.unit.controller.streams import serving
-from tidegate.controller.start_board import StartBoard
+from tidegate.control.start_board import StartBoard
 from tidegate.controller.start_watch import StartSettings, StartWatch, engine_times
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_parts import Details, EngineTimes
