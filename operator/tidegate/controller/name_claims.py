@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.control.served_names import names_of
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.cache import Kind, ObjectCache
-from tidegate.kube.served_names import names_of
 
 Json = dict[str, Any]
 
