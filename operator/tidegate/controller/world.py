@@ -12,10 +12,10 @@ from tidegate.api.v1alpha1 import InferenceService
 from tidegate.control.demand import DemandBoard
 from tidegate.control.evidence import EvidenceBoard
 from tidegate.control.facts import phase_facts, previous_conditions
+from tidegate.control.isolation import cpu_isolated, needs_of
 from tidegate.control.slo_board import SloBoard
 from tidegate.control.start_board import StartBoard
 from tidegate.control.status import Observation
-from tidegate.controller.isolation import cpu_isolated, needs_of
 from tidegate.controller.node_policies import NodePolicies
 from tidegate.domain.causes import Cause
 from tidegate.domain.conditions import SLO_MET, Condition, condition_in
@@ -88,7 +88,7 @@ class World:
         self, service: InferenceService, workers: tuple[WorkerFacts, ...], now: float
     ) -> Verdict | None:
         """What the workers' evidence says of their cores; None where isolation is not asked for."""
-        return cpu_isolated(service, workers, self.nodes, self.evidence, now)
+        return cpu_isolated(service, workers, self.nodes.label, self.evidence, now)
 
     def look_at_cores(self, service: InferenceService, workers: tuple[WorkerFacts, ...]) -> None:
         """Have the ready workers of a service asked what cores they have, if it cares."""
