@@ -258,10 +258,7 @@ class Reconciler:
 
     def _forget(self, key: ServiceKey) -> None:
         self._queue_written.pop(key, None)
-        self._world.board.forget(key)
-        self._world.evidence.follow(key, ())
-        self._world.slos.forget(key)
-        self._world.starts.forget(key)
+        self._world.forget(key)
         self._autoscaler.forget(key)
         self._writer.contests.forget(key)
 
