@@ -20,13 +20,14 @@ import kopf
 
 from tidegate.control.autoscale import Autoscaler
 from tidegate.control.counters import CounterWatch
+from tidegate.control.deletion_order import DeletionOrder
 from tidegate.control.evidence import EvidenceSettings, EvidenceWatch
 from tidegate.control.queue import Backoff, KeyedQueue
 from tidegate.control.start_watch import StartSettings, StartWatch
 from tidegate.controller.admission import Admission
 from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
-from tidegate.controller.deletion_order import DeletionOrder
+from tidegate.controller.deletion_marks import DeletionMarks
 from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
@@ -230,7 +231,7 @@ class _Operator:
         """None where one namespace is served: there no admission policy could bound the right."""
         if self._settings.watch_namespace is not None:
             return None
-        return DeletionOrder(self._client, counters, self._metrics)
+        return DeletionOrder(counters, DeletionMarks(self._client, self._metrics).write)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""
