@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from tidegate.control.served_names import names_of
+from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
-
-Json = dict[str, Any]
 
 _FIELD = "spec.model.servedNames"
 

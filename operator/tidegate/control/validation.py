@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from tidegate.api.compute import Accelerator, Resources
 from tidegate.api.config import effective_limit
@@ -14,14 +13,12 @@ from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.control.name_claims import Claims, Known
 from tidegate.domain.fitting import Need, NodeSize, misfits
-from tidegate.domain.loose import mapping
+from tidegate.domain.loose import Json, mapping
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_count import usual_seconds
 from tidegate.resources.cache import NO_NODE_PATH
 from tidegate.resources.placement import PRODUCT_LABELS
-
-Json = dict[str, Any]
 
 GATEWAY_MARGIN = 10  # seconds of a gateway's grace period that are not --drain-seconds: the chart's 5 and 5
 

@@ -22,6 +22,10 @@ class Pods(Protocol):
         """A new pod of this template, and its name."""
         ...
 
+    def know(self, template: WorkerTemplate) -> None:
+        """The template by which pods of its hash that a predecessor left are begun again."""
+        ...
+
     def delete(self, namespace: str, name: str) -> None:
         """Ends it: SIGTERM, its grace, SIGKILL for what is left of its group; then it is gone from ``of``."""
         ...
