@@ -14,8 +14,8 @@ from tidegate.local.template import WorkerTemplate
 class Pods(Protocol):
     """Workers as pods: each is told as a kubelet tells a pod, so that whoever reads pods reads these.
 
-    A pod that ended is begun again, with a pause that grows, until it is deleted; one without cores or devices
-    waits for them as Unschedulable. All are called on the event loop, return at once and raise nothing.
+    A pod that ended is begun again, with a pause that grows, until it is deleted; one without cores or
+    devices waits for them as Unschedulable. All are called on the event loop, return at once, raise nothing.
     """
 
     def create(self, template: WorkerTemplate) -> str:
