@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.controller.facts import worker_phase_facts
+from tidegate.control.facts import worker_phase_facts
 from tidegate.controller.world import World
 from tidegate.domain.causes import Cause, refusal_cause, replica_failure
 from tidegate.domain.conditions import REFUSED, settled_since

@@ -1,26 +1,14 @@
-"""What services cost: in their status, and as a metric."""
+"""What services cost, as a metric."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from tidegate.api.pricing import Pricing
-from tidegate.domain.cost import Price, cost_per_hour
-
 Json = dict[str, Any]
-
-
-def cost_status(pricing: Pricing | None, workers: int) -> Json | None:
-    """status.cost while so many workers exist; None without a price."""
-    if pricing is None:
-        return None
-    price = Price(Decimal(pricing.per_replica_hour), pricing.currency)
-    return {"perHour": cost_per_hour(price, workers), "currency": price.currency}
 
 
 class CostCollector(Collector):

@@ -11,9 +11,9 @@ import pytest
 
 from tests.component.operator.harness import World as Cluster
 from tests.component.operator.harness import ready_status, rejected_status
-from tidegate.controller.autoscale import Autoscaler
+from tidegate.control.autoscale import Autoscaler
+from tidegate.control.counters import CounterWatch
 from tidegate.controller.contests import Contests
-from tidegate.controller.counters import CounterWatch
 from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.reconcile import PassResult, Reconciler, ReconcileSettings

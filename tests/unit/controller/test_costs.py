@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.unit.resources.services import service
-from tidegate.controller.costs import CostCollector, cost_status
+from tidegate.control.cost import cost_status
+from tidegate.controller.costs import CostCollector
 from tidegate.controller.world import World
 from tidegate.kube.cache import Kind
 from tidegate.kube.client import KubeClient

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tests.component.kube.wire import eventually
 from tests.unit.controller.streams import serving
-from tidegate.controller.evidence import EvidenceBoard, EvidenceSettings, EvidenceWatch
+from tidegate.control.evidence import EvidenceBoard, EvidenceSettings, EvidenceWatch
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.workers import WorkerFacts
 

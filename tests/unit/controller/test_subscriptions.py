@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from tests.unit.controller.streams import FakeGateway, fake_gateway, serving
-from tidegate.controller.demand import DemandBoard
+from tidegate.control.demand import DemandBoard
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.domain.service import ServiceKey
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.domain.pods import condition, container, failing_pod, pod, ready_pod
 from tests.unit.domain.strange_pods import PODS
 from tidegate.api.crd import inference_service_crd
-from tidegate.controller.facts import worker_phase_facts
+from tidegate.control.facts import worker_phase_facts
 from tidegate.domain.causes import Cause, cause_of, refusal_cause, replica_failure
 from tidegate.domain.conditions import Condition, conditions_of, settled_since, written
 from tidegate.domain.draining import Draining

@@ -1,0 +1,1 @@
+"""One service looked after, on any substrate: demand heard, counters asked, a number decided, status made."""
