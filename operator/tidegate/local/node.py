@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from tidegate.domain.loose import Json
@@ -69,6 +70,7 @@ class Node:
         """Lets another one use the state folder; workers that run go on."""
         if self._lock is not None:
             self._spawning.shutdown()
+            self._host.cgroups.close()
             os.close(self._lock)
             self._lock = None
 
@@ -114,7 +116,9 @@ class Node:
                 await asyncio.to_thread(reap_orphans, leaders)
             except OSError as error:
                 _logger.warning("the logs of workers cannot be kept short: %s", error)
-            await asyncio.sleep(HOUSE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HOUSE_SECONDS):
+                    await self._roster.moved.wait()
 
     async def end_all(self, *, at_once: bool = False) -> None:
         """Ends every worker within its grace, or at once, and waits until all are gone."""
