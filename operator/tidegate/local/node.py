@@ -40,6 +40,7 @@ class Node:
         self._settings = settings
         self._files = WorkerFiles(settings.state)
         self._tasks: asyncio.TaskGroup | None = None
+        self._cgroups = Cgroups()
         self._host: Host
         self._roster: Roster
         self._lock: int | None = None
@@ -54,7 +55,7 @@ class Node:
         self._files.make()
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
-        cgroups = await asyncio.to_thread(self._find_cgroups)
+        self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
         self._host = Host(self._settings, self._files, cgroups, machine, boot_id(), self._spawning)
         self._roster = Roster(self._host, socket.gethostname(), self._begin)
         found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
@@ -70,7 +71,7 @@ class Node:
         """Lets another one use the state folder; workers that run go on."""
         if self._lock is not None:
             self._spawning.shutdown()
-            self._host.cgroups.close()
+            self._cgroups.close()
             os.close(self._lock)
             self._lock = None
 
