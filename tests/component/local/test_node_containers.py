@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.component.local.node_harness import ENGINE, opened, script, until
+from tests.component.local.node_harness import ENGINE, end_all, opened, script, until
 from tidegate.local.processes import look_at
 from tidegate.local.template import WorkerTemplate
 
@@ -19,7 +20,7 @@ PODMAN = Path(__file__).with_name("fake_podman.py")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the stand-in keeps its containers; it is the podman on PATH."""
     programs, found = tmp_path / "bin", tmp_path / "containers"
     programs.mkdir()
@@ -28,11 +29,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (programs / "podman").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_PODMAN", str(found))
-    return found
+    yield found
+    end_all(tmp_path / "state")
+    for each in running(found):
+        os.kill(each["pid"], signal.SIGKILL)
 
 
-def container(**changes: Any) -> WorkerTemplate:
-    command = (sys.executable, str(ENGINE), "--model", "m", "--port", "8000")
+def container(port: int = 8000, **changes: Any) -> WorkerTemplate:
+    command = (sys.executable, str(ENGINE), "--model", "m", "--port", str(port))
     fields = {"command": command, "runtime": "podman", "image": "image", "exclusive": True}
     return script("", **{**fields, **changes})
 
@@ -48,7 +52,7 @@ def runs(pid: int) -> bool:
 
 async def test_a_container_is_ready_and_is_held_by_its_runtime(tmp_path: Path, folder: Path) -> None:
     async with opened(tmp_path / "state") as pods:
-        pods.node.create(container())
+        pods.node.create(container(pods.port))
         await pods.until_ready()
         (told,) = running(folder)
         annotations = pods.all()[0]["metadata"]["annotations"]
@@ -62,7 +66,7 @@ async def test_a_container_is_ready_and_is_held_by_its_runtime(tmp_path: Path, f
 
 async def test_a_container_goes_with_its_client(tmp_path: Path, folder: Path) -> None:
     async with opened(tmp_path / "state") as pods:
-        pods.node.create(container())
+        pods.node.create(container(pods.port))
         pid = await pods.until_ready()
         (told,) = running(folder)
         os.kill(pid, signal.SIGKILL)
@@ -72,7 +76,7 @@ async def test_a_container_goes_with_its_client(tmp_path: Path, folder: Path) ->
 
 async def test_a_container_goes_on_under_the_next_supervisor(tmp_path: Path, folder: Path) -> None:
     async with opened(tmp_path / "state", leave=True) as pods:
-        pods.node.create(container())
+        pods.node.create(container(pods.port))
         pid = await pods.until_ready()
         (told,) = running(folder)
     async with opened(tmp_path / "state") as pods:
@@ -82,7 +86,7 @@ async def test_a_container_goes_on_under_the_next_supervisor(tmp_path: Path, fol
 
 async def test_a_container_whose_client_ended_meanwhile_is_removed(tmp_path: Path, folder: Path) -> None:
     async with opened(tmp_path / "state", leave=True) as pods:
-        pods.node.create(container())
+        pods.node.create(container(pods.port))
         pid = await pods.until_ready()
         (told,) = running(folder)
     os.kill(pid, signal.SIGKILL)
