@@ -64,12 +64,8 @@ async def _end_what_is_left(where: Path, *, at_once: bool) -> int:
         pods = [pod["metadata"]["name"] for key in keys for pod in node.of(key)]
         if pods:
             print(f"ending {', '.join(pods)}, which a tidegate up has left", file=sys.stderr)
-        running = asyncio.create_task(node.run())
-        try:
-            await node.end_all(at_once=at_once)
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
+        await node.end_all(at_once=at_once)
+        node.close()
     print(
         "tidegate: down" if pods else f"tidegate: nothing runs with the state folder {where}", file=sys.stderr
     )

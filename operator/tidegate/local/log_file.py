@@ -86,11 +86,6 @@ def _begin_of_last(file: BinaryIO, end: int, lines: int) -> int:
     return begin + place + 1
 
 
-def previous_log(log: Path) -> Path:
-    """Where a worker's output of before its last restart is."""
-    return log.with_name(f"{log.name}.previous")
-
-
 def kept_logs(state: Path, told: Told) -> dict[str, Path]:
     """The logs of a service's workers that have gone, by their names, the latest last."""
     found = (state / "logs" / told.namespace).glob(f"{told.name}-?????.log")

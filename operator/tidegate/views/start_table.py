@@ -85,7 +85,8 @@ def start_table(parts: list[StartPart]) -> list[str]:
 
 def _bar(seconds: float, total: float) -> str:
     share = seconds / total if total else 0.0
-    return f"{'█' * round(share * _BAR) or '▏':<{_BAR}}"
+    drawn = "█" * round(share * _BAR) or ("▏" if seconds else "")
+    return f"{drawn:<{_BAR}}"
 
 
 def _number(value: object) -> float:
