@@ -82,9 +82,8 @@ def reap_orphans(before: Collection[int]) -> set[int]:
     if os.getpid() != 1:
         return set()
     session = os.getsid(0)
-    orphans = {
-        each.pid for each in everybody() if each.ended and each.parent == 1 and each.session != session
-    }
+    mine = (each for each in everybody() if each.ended and each.parent == 1)
+    orphans = {each.pid for each in mine if each.session != session}
     for pid in orphans.intersection(before):
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
