@@ -8,8 +8,7 @@ from enum import Enum
 from typing import Any, Final
 
 from tidegate.domain.loose import Json, mapping, text
-
-RUNTIME: Final = "tidegate.io/runtime"  # the annotation that asks for a container
+from tidegate.resources.names import RUNTIME_ANNOTATION
 
 
 class Effect(Enum):
@@ -122,7 +121,7 @@ def field_warnings(document: Json) -> list[str]:
     """A sentence for each field that somebody set and that does nothing here."""
     spec = mapping(document.get("spec"))
     annotations = mapping(mapping(document.get("metadata")).get("annotations"))
-    container = bool(text(annotations.get(RUNTIME)))
+    container = bool(text(annotations.get(RUNTIME_ANNOTATION)))
     idle = [each for each in FIELDS if each.effect is Effect.NONE and not (each.runtime and container)]
     return [
         f"spec.{path}: has no effect here: {each.text}" for each in idle for path in _set(spec, each.path)
