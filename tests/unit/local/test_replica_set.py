@@ -57,7 +57,7 @@ def test_the_first_to_go_waits_for_a_node_then_is_not_ready_then_least_busy_then
         worker("loading", ready=False),
         worker("pending", ready=False, node=""),
     ]
-    order = []
+    order: list[str] = []
     for keep in range(4, -1, -1):
         (name,) = set(next_steps(Goal(keep, "a", 5), workers).end) - set(order)
         order.append(name)
