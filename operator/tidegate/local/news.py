@@ -66,4 +66,4 @@ def _change(key: ServiceKey, before: Json, after: Json) -> Change:
 
 def _as_events(change: Change, now: float) -> list[Event]:
     phase = [Event(NORMAL, change.phase, f"the phase is {change.phase}", now, now)] if change.phase else []
-    return [*phase, *(Event(each.type, each.reason, each.note, now, now) for each in change.news)]
+    return [*(Event(each.type, each.reason, each.note, now, now) for each in change.news), *phase]
