@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup up compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache manifests lock corpus fuzz campaign
+.PHONY: help setup up compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-local test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -76,6 +76,12 @@ campaign-drain: setup ## workers that end under 100 streams, in every way, on tw
 campaign-causes: setup ## every cause of a failed worker with real vLLM, and the line that the user reads; half an hour
 	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py -s --timeout 1800
 
+KILLS := 40
+campaign-local: setup ## `tidegate up`: CYCLES sleep/wake cycles, then KILLS SIGKILLs of it: what is lost, what is left
+	TIDEGATE_CYCLES=$(CYCLES) TIDEGATE_CYCLES_RESULTS=benchmarks/results/local_cycles.json \
+		TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILLS_RESULTS=benchmarks/results/local_kills.json \
+		$(PY) -m pytest tests/component/local/test_cycles.py tests/component/local/test_killed.py -s --timeout 1500
+
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
 
@@ -102,7 +108,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
@@ -124,6 +130,9 @@ bench-start: setup ## a worker's start beside stock vLLM's, part by part, as pro
 
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py
+
+bench-local: compiled ## wakes through `tidegate up` beside the bare process, and what a request costs there
+	PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(PY) benchmarks/bench_local.py
 
 bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; half an hour, all cores
 	PYTHONPATH=$(CURDIR):.venv/plot $(PY) benchmarks/bench_isolation.py
