@@ -119,7 +119,7 @@ def test_a_stop_has_the_time_of_both_drains() -> None:
 
 
 def test_an_end_is_tidegates_own_business_and_so_is_a_workers() -> None:
-    assert value(USERS, "KillMode") == "mixed", "SIGTERM to a worker would end it before the gateway has drained"
+    assert value(USERS, "KillMode") == "mixed", "a worker's SIGTERM comes after the gateway's drain"
     assert value(USERS, "OOMPolicy") == "continue"
     assert value(USERS, "Delegate") == "cpu cpuset memory pids"
 
