@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-local test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local manifests lock corpus fuzz campaign
+.PHONY: help setup up compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-local test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -22,6 +22,13 @@ $(COMPILED)/.ready: .venv/.ready tools/compile.py $(shell find operator/tidegate
 
 # helm and kubectl, from the user's cache where PATH has none
 TOOLS = eval "$$($(PY) -m tidegate.devcluster tools)"
+
+LOCAL = -f examples/tiny-chat.yaml -f examples/minilm.yaml
+up: setup ## vLLM for CPUs and two small models on this machine alone: no cluster, no root; Ctrl-C ends it
+	$(PY) worker-image/install_cpu.py
+	$(PY) worker-image/make_tiny_model.py
+	$(PY) worker-image/fetch_minilm.py
+	.venv/bin/tidegate up $(LOCAL)
 
 demo: setup ## a cluster, helm install, kubectl apply, a wake from zero with real vLLM, sleep
 	$(PY) examples/demo/run.py

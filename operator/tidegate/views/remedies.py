@@ -6,7 +6,7 @@ from typing import Final
 
 _RAISE_OR_WAIT: Final = "Wait for nodes, ask for less in spec.resources, or set placement.tolerations."
 _KUBELET: Final = "See the node's CPU manager policy and its free cores: kubectl describe node."
-_LOGS: Final = "Read the worker's log: kubectl logs --previous on its pod."
+_LOGS: Final = "Read the worker's log: kubectl logs --previous on its pod, or tidegate logs --previous."
 
 REMEDIES: Final = {
     "InvalidSpec": "Correct the field that is named.",
@@ -46,7 +46,7 @@ REMEDIES: Final = {
     "Unsupported": "Take another model or another type, or an engine.image that knows it.",
     "NotWritable": "Give the worker's user the right to write there, or name another folder.",
     "NoSpaceLeft": "Raise resources.ephemeralStorage or resources.sharedMemory, or make room in the volume.",
-    "PortInUse": "Give the container beside the engine another port.",
+    "PortInUse": "Give the other program another port.",
     "AcceleratorMissing": "Check the node's driver and resources.accelerator.",
     "BadArgument": "Correct engine.args.",
     "OOMKilled": "Raise resources.memory.",

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.control.evidence import EvidenceBoard
-from tidegate.controller.node_policies import NodePolicies
-from tidegate.domain.isolation import CPU_ISOLATED, MOVING, NO_WORKERS, PENDING, Seen, Verdict, judge
+from tidegate.domain.isolation import (
+    CPU_ISOLATED,
+    MOVING,
+    NO_WORKERS,
+    PENDING,
+    NodePolicy,
+    Seen,
+    Verdict,
+    judge,
+)
 from tidegate.domain.static_nodes import Needs
 from tidegate.domain.workers import WorkerFacts
 from tidegate.resources.engine import container_resources
@@ -18,11 +26,11 @@ from tidegate.resources.placement import required_labels
 def cpu_isolated(
     service: InferenceService,
     workers: Iterable[WorkerFacts],
-    nodes: NodePolicies,
+    label: Callable[[str], NodePolicy],
     evidence: EvidenceBoard,
     now: float,
 ) -> Verdict | None:
-    """What CPUIsolated says; None where isolation is not asked for.
+    """What CPUIsolated says; None where isolation is not asked for. ``label``: a node -> its policy's label.
 
     While looks are under way, as after a start of the operator, what was last written of this generation
     stands.
@@ -30,7 +38,7 @@ def cpu_isolated(
     if service.spec.cpu_isolation == "None":
         return None
     ready = [each for each in workers if each.ready]
-    seen = [Seen(each, nodes.label(each.node), evidence.looks(each.uid)) for each in ready]
+    seen = [Seen(each, label(each.node), evidence.looks(each.uid)) for each in ready]
     before, verdict = _before(service), judge(seen, now)
     if verdict is None:
         return before or PENDING

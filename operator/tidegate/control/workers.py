@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey, Worker
-from tidegate.kube.client import Json
 from tidegate.resources.names import SERVICE_LABEL, WORKER_CONTAINER, WORKER_PORT
 
 

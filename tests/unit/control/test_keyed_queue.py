@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.component.kube.wire import eventually
-from tidegate.controller.queue import Backoff, KeyedQueue
+from tidegate.control.queue import Backoff, KeyedQueue
 
 
 @pytest.fixture

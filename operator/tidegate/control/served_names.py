@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
-
-Json = dict[str, Any]
 
 
 class ServedNames:

@@ -1,26 +1,24 @@
-"""What the validating webhook says: only what one object cannot tell, and only of what a write changes."""
+"""What is said of an InferenceService that is written: only what one object cannot tell, and only of what a
+write changes. The validating webhook says it, and whoever reads manifests."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from tidegate.api.compute import Accelerator, Resources
 from tidegate.api.config import effective_limit
 from tidegate.api.engine import Engine
 from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
-from tidegate.controller.name_claims import Claims
-from tidegate.controller.world import World
-from tidegate.domain.fitting import Need, misfits
-from tidegate.domain.loose import mapping
+from tidegate.control.name_claims import Claims, Known
+from tidegate.domain.fitting import Need, NodeSize, misfits
+from tidegate.domain.loose import Json, mapping
 from tidegate.domain.quantity import parse_bytes
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_count import usual_seconds
 from tidegate.resources.cache import NO_NODE_PATH
 from tidegate.resources.placement import PRODUCT_LABELS
-
-Json = dict[str, Any]
 
 GATEWAY_MARGIN = 10  # seconds of a gateway's grace period that are not --drain-seconds: the chart's 5 and 5
 
@@ -33,7 +31,22 @@ class Verdict:
     warnings: tuple[str, ...] = ()
 
 
-def judge(world: World, new: Json, old: Json | None) -> Verdict:
+@dataclass(frozen=True)
+class Grounds:
+    """What a written object is judged by.
+
+    ``gateway_drain_seconds``: what a gateway that is to end gives the requests that it serves; 0: unknown.
+    ``node_cache``: whether nodes have a folder for caches. ``sizes``: of the nodes; none: not known.
+    """
+
+    known: Known
+    default_max_depth: int
+    gateway_drain_seconds: int = 0
+    node_cache: bool = False
+    sizes: Collection[NodeSize] = ()
+
+
+def judge(grounds: Grounds, new: Json, old: Json | None) -> Verdict:
     """The verdict about a write of ``new`` over ``old`` (None: it is created).
 
     A write that leaves the spec as it was is never refused and warns of nothing. The schema has let the
@@ -47,15 +60,15 @@ def judge(world: World, new: Json, old: Json | None) -> Verdict:
     except ValueError as error:
         return Verdict() if old is not None and _fault(old) == str(error) else Verdict(str(error))
     claims = Claims.of(ServiceKey(service.metadata.namespace, service.metadata.name), new, old)
-    if refusal := claims.refusal(world.cache):
+    if refusal := claims.refusal(grounds.known):
         return Verdict(refusal)
-    if _asks_for_node_cache(new) and not _asks_for_node_cache(old) and not world.node_cache:
+    if _asks_for_node_cache(new) and not _asks_for_node_cache(old) and not grounds.node_cache:
         return Verdict(NO_NODE_PATH)
-    warnings = [*claims.warnings(world.cache), *_queue_warnings(service, world)]
+    warnings = [*claims.warnings(grounds.known), *_queue_warnings(service, grounds.default_max_depth)]
     warnings += _start_warnings(service, new.get("status"))
-    warnings += _drain_warnings(service, world.gateway_drain_seconds)
+    warnings += _drain_warnings(service, grounds.gateway_drain_seconds)
     if _resources(new) != _resources(old):
-        warnings += _size_warnings(service.spec.resources, world)
+        warnings += _size_warnings(service.spec.resources, grounds.sizes)
     return Verdict(None, tuple(warnings))
 
 
@@ -75,8 +88,8 @@ def _fault(resource: Json) -> str | None:
     return None
 
 
-def _size_warnings(resources: Resources, world: World) -> list[str]:
-    sentences = misfits(_need(resources), world.nodes.sizes.sizes())
+def _size_warnings(resources: Resources, sizes: Collection[NodeSize]) -> list[str]:
+    sentences = misfits(_need(resources), sizes)
     return [f"spec.resources.{each}: workers wait until such a node is added" for each in sentences]
 
 
@@ -92,11 +105,11 @@ def _product_label(devices: Accelerator) -> str:
     return PRODUCT_LABELS.get(devices.resource.partition("/")[0], "")
 
 
-def _queue_warnings(service: InferenceService, world: World) -> list[str]:
+def _queue_warnings(service: InferenceService, default_max_depth: int) -> list[str]:
     """Of a concurrency that somebody asked for and that the queue never lets through."""
     asked, limit = (
         service.spec.engine.max_concurrency,
-        effective_limit(service, world.default_max_depth).limit,
+        effective_limit(service, default_max_depth).limit,
     )
     if asked <= limit or asked == Engine.model_fields["max_concurrency"].default:
         return []

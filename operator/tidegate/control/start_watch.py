@@ -1,6 +1,6 @@
 """Asks, once for each cold start, what no gateway can see: the node's pulls and the engine's own times.
 
-The kubelet tells how long it pulled in Events alone; the worker tells when it began to load at /start.
+The worker tells when it began to load at /start; how long images were pulled, each substrate knows by itself.
 """
 
 from __future__ import annotations
@@ -8,20 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import httpx
 import msgspec
 
 from tidegate.control.bounded import bounded
-from tidegate.controller.start_board import StartBoard, StartTarget
-from tidegate.domain.loose import mapping, text
+from tidegate.control.start_board import StartBoard, StartTarget
+from tidegate.domain.loose import mapping
 from tidegate.domain.service import ServiceKey
-from tidegate.domain.start_parts import Details, EngineTimes, pulled_seconds
-from tidegate.kube import paths
-from tidegate.kube.errors import KubeError
+from tidegate.domain.start_parts import Details, EngineTimes
 from tidegate.resources.names import WORKER_ISOLATION_PORT
 
 _logger = logging.getLogger(__name__)
@@ -30,25 +27,16 @@ _BUDGET = 2.0  # seconds for one worker's answer
 _MOST_BYTES = 16384
 
 
-class Lists(Protocol):
-    """The API server; kube.client.KubeClient is one."""
-
-    async def list_all(
-        self, path: str, *, field_selector: str | None = None
-    ) -> tuple[list[dict[str, Any]], str]:
-        """All items of a collection."""
-        ...
+Pulled = Callable[[StartTarget], Awaitable[float | None]]
+"""Seconds that a worker's images were pulled, see Details; it may take its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartSettings:
-    """``changed``: what was asked about this service's last start is known. ``tries``: looks for the Event
-    of the pull, which the kubelet writes beside its work, ``pause`` seconds apart."""
+    """``changed``: what was asked about this service's last start is known."""
 
     changed: Callable[[ServiceKey], None]
     port: int = WORKER_ISOLATION_PORT
-    tries: int = 3
-    pause: float = 0.3
     at_once: int = 16
 
 
@@ -56,10 +44,10 @@ class StartWatch:
     """The leader runs it."""
 
     def __init__(
-        self, board: StartBoard, client: Lists, http: httpx.AsyncClient, settings: StartSettings
+        self, board: StartBoard, pulled: Pulled, http: httpx.AsyncClient, settings: StartSettings
     ) -> None:
         self._board = board
-        self._client = client
+        self._pulled = pulled
         self._http = http
         self._settings = settings
         self._gate = asyncio.Semaphore(settings.at_once)
@@ -85,25 +73,6 @@ class StartWatch:
         asked.discard(target)
         if self._board.take(target, details):
             self._settings.changed(target.key)
-
-    async def _pulled(self, target: StartTarget) -> float | None:
-        """See Details; None also where Events may not be read."""
-        for tried in range(self._settings.tries):
-            if tried:
-                await asyncio.sleep(self._settings.pause)
-            try:
-                found, _ = await self._client.list_all(
-                    paths.events(target.key.namespace), field_selector=f"regarding.uid={target.uid}"
-                )
-            except KubeError as error:
-                _logger.debug("%s: the Events of a worker cannot be read: %s", target.key, error)
-                return None
-            seconds = pulled_seconds(
-                text(each.get("note")) for each in found if each.get("reason") == "Pulled"
-            )
-            if seconds is not None:
-                return seconds
-        return None
 
     async def _engine(self, host: str) -> EngineTimes | None:
         """See Details; None where the worker's image does not tell."""

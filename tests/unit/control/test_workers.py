@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tidegate.control.workers import service_of, worker_from_pod
 from tidegate.domain.service import ServiceKey
-from tidegate.kube.workers import service_of, worker_from_pod
 
 
 def pod(status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
