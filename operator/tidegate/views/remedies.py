@@ -68,3 +68,26 @@ REMEDIES: Final = {
     "OutOfcpu": _KUBELET,
     "NoGatewayHeard": "Look at the gateways' pods, and at NetworkPolicies between operator and gateways.",
 }
+
+_LOGS_HERE: Final = "Read the worker's log: tidegate logs --previous."
+_HERE: Final = {
+    "Unschedulable": "Let another service sleep, ask for less in spec.resources, or let cores be shared with "
+    "cpuIsolation: None.",
+    "Pending": "Let another service sleep, or ask for less in spec.resources.",
+    "OutOfMemory": "Give it more memory, or a smaller --max-model-len in engine.args.",
+    "NoSpaceLeft": "Make room on the disk that is named.",
+    "PortInUse": "End the process that listens on that port of every address of this machine.",
+    "AcceleratorMissing": "Check the driver (nvidia-smi) and resources.accelerator.",
+    "EngineKilled": _LOGS_HERE,
+    "EngineFailed": _LOGS_HERE,
+    "CrashLoopBackOff": _LOGS_HERE,
+    "NotWritable": "Give this user the right to write there, or name another folder.",
+    "PodFailed": _LOGS_HERE,
+    "ContainerWaiting": "See tidegate describe.",
+}
+"""Where the service runs on one machine without a cluster."""
+
+
+def remedy(reason: str, *, here: bool) -> str:
+    """What to do; empty where nothing more can be said than the reason does."""
+    return (_HERE.get(reason) if here else None) or REMEDIES.get(reason, "")
