@@ -10,11 +10,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.component.local.manifests import Json, put, service, text, write
+from tests.component.local.manifests import NAMESPACE, Json, put, service, text, write
 from tests.component.local.place import Place, place
 from tests.component.local.up import Up
 from tests.component.local.waiting import until
 from tests.unit.controller.test_validation import refusal, world_of
+from tests.unit.controller.test_validation import service as known
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -64,7 +65,7 @@ async def test_a_broken_file_changes_nothing_and_is_complained_about_once(here: 
         lambda: _complaints(up, "leaving.yaml", "spec.queue.maxDepth"), "the file is complained about"
     )
     here.put(service("another"))
-    await up.answered("another")  # so the manifests have been read again since
+    await up.wait_phase("another", "Idle")  # so the manifests have been read again since
     assert len(_complaints(up, "leaving.yaml")) == 1
     await up.answered("leaving")
     assert set(before) <= {process.number for process in here.leaders()}
@@ -115,7 +116,7 @@ async def test_a_wrong_manifest_is_refused_with_the_webhooks_sentence(
 async def test_a_name_that_is_taken_is_refused_with_its_holder(here: Place, up: Up) -> None:
     model = {"uri": "file:///models/simulated", "servedNames": ["of-a-folder"]}
     taken = service("second", model=model)
-    sentence = refusal(world_of(service("of-a-folder")), taken)
+    sentence = refusal(world_of(known("of-a-folder", namespace=NAMESPACE)), taken)
     assert sentence is not None
     here.put(taken)
     await until(lambda: sentence in up.said(), f"{sentence!r} is said")
