@@ -55,7 +55,8 @@ def _wait_for_end(where: Path) -> None:
 
 
 async def _end_what_is_left(where: Path, *, at_once: bool) -> int:
-    from tidegate.local.node import Node, NodeSettings  # noqa: PLC0415  it is the exception
+    from tidegate.local.node import Node  # noqa: PLC0415  it is the exception
+    from tidegate.local.node_settings import NodeSettings  # noqa: PLC0415
 
     with held(where):
         node = Node(NodeSettings(state=where, changed=lambda _: None))

@@ -28,7 +28,8 @@ from tidegate.gateway.settings import GatewaySettings
 from tidegate.local.control_socket import control_socket
 from tidegate.local.engines import engine_settings, found
 from tidegate.local.legacy_environment import Legacy, sentences, with_legacy
-from tidegate.local.node import Node, NodeSettings
+from tidegate.local.node import Node
+from tidegate.local.node_settings import NodeSettings
 from tidegate.local.supervisor import Supervisor, SupervisorSettings
 from tidegate.local.templates import build
 from tidegate.local.wire import written

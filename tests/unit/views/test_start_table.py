@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
@@ -20,7 +21,7 @@ STATUS = {
 MARKS = {"parts": {"interpreter": 0.25, "imports": 3.0, "config": 0.74, "engine": 7.1, "serving": 0.6}}
 
 
-def named(parts: dict[str, str], marks: dict[str, object]) -> dict[str, float]:
+def named(parts: Mapping[str, str], marks: Mapping[str, object]) -> dict[str, float]:
     """Seconds by name, in their order."""
     return {part.name: round(part.seconds, 6) for part in start_parts(parts, marks)}
 
