@@ -125,10 +125,13 @@ async def end(runtime: Runtime, state: Path, uid: str) -> int:
 
     OSError where the runtime does not answer: then something may be left.
     """
-    ids = await _ids(runtime, f"{STATE_LABEL}={state}", f"{WORKER_LABEL}={uid}")
+    labels = f"{STATE_LABEL}={state}", f"{WORKER_LABEL}={uid}"
+    ids = await _ids(runtime, *labels)
     if ids:
-        # --force takes one that has gone meanwhile for removed; its volume is its /tmp.
-        await _ask(runtime.program, "rm", "--force", "--volumes", *ids, seconds=_END_SECONDS)
+        # Its volume is its /tmp. Where one has gone by itself meanwhile, some versions call it a failure.
+        said = await _run(runtime.program, "rm", "--force", "--volumes", *ids, seconds=_END_SECONDS)
+        if said.code and await _ids(runtime, *labels):
+            raise OSError(f"{_named(runtime.program, ['rm'])} failed: {said.complaint}")
     return len(ids)
 
 

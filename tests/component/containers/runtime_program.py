@@ -11,7 +11,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 BOOKS = Path(os.environ["FAKE_CONTAINERS"])
 FLAGS_WITHOUT_VALUE = {"--rm", "--read-only"}
@@ -70,30 +72,43 @@ def split(words: list[str]) -> tuple[list[str], dict[str, str], list[str]]:
 
 def ps(words: list[str]) -> int:
     wanted = [word.removeprefix("label=").split("=", 1) for word in words if word.startswith("label=")]
-    for book in BOOKS.glob("?" * 64):
-        labels = json.loads(book.read_text())["labels"]
-        if all(labels.get(name) == value for name, value in wanted):
-            print(book.name)
+    for name, book in books(sorted(each.name for each in BOOKS.glob("?" * 64))).items():
+        if all(book["labels"].get(label) == value for label, value in wanted):
+            print(name)
     return 0
 
 
 def inspect(words: list[str]) -> int:
     """As they do: what is there is told, and what is not makes the exit code."""
     asked = [word for word in words if len(word) == 64]
-    found = [name for name in asked if (BOOKS / name).exists()]
-    print(json.dumps([document(name, json.loads((BOOKS / name).read_text())) for name in found]))
-    return 0 if found == asked else 1
+    found = books(asked)
+    print(json.dumps([document(name, book) for name, book in found.items()]))
+    return 0 if list(found) == asked else 1
 
 
-def document(name: str, book: dict[str, object]) -> dict[str, object]:
+def books(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Of the containers that are still there."""
+    found = {}
+    for name in names:
+        with suppress(FileNotFoundError):
+            found[name] = json.loads((BOOKS / name).read_text())
+    return found
+
+
+def document(name: str, book: dict[str, Any]) -> dict[str, Any]:
     return {"Id": name, "State": {"Running": True, "Pid": book["pid"]}, "Config": {"Labels": book["labels"]}}
 
 
 def rm(words: list[str]) -> int:
+    """As some versions do: what has gone meanwhile makes the exit code."""
+    code = 0
     for name in (word for word in words if len(word) == 64):
-        os.kill(json.loads((BOOKS / name).read_text())["pid"], signal.SIGKILL)
-        (BOOKS / name).unlink()
-    return 0
+        try:
+            os.kill(int(name, 16), signal.SIGKILL)
+            (BOOKS / name).unlink()
+        except (FileNotFoundError, ProcessLookupError):
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

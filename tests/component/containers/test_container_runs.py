@@ -9,6 +9,7 @@ import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class Machine:
         )
         self.clients.append(client)
         await until((self.folder / f"told-{uid}").exists)
+        await until((self.folder / "books" / f"{self.pid(uid):064x}").exists)
         return client
 
     def told(self, uid: str) -> dict[str, object]:
@@ -126,9 +128,8 @@ async def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 async def tidy(machine: Machine) -> None:
     for book in (machine.folder / "books").glob("?" * 64):
-        pid = json.loads(book.read_text())["pid"]
-        if alive(pid):
-            os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(int(book.name, 16), signal.SIGKILL)
     for client in machine.clients:
         if client.returncode is None:
             client.kill()
