@@ -44,7 +44,7 @@ def _keep(kills: list[Kill]) -> None:
 
 
 def result(kills: list[Kill]) -> dict[str, object]:
-    """The figures of a campaign: in how many kills a service had a worker that ran, and how often it stayed."""
+    """The figures: in how many kills a service had a worker that ran, and how often that stayed."""
     ran = Counter(kill.moment for kill in kills if kill.ran)
     stayed = Counter(kill.moment for kill in kills if kill.stayed)
     services = {moment: {"ran": ran[moment], "stayed": stayed[moment]} for moment in Moment}

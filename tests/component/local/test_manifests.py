@@ -42,23 +42,22 @@ async def test_a_service_of_each_source_is_served(up: Up, name: str) -> None:
 
 async def test_a_changed_engine_replaces_the_worker_and_a_changed_limit_does_not(here: Place, up: Up) -> None:
     await up.answered("changing")
-    [first] = await up.pods("changing")
+    [first] = await _uids(up, "changing")
     here.put(service("changing", idle=600, queue={"executionTimeoutSeconds": 60, "maxDepth": 7}))
     await until(lambda: _limit(up, "changing", 7), "the gateway has the new limit")
     await up.answered("changing")
-    assert [pod["metadata"]["uid"] for pod in await up.pods("changing")] == [first["metadata"]["uid"]]
+    assert await _uids(up, "changing") == [first]
     args = {"maxConcurrency": 3}
     here.put(service("changing", idle=600, engine=args))
     await until(lambda: _replaced(up, first), "another worker runs in its place")
     await up.answered("changing")
-    [second] = await up.pods("changing")
-    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+    assert first not in await _uids(up, "changing")
 
 
 async def test_a_broken_file_changes_nothing_and_is_complained_about_once(here: Place, up: Up) -> None:
     await up.answered("leaving")
     file = here.manifests / "leaving.yaml"
-    before = [process.number for process in here.leaders()]
+    before = await _uids(up, "leaving")
     broken = service("leaving", queue={"maxDepth": "many"})
     put(file, text(broken))
     await until(
@@ -68,13 +67,13 @@ async def test_a_broken_file_changes_nothing_and_is_complained_about_once(here: 
     await up.wait_phase("another", "Idle")  # so the manifests have been read again since
     assert len(_complaints(up, "leaving.yaml")) == 1
     await up.answered("leaving")
-    assert set(before) <= {process.number for process in here.leaders()}
+    assert await _uids(up, "leaving") == before
 
 
 async def test_a_service_whose_file_goes_is_gone_for_clients_and_its_worker_ends(here: Place, up: Up) -> None:
     here.put(service("leaving", idle=600))
     await up.answered("leaving")
-    uids = {pod["metadata"]["uid"] for pod in await up.pods("leaving")}
+    uids = set(await _uids(up, "leaving"))
     (here.manifests / "leaving.yaml").unlink()
     await until(lambda: _unknown(up, "leaving"), "clients get 404")
     await until(lambda: not uids & {process.worker for process in here.processes()}, "its worker has ended")
@@ -142,9 +141,13 @@ async def _limit(up: Up, name: str, limit: int) -> bool:
     return bool((await up.gateway(name))["maxDepth"] == limit)
 
 
-async def _replaced(up: Up, first: Json) -> bool:
-    pods = await up.pods("changing")
-    return len(pods) == 1 and pods[0]["metadata"]["uid"] != first["metadata"]["uid"]
+async def _replaced(up: Up, first: str) -> bool:
+    uids = await _uids(up, "changing")
+    return len(uids) == 1 and uids != [first]
+
+
+async def _uids(up: Up, name: str) -> list[str]:
+    return [pod["metadata"]["uid"] for pod in await up.pods(name)]
 
 
 async def _unknown(up: Up, name: str) -> bool:
