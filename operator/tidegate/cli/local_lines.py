@@ -37,7 +37,7 @@ def lines(change: Change, service: Json) -> Iterator[str]:
     """Of a change of a service that was there before."""
     news = [each for each in change.news if each.reason != COLD_START]
     if change.phase:
-        told = _beside_phase(change.phase, news, service)
+        told = _beside_phase(change, news, service)
         yield f"{change.phase:<{PHASE_WIDTH}}  {told}".rstrip()
         news = [each for each in news if not told.startswith(_said(each)) and each.reason not in _NUMBER_NEWS]
     for each in news:
@@ -52,15 +52,15 @@ def _said(news: Announcement) -> str:
     )
 
 
-def _beside_phase(phase: str, news: list[Announcement], service: Json) -> str:
+def _beside_phase(change: Change, news: list[Announcement], service: Json) -> str:
     """Why it is in this phase now."""
     status = mapping(service.get("status"))
     number = next((each.note for each in news if each.reason in _NUMBER_NEWS), "")
-    if phase == "Failed":
+    if change.phase == "Failed":
         return _why(status)
-    if phase == "Running":
+    if change.phase == "Running":
         return f"{text(status.get('ready'))} workers ready"
-    return number or ("once more" if phase == "Starting" else "")
+    return number or ("once more" if (change.was, change.phase) == ("Failed", "Starting") else "")
 
 
 def _why(status: Json) -> str:
