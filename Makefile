@@ -83,7 +83,7 @@ campaign-drain: setup ## workers that end under 100 streams, in every way, on tw
 campaign-causes: setup ## every cause of a failed worker with real vLLM, and the line that the user reads; half an hour
 	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py -s --timeout 1800
 
-KILLS := 40
+KILLS := 20
 campaign-local: setup ## `tidegate up`: CYCLES sleep/wake cycles, then KILLS SIGKILLs of it: what is lost, what is left
 	TIDEGATE_CYCLES=$(CYCLES) TIDEGATE_CYCLES_RESULTS=benchmarks/results/local_cycles.json \
 		TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILLS_RESULTS=benchmarks/results/local_kills.json \
