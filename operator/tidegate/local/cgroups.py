@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tidegate.local.own_cgroup import own_cgroup, read
+
 CPUSET, MEMORY = "cpuset", "memory"
 SUPERVISOR = "supervisor"  # version 2: where this process goes, since a group with groups below holds none
-_UNIFIED = ""  # the name under which /proc/self/cgroup has the hierarchy of version 2
 _CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
 
@@ -70,7 +71,7 @@ class Cgroups:
         if MEMORY not in self.parents:
             return 0
         name = "memory.events" if self.unified else "memory.oom_control"
-        text = _text(self.parents[MEMORY] / uid / name)
+        text = read(self.parents[MEMORY] / uid / name)
         found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
         return int(found[1]) if found else 0
 
@@ -79,6 +80,12 @@ class Cgroups:
         for folder in self.folders(uid):
             with suppress(OSError):
                 folder.rmdir()
+
+    def close(self) -> None:
+        """Removes what holds the groups of workers, where there is none any more."""
+        for parent in set(self.parents.values()):
+            with suppress(OSError):
+                parent.rmdir()
 
     def known(self) -> set[str]:
         """The uids that have groups."""
@@ -96,23 +103,20 @@ def find_cgroups(name: str, root: Path = Path("/")) -> Cgroups:
 
     ``root``: where /proc and /sys are.
     """
-    paths = _memberships(_text(root / "proc/self/cgroup"))
-    mounts = dict(_mounts(_text(root / "proc/self/mountinfo"), root))
+    own = own_cgroup(root)
     parents = {}
     for controller in (CPUSET, MEMORY):
-        if controller in paths and controller in mounts:
+        if controller in own.first:
             with suppress(OSError):
-                parents[controller] = _make_first(mounts[controller], paths[controller], name)
-    if parents or _UNIFIED not in mounts:
+                parents[controller] = _make_first(own.first[controller], name)
+    if parents or own.second is None:
         return Cgroups(parents)
     with suppress(OSError):
-        own = _below(mounts[_UNIFIED], paths.get(_UNIFIED, "/"))
-        return Cgroups(_make_second(own, name), unified=True)
+        return Cgroups(_make_second(own.second, name), unified=True)
     return Cgroups()
 
 
-def _make_first(mount: tuple[Path, str], path: str, name: str) -> Path:
-    own = _below(mount, path)
+def _make_first(own: Path, name: str) -> Path:
     folder = own / name
     folder.mkdir(exist_ok=True)
     _inherit(folder)
@@ -125,10 +129,10 @@ def _make_second(own: Path, name: str) -> dict[str, Path]:
     """A group that has processes cannot hand controllers down, so this one's own goes into a group below,
     unless whoever started it has put it there already. OSError where others are in the group as well."""
     top = own.parent if own.name == SUPERVISOR else own
-    there = set(_text(top / "cgroup.controllers").split()) & {CPUSET, MEMORY}
+    there = set(read(top / "cgroup.controllers").split()) & {CPUSET, MEMORY}
     if not there or not os.access(top / "cgroup.subtree_control", os.W_OK):
         return {}
-    if top == own and _text(own / "cgroup.procs").split() == [str(os.getpid())]:
+    if top == own and read(own / "cgroup.procs").split() == [str(os.getpid())]:
         (own / SUPERVISOR).mkdir(exist_ok=True)
         (own / SUPERVISOR / "cgroup.procs").write_text("0")
     _hand_down(top, there)
@@ -139,7 +143,7 @@ def _make_second(own: Path, name: str) -> dict[str, Path]:
 
 
 def _hand_down(folder: Path, controllers: set[str]) -> None:
-    missing = controllers - set(_text(folder / "cgroup.subtree_control").split())
+    missing = controllers - set(read(folder / "cgroup.subtree_control").split())
     if missing:
         (folder / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in sorted(missing)))
 
@@ -149,41 +153,6 @@ def _inherit(folder: Path) -> None:
     for name in _CPUSET_FILES:
         file = folder / name
         if file.exists() and not file.read_text().strip():
-            above = _text(folder.parent / name)
+            above = read(folder.parent / name)
             if above:
                 file.write_text(above)
-
-
-def _memberships(text: str) -> dict[str, str]:
-    """The own group's path by controller (proc_pid_cgroup(5))."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        _, controllers, path = line.split(":", 2)
-        found |= dict.fromkeys(controllers.split(","), path)
-    return found
-
-
-def _mounts(text: str, root: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
-    """Each mounted hierarchy by its controllers: where it is, and which group its top shows
-    (proc_pid_mountinfo(5): the fourth and fifth field; kind, source and options follow the hyphen)."""
-    for line in text.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kind = before.split(" "), after.split(" ")
-        if len(fields) < 5 or len(kind) < 3 or not kind[0].startswith("cgroup"):
-            continue
-        names = [_UNIFIED] if kind[0] == "cgroup2" else kind[2].split(",")
-        yield from ((each, (root / fields[4].lstrip("/"), fields[3])) for each in names)
-
-
-def _below(mount: tuple[Path, str], path: str) -> Path:
-    """The own group; the mount's top where the path leads out of what is mounted, as in a container."""
-    folder, top = mount
-    inner = path.removeprefix(top.rstrip("/")) if path.startswith(top) else path
-    own = folder / inner.lstrip("/")
-    return own if own.is_dir() and ".." not in Path(inner).parts else folder
-
-
-def _text(file: Path) -> str:
-    with suppress(OSError):
-        return file.read_text().strip()
-    return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tidegate.domain.core_list import Cores, parse_cores
 from tidegate.local.core_choice import Topology
+from tidegate.local.own_cgroup import memory_limit, own_cgroup
 from tidegate.local.placing import Machine
 
 DRIVER_SECONDS = 10.0  # nvidia-smi wakes the driver up where nothing else keeps it loaded
@@ -23,6 +24,7 @@ async def find_machine(environment: Mapping[str, str]) -> Machine:
     """What this process may use of it."""
     cores = frozenset(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = min(memory, memory_limit(own_cgroup()) or memory)  # less in a container
     return Machine(cores, memory, await find_devices(environment), find_topology(cores))
 
 

@@ -9,12 +9,14 @@ import os
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.adopting import adopt
 from tidegate.local.cgroups import Cgroups, find_cgroups
+from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.groups import reap_orphans
 from tidegate.local.inventory import find_machine
 from tidegate.local.launching import keep_files
@@ -39,6 +41,7 @@ class Node:
         self._settings = settings
         self._files = WorkerFiles(settings.state)
         self._tasks: asyncio.TaskGroup | None = None
+        self._cgroups = Cgroups()
         self._host: Host
         self._roster: Roster
         self._lock: int | None = None
@@ -53,10 +56,15 @@ class Node:
         self._files.make()
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
-        cgroups = await asyncio.to_thread(self._find_cgroups)
-        self._host = Host(self._settings, self._files, cgroups, machine, boot_id(), self._spawning)
+        self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
+        containers = ContainerWorkers(self._files)
+        self._host = Host(
+            self._settings, self._files, cgroups, machine, boot_id(), self._spawning, containers
+        )
         self._roster = Roster(self._host, socket.gethostname(), self._begin)
+        runtimes = {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
         found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
+        await containers.end_strays(runtimes, {state.uid for state in found if state.process})
         for state in found:
             self._roster.adopt(state)
 
@@ -69,6 +77,7 @@ class Node:
         """Lets another one use the state folder; workers that run go on."""
         if self._lock is not None:
             self._spawning.shutdown()
+            self._cgroups.close()
             os.close(self._lock)
             self._lock = None
 
@@ -99,7 +108,7 @@ class Node:
         self._roster.remove(life)
 
     async def _give_up(self, life: Life) -> None:
-        await self._host.end_group(self._host.group(life.state))
+        await self._host.end_group(life.state)
         life.set(life.state.given_up())
         await life.run()
 
@@ -114,7 +123,9 @@ class Node:
                 await asyncio.to_thread(reap_orphans, leaders)
             except OSError as error:
                 _logger.warning("the logs of workers cannot be kept short: %s", error)
-            await asyncio.sleep(HOUSE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HOUSE_SECONDS):
+                    await self._roster.moved.wait()
 
     async def end_all(self, *, at_once: bool = False) -> None:
         """Ends every worker within its grace, or at once, and waits until all are gone."""

@@ -32,6 +32,7 @@ class Roster:
         self.lives: dict[str, Life] = {}  # by uid, oldest first
         self.empty = asyncio.Event()
         self.empty.set()
+        self.moved = asyncio.Event()  # who has which cores may be another
         self._host = host
         self._node = node
         self._begin = begin
@@ -80,6 +81,7 @@ class Roster:
             return
         self._documents.pop(life.state.uid, None)
         self._host.files.forget(life.state.uid)
+        self.moved.set()
         self._host.settings.changed(life.state.spec.key)
         self.schedule()
         if not self.lives:
@@ -106,6 +108,7 @@ class Roster:
 
     def _begin_where_placed(self, life: Life) -> None:
         if life.state.holds or life.state.failed:
+            self.moved.set()
             self._begin(life)
 
     def _placed(self, state: PodState) -> PodState:
@@ -152,6 +155,7 @@ class Roster:
 
     async def share_cores(self) -> None:
         """Moves those without cores of their own to what nobody has to itself now."""
+        self.moved.clear()
         for life in tuple(self.lives.values()):
             process, cores = life.state.process, self._cores(life.state)
             if life.state.spec.exclusive or process is None:
