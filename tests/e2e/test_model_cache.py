@@ -14,7 +14,7 @@ from tests.e2e.services import ENGINE_SIM, Services, simulated
 from tests.e2e.small_workers import forget, make_small
 
 CLAIM = "models"
-ROOT_FOLDER = "/var/lib/tidegate-e2e"
+NODE_FOLDER = "/tmp"  # noqa: S108  of the node: it is there, so a test can take away all that it has made
 
 
 @pytest.fixture
@@ -29,17 +29,18 @@ def small(kubectl: Kubectl, services: Services) -> Iterator[None]:
 
 
 def administrator(kubectl: Kubectl, namespace: str, script: str) -> None:
-    """Runs Python as root on the node, where ``/volumes`` is the folder of the tests' volumes."""
+    """Runs Python as root on the node; ``folder`` is that of the test's volume."""
     name = f"administrator-{namespace}"
+    program = f"import os, shutil\nfolder = '/node/{volume_folder(namespace)}'\n{script}"
     container = {
         "name": "administrator",
         "image": ENGINE_SIM,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-c", f"import os, shutil\nfolder = '/volumes/{namespace}'\n{script}"],
+        "command": ["python3", "-c", program],
         "securityContext": {"runAsUser": 0},
-        "volumeMounts": [{"name": "volumes", "mountPath": "/volumes"}],
+        "volumeMounts": [{"name": "node", "mountPath": "/node"}],
     }
-    volume = {"name": "volumes", "hostPath": {"path": ROOT_FOLDER, "type": "DirectoryOrCreate"}}
+    volume = {"name": "node", "hostPath": {"path": NODE_FOLDER, "type": "Directory"}}
     spec = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
     metadata = {"name": name, "namespace": "default"}
     kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
@@ -48,6 +49,11 @@ def administrator(kubectl: Kubectl, namespace: str, script: str) -> None:
         kubectl.run("wait", *where, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100)
     finally:
         kubectl.run("delete", *where, "--wait=true", "--grace-period=1", timeout=90)
+
+
+def volume_folder(namespace: str) -> str:
+    """The name of the folder on the node that is the test's volume."""
+    return f"tidegate-e2e-{namespace}"
 
 
 def bound_claim(namespace: str) -> tuple[Object, Object]:
@@ -61,7 +67,7 @@ def bound_claim(namespace: str) -> tuple[Object, Object]:
         "spec": {
             **spec,
             "capacity": size,
-            "hostPath": {"path": f"{ROOT_FOLDER}/{namespace}", "type": "DirectoryOrCreate"},
+            "hostPath": {"path": f"{NODE_FOLDER}/{volume_folder(namespace)}", "type": "DirectoryOrCreate"},
             "persistentVolumeReclaimPolicy": "Retain",
         },
     }
