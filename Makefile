@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-causes-on-cluster test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache manifests lock corpus fuzz campaign
+.PHONY: help setup up compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-causes-on-cluster campaign-local test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -22,6 +22,13 @@ $(COMPILED)/.ready: .venv/.ready tools/compile.py $(shell find operator/tidegate
 
 # helm and kubectl, from the user's cache where PATH has none
 TOOLS = eval "$$($(PY) -m tidegate.devcluster tools)"
+
+LOCAL = -f examples/tiny-chat.yaml -f examples/minilm.yaml
+up: setup ## vLLM for CPUs and two small models on this machine alone: no cluster, no root; Ctrl-C ends it
+	$(PY) worker-image/install_cpu.py
+	$(PY) worker-image/make_tiny_model.py
+	$(PY) worker-image/fetch_minilm.py
+	.venv/bin/tidegate up $(LOCAL)
 
 demo: setup ## a cluster, helm install, kubectl apply, a wake from zero with real vLLM, sleep
 	$(PY) examples/demo/run.py
@@ -74,6 +81,12 @@ campaign-causes-on-cluster: setup ## the causes that a pod meets, as kubectl sho
 	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes_on_cluster.json $(PY) -m pytest tests/e2e/test_causes.py -s --timeout 900
 	$(PY) -m tests.vllm.causes_page
 
+KILLS := 40
+campaign-local: setup ## `tidegate up`: CYCLES sleep/wake cycles, then KILLS SIGKILLs of it: what is lost, what is left
+	TIDEGATE_CYCLES=$(CYCLES) TIDEGATE_CYCLES_RESULTS=benchmarks/results/local_cycles.json \
+		TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILLS_RESULTS=benchmarks/results/local_kills.json \
+		$(PY) -m pytest tests/component/local/test_cycles.py tests/component/local/test_killed.py -s --timeout 1500
+
 test-vllm: setup ## real vLLM, as a process and on the cluster
 	$(PY) -m pytest tests/vllm tests/e2e -m vllm --timeout 1800
 
@@ -100,7 +113,7 @@ check: setup ## linters, types, floors, helm lint, all manifests, freshness of g
 	$(PY) -m tidegate.cli manifests --check
 	$(TOOLS) && helm lint --strict charts/tidegate && $(PY) tests/manifests/check.py
 
-bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache ## every benchmark: a table, and JSON in benchmarks/results/
+bench: bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local ## every benchmark: a table, and JSON in benchmarks/results/
 
 bench-gateway: compiled ## what requests, streams and refusals cost, beside nginx and HAProxy
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(PY) benchmarks/bench_gateway.py
@@ -122,6 +135,9 @@ bench-start: setup ## a worker's start beside stock vLLM's, part by part, as pro
 
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py
+
+bench-local: compiled ## wakes through `tidegate up` beside the bare process, and what a request costs there
+	PYTHONPATH=$(CURDIR)/$(COMPILED):$(CURDIR) $(PY) benchmarks/bench_local.py
 
 bench-isolation: setup .venv/plot/.ready ## a worker beside noisy pods, with and without cores of its own; half an hour, all cores
 	PYTHONPATH=$(CURDIR):.venv/plot $(PY) benchmarks/bench_isolation.py

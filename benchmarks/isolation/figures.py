@@ -32,6 +32,7 @@ COLUMNS = (
     "throttled_periods",
     "throttled_seconds",
     "run_queue_seconds",
+    "others_seconds",
     "load",
 )
 OURS = "isolation"
@@ -145,7 +146,7 @@ def _report(rounds: Sequence[Round]) -> list[Measure]:
 def table(rounds: Sequence[Round]) -> list[list[str]]:
     """A row for each case, medians over its rounds."""
     head = ["workload", "case", "worker", "noise", "s a request", "range", "TTFT ms", "gaps p50/p95/p99 ms"]
-    head += ["throttled", "for s", "run queue s", "load", "rounds"]
+    head += ["throttled", "for s", "run queue s", "others s", "load", "rounds"]
     return [head, *(_row(key, found) for key, found in by_key(rounds).items())]
 
 
@@ -166,6 +167,7 @@ def _row(key: Key, rounds: Sequence[Round]) -> list[str]:
         f"{middle['throttled_periods']:.0f}",
         f"{middle['throttled_seconds']:.1f}",
         f"{middle['run_queue_seconds']:.1f}",
+        f"{middle['others_seconds']:.1f}" if "others_seconds" in middle else "",
         f"{middle['load']:.1f}",
         str(len(rounds)),
     ]

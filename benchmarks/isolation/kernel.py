@@ -5,6 +5,7 @@ Parsers are pure; the readers look at this machine, on which the embedded cluste
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ class Counters:
     throttling: Mapping[Path, Throttling]  # by control group: the pod's and its containers'
     run_queue_seconds: float
     cores: Mapping[str, int]
+    busy_seconds: Mapping[int, float]  # by core, since boot
+    used_seconds: float  # by the pod
 
 
 def parse_throttling(text: str) -> Throttling:
@@ -59,6 +62,22 @@ def parse_cores(stat: str) -> dict[str, int]:
     """The first line of /proc/stat, in ticks since boot, all cores together."""
     line = next(line for line in stat.splitlines() if line.startswith("cpu "))
     return dict(zip(COLUMNS, map(int, line.split()[1:]), strict=False))
+
+
+def parse_busy(stat: str, ticks: int) -> dict[int, float]:
+    """Seconds since boot that each core was not idle, from all of /proc/stat; ``ticks`` a second."""
+    rows = [line.split() for line in stat.splitlines() if line[:3] == "cpu" and line[3:4].isdigit()]
+    idle = [COLUMNS.index(name) + 1 for name in ("idle", "iowait", "steal")]
+    return {
+        int(row[0][3:]): (sum(map(int, row[1 : len(COLUMNS) + 1])) - sum(int(row[at]) for at in idle)) / ticks
+        for row in rows
+    }
+
+
+def used_by_others(before: Counters, after: Counters, cores: Iterable[int]) -> float:
+    """Seconds that somebody else than the pod had its cores, where it may use no others."""
+    busy = sum(after.busy_seconds[core] - before.busy_seconds[core] for core in cores)
+    return max(0.0, busy - (after.used_seconds - before.used_seconds))
 
 
 def shares(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, float]:
@@ -106,7 +125,20 @@ def read_counters(groups: Iterable[Path], proc: Path = Path("/proc")) -> Counter
         for pid in processes(groups)
         for task in (proc / str(pid) / "task").glob("*")
     )
-    return Counters(throttling, waited, parse_cores((proc / "stat").read_text()))
+    stat = (proc / "stat").read_text()
+    busy = parse_busy(stat, os.sysconf("SC_CLK_TCK"))
+    return Counters(throttling, waited, parse_cores(stat), busy, sum(map(used_seconds, groups)))
+
+
+def used_seconds(group: Path) -> float:
+    """CPU seconds of a pod's own control group; 0 for those of its containers, which it includes."""
+    if "pod" not in group.name:
+        return 0.0
+    first = _text(group / "cpu.stat").split()
+    if first[:1] == ["usage_usec"]:
+        return int(first[1]) / 1e6
+    counted = Path(str(group).replace("/cpu/", "/cpuacct/", 1), "cpuacct.usage")  # version 1
+    return int(_text(counted) or 0) / 1e9
 
 
 def processes(groups: Iterable[Path]) -> set[int]:

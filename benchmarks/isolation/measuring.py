@@ -16,9 +16,19 @@ from typing import Any
 from isolation.asking import Plan
 from isolation.cases import Placement, Workload
 from isolation.figures import percentile
-from isolation.kernel import Counters, allowed_cores, pod_groups, processes, read_counters, shares, stopped
+from isolation.kernel import (
+    Counters,
+    allowed_cores,
+    pod_groups,
+    processes,
+    read_counters,
+    shares,
+    stopped,
+    used_by_others,
+)
 from isolation.manifests import PORT
 from isolation.stage import Worker
+from tidegate.devcluster.cpus import parse_cpus
 
 Round = dict[str, Any]
 ASKING = Path(__file__).with_name("asking.py")
@@ -70,7 +80,16 @@ def measure(workload: Workload, placement: Placement, workers: Sequence[Worker])
         "client": found["client"],
         **told(found["requests"]),
         **counted(before, after),
+        **others(before, after, cores),
     }
+
+
+def others(before: Counters, after: Counters, cores: str) -> Round:
+    """Seconds that the pod's cores worked for somebody else, where they are not all of the machine's."""
+    own = parse_cpus(cores)
+    if not own or own == after.busy_seconds.keys():
+        return {}
+    return {"others_seconds": round(used_by_others(before, after, own), 3)}
 
 
 def told(requests: Sequence[Mapping[str, Any]]) -> Round:

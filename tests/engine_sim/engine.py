@@ -6,9 +6,10 @@ One file, standard library only. It takes vLLM's arguments (unknown ones are ign
 - ``ENGINE_TOKENS_PER_SECOND`` (100, 0 for no delay): the pace of one sequence;
 - ``ENGINE_REQUEST_SECONDS`` (unset): how long a request that does not stream takes, whatever its tokens;
 - ``ENGINE_FAIL`` (unset): ``<Reason>: <message>``, written to the termination log before exit 1;
-- ``ENGINE_TERMINATION_LOG`` (/dev/termination-log): where that line goes;
+- ``ENGINE_TERMINATION_LOG`` (TIDEGATE_TERMINATION_MESSAGE, else /dev/termination-log): where that line goes;
 - ``ENGINE_REPORT_TO`` (unset): ``<host>:<port>`` of a TCP server that is told of each completion, by the
-  request's x-request-id: ``begun <id> <pod>``, and ``ended <id> <pod>`` when its last byte was written.
+  request's x-request-id: ``begun <id> <worker>``, and ``ended <id> <worker>`` when its last byte was written.
+  A worker is named by the end of ``TIDEGATE_WORKER``, else by its host's name, which is its pod's.
 
 Each may also be given as an argument (``--engine-start-delay-seconds 2``).
 """
@@ -33,6 +34,8 @@ from pathlib import Path
 from typing import Any
 
 EMBEDDING_DIMENSIONS = 16
+MESSAGE_VARIABLE = "TIDEGATE_TERMINATION_MESSAGE"  # both of a worker that is no pod
+MARK_VARIABLE = "TIDEGATE_WORKER"
 MAX_HEAD = 64 * 1024
 MAX_BODY = 256 * 1024 * 1024
 
@@ -67,7 +70,7 @@ def parse(argv: Sequence[str]) -> Settings:
     _environment_option(parser, "tokens-per-second", "100")
     _environment_option(parser, "request-seconds", "")
     _environment_option(parser, "fail", "")
-    _environment_option(parser, "termination-log", "/dev/termination-log")
+    _environment_option(parser, "termination-log", os.environ.get(MESSAGE_VARIABLE, "/dev/termination-log"))
     _environment_option(parser, "report-to", "")
     known, _ = parser.parse_known_args(argv)
     model = known.model or known.model_positional or "simulated"
@@ -139,7 +142,7 @@ class Reporter:
     def __init__(self, report_to: str) -> None:
         host, _, port = report_to.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=5) if port else None
-        self._name = socket.gethostname()
+        self._name = os.environ.get(MARK_VARIABLE, "").rpartition(":")[2] or socket.gethostname()
 
     def tell(self, word: str, request: Request) -> None:
         """One line."""

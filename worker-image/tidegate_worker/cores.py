@@ -1,14 +1,17 @@
-"""Which cores, how much processor time and how much memory this process has, from its cgroup (v1 or v2)."""
+"""Which cores, how much processor time and how much memory this process has: from its cgroup (v1 or v2), and
+where nothing holds it to a size of memory, from what it was told."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .cgroups import cgroup_folders, counts_of, first_text
 
 UNLIMITED = 1 << 60  # cgroup v1 writes "no limit" as a number just below 2**63
+MEMORY_VARIABLE = "TIDEGATE_MEMORY_BYTES"  # within which the worker is to stay, though nothing may enforce it
 # The cores that a cpuset has now, under the names of version 2, of version 1, and of an older version 1.
 CPUSET_FILES = ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus")
 
@@ -35,8 +38,9 @@ def count_oom_kills(root: Path = Path("/")) -> int:
     return events.get("oom_kill", 0)
 
 
-def read_share(root: Path = Path("/")) -> Share:
-    """The share of this process; ``root`` is another place for /proc and /sys, for tests."""
+def read_share(root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> Share:
+    """The share of this process. ``root`` is another place for /proc and /sys, for tests; ``environment`` may
+    tell a size of memory: of that and of the cgroup's limit the smaller holds."""
     folders = cgroup_folders(root)
     allowed = os.sched_getaffinity(0)
     cpus = (allowed & read_cpuset(folders["cpuset"])) or allowed
@@ -44,10 +48,20 @@ def read_share(root: Path = Path("/")) -> Share:
     return Share(
         tuple(sorted(cpus)),
         read_quota(folders["cpu"]),
-        read_memory(folders["memory"]),
+        _smaller(read_memory(folders["memory"]), told_memory(environment or {})),
         singled_out=cpus != parse_cpus(first_text([machine], "online")),
         balanced=not cpus & parse_cpus(first_text([machine], "isolated")) and _balances(folders["cpuset"]),
     )
+
+
+def told_memory(environment: Mapping[str, str]) -> int | None:
+    """Bytes that the worker was told to stay within; None where it was told none."""
+    text = environment.get(MEMORY_VARIABLE, "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
+def _smaller(limit: int | None, told: int | None) -> int | None:
+    return min((each for each in (limit, told) if each is not None), default=None)
 
 
 def read_cpuset(folders: list[Path]) -> set[int]:

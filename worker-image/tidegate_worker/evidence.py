@@ -10,15 +10,19 @@ from pathlib import Path
 
 from .cgroups import cgroup_folders, counts_of, first_text
 from .cores import CPUSET_FILES, parse_cpus, read_quota
+from .own_cgroup import session_usage
 from .run_queue import RunQueueDelay
 
 CPUS_OF_PROCESS = "Cpus_allowed_list"
 
 
-def read_evidence(engine_pid: int, delay: RunQueueDelay, root: Path = Path("/")) -> dict[str, object]:
+def read_evidence(
+    engine_pid: int, delay: RunQueueDelay, root: Path = Path("/"), *, own_cgroup: bool = True
+) -> dict[str, object]:
     """What is known now, None for what is not; ``engine_pid``: the engine's first process.
 
-    ``root`` is another place for /proc and /sys, for tests. Cores are lists such as ``2-3``.
+    ``root`` is another place for /proc and /sys, for tests. Cores are lists such as ``2-3``. Where the cgroup
+    is not the worker's own its processes tell what they have used.
     """
     folders = cgroup_folders(root)
     engine = _allowed(root, str(engine_pid))
@@ -34,7 +38,7 @@ def read_evidence(engine_pid: int, delay: RunQueueDelay, root: Path = Path("/"))
         "quotaCores": read_quota(folders["cpu"]),
         **read_throttling(folders["cpu"]),
         "runQueueDelayMicroseconds": delay.microseconds(),
-        **read_neighbours(root, container, read_usage(folders)),
+        **read_neighbours(root, container, read_usage(folders) if own_cgroup else session_usage(root)),
     }
 
 

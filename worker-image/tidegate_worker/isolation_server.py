@@ -18,6 +18,7 @@ from .report import say
 
 PORT = 8001
 PORT_VARIABLE = "TIDEGATE_ISOLATION_PORT"  # 0: any that is free
+HOST_VARIABLE = "TIDEGATE_ISOLATION_HOST"  # the address to listen on; all of the pod's where there is none
 HEAD_BYTES = 4096
 HEAD_SECONDS = 1.0  # for a client to send its head, and then to take the answer
 BACKLOG = 16
@@ -33,7 +34,7 @@ def serve_isolation(answers: Answers, environment: Mapping[str, str]) -> int | N
     """Answer until the process ends; the port, or None where it cannot be listened on."""
     text = environment.get(PORT_VARIABLE, "")
     try:
-        listener = _listen(int(text) if text.isdecimal() else PORT)
+        listener = _listen(environment.get(HOST_VARIABLE, ""), int(text) if text.isdecimal() else PORT)
         threading.Thread(target=_answer_all, args=(listener, answers), name="isolation", daemon=True).start()
     except (OSError, OverflowError, RuntimeError) as error:  # RuntimeError: the pod has no thread left
         say("unprepared", what="the evidence of isolation", error=str(error))
@@ -43,7 +44,10 @@ def serve_isolation(answers: Answers, environment: Mapping[str, str]) -> int | N
     return bound
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
+    if host:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     if socket.has_dualstack_ipv6():
         with suppress(OSError):  # a kernel that has IPv6 may have it switched off
             return socket.create_server(

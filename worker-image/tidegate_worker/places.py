@@ -87,8 +87,14 @@ def _port_in_use(arguments: Arguments) -> Failure | None:
             listener.bind((host, port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return _failure(PORT_IN_USE, f"port {port} is taken by another program in the pod")
+            return _taken(port, host)
     return None
+
+
+def _taken(port: int, host: str) -> Failure:
+    """A pod's worker listens on all addresses; one that was given an address has a machine around it."""
+    where = f"at {host} on this machine" if host else "in the pod"
+    return _failure(PORT_IN_USE, f"port {port} is taken by another program {where}")
 
 
 def _failure(meaning: Meaning, message: str) -> Failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
@@ -27,7 +28,7 @@ MODEL_INFOS = "tidegate_modelinfos"  # what finish.py found out about the models
 
 def prepare(arguments: Arguments, environment: MutableMapping[str, str]) -> list[str]:
     """Fill the environment in for this machine and model; the options to add for vLLM."""
-    share = read_share()
+    share = read_share(environment=environment)
     on_cpu = built_for_cpu()
     make_home(environment)
     chosen = choose_environment(arguments, share, environment, on_cpu=on_cpu)
@@ -95,9 +96,16 @@ def seed_model_infos(environment: MutableMapping[str, str]) -> None:
     try:
         infos.mkdir(parents=True, exist_ok=True)
         for name in {path.name for path in built.iterdir()} - {path.name for path in infos.iterdir()}:
-            shutil.copyfile(built / name, infos / name)
+            _copy_whole(built / name, infos)
     except OSError as error:
         say("unprepared", what=str(infos), error=error.strerror)
+
+
+def _copy_whole(note: Path, infos: Path) -> None:
+    """Under its name only when it is whole: several workers of one user may do this at once."""
+    with tempfile.NamedTemporaryFile(dir=infos, prefix=".", delete=False) as part:
+        part.write(note.read_bytes())
+    Path(part.name).replace(infos / note.name)
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int:

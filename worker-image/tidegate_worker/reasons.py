@@ -18,7 +18,9 @@ class Meaning:
 
 
 CORRECT_ARGUMENTS = Meaning(BAD_ARGUMENT, "Correct engine.args.")
-READ_LOG = Meaning(FAILED, "Read the worker's log: kubectl logs --previous on its pod.")
+READ_LOG = Meaning(
+    FAILED, "Read the worker's log: kubectl logs --previous on its pod, or tidegate logs --previous."
+)
 KILLED = Meaning("EngineKilled", READ_LOG.advice)
 OOM_KILLED = Meaning("OOMKilled", "Raise resources.memory.")
 MORE_MEMORY = Meaning("OutOfMemory", "Give it more memory, or a smaller --max-model-len in engine.args.")
@@ -44,7 +46,7 @@ NO_SHARED_MEMORY = Meaning("NoSpaceLeft", "Raise resources.sharedMemory.")
 NOT_WRITABLE = Meaning(
     "NotWritable", "Give the worker's user the right to write there, or name another folder."
 )
-PORT_IN_USE = Meaning("PortInUse", "Give the container beside the engine another port.")
+PORT_IN_USE = Meaning("PortInUse", "Give the other program another port.")
 
 WORDS: tuple[tuple[Meaning, tuple[str, ...]], ...] = (
     (

@@ -27,9 +27,10 @@ from .isolation_server import serve_isolation
 from .lease import keep_lease
 from .model_files import broken_file, check_model
 from .old_builds import clear_away_later
+from .own_cgroup import has_own_cgroup
 from .places import check_places
 from .preparation import prepare
-from .reasons import BROKEN_MODEL, OOM_KILLED
+from .reasons import BROKEN_MODEL, MORE_MEMORY, OOM_KILLED
 from .report import leave_message, leave_note, process_age, say
 from .serving import Stopwatch, serve
 from .sleeping import check_rhythm
@@ -59,7 +60,8 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         serve([*words, *options], Stopwatch(marks, interpreter=age))
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
-    serve_isolation(answers_of(child.pid, marks), environment)  # after the fork: no thread crosses one
+    answers = answers_of(child.pid, marks, own_cgroup=has_own_cgroup(environment))
+    serve_isolation(answers, environment)  # after the fork: no thread crosses one
     keep_lease(arguments.local_model)
     clear_away_later(environment)
     code = child.wait()
@@ -75,8 +77,11 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
 
 
 def _killed() -> Failure:
-    limit = (read_share().memory or 0) / GIB
-    said = f"The kernel killed a part of the engine at the memory limit of {limit:.1f} GiB"
+    limit = read_share().memory
+    if limit is None:
+        said = "The kernel killed a part of the engine when the machine's memory had run out"
+        return Failure(MORE_MEMORY.reason, said, MORE_MEMORY.advice)
+    said = f"The kernel killed a part of the engine at the memory limit of {limit / GIB:.1f} GiB"
     return Failure(OOM_KILLED.reason, said, OOM_KILLED.advice)
 
 

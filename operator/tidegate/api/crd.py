@@ -6,25 +6,12 @@ from typing import Any
 
 import yaml
 
+from tidegate.api.columns import COLUMNS
 from tidegate.api.identity import GROUP, KIND, PLURAL, VERSION
 from tidegate.api.schema import structural_schema
 from tidegate.api.v1alpha1 import InferenceService
 
 HEADER = "# Generated from the models in operator/tidegate/api; `make manifests` writes it.\n"
-
-READY_REASON = '.status.conditions[?(@.type=="Ready")].reason'
-COLUMNS: tuple[tuple[str, str, str, int, str], ...] = (
-    ("Phase", "string", ".status.phase", 0, "A summary of the conditions."),
-    ("Ready", "string", ".status.ready", 0, "Ready and wanted workers."),
-    ("Queue", "string", ".status.queue.summary", 0, "Requests that wait or run, and the limit."),
-    ("Model", "string", ".status.model", 0, "The first name that the model is served under."),
-    ("Reason", "string", READY_REASON, 0, "The reason of the condition Ready."),
-    ("Age", "date", ".metadata.creationTimestamp", 0, "Time since the object was made."),
-    ("URL", "string", ".status.url", 1, "Where clients in the cluster reach the service."),
-    ("Isolation", "string", ".status.isolation", 1, "What the workers' cores are."),
-    ("Cost/H", "string", ".status.cost.perHour", 1, "What the workers that exist cost an hour."),
-    ("Cold", "string", ".status.coldStarts.lastSeconds", 1, "Seconds of the last start from zero."),
-)
 
 
 def inference_service_crd() -> dict[str, Any]:

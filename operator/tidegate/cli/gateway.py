@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvloop
-
 from tidegate.cli.arguments import add_default_max_depth, add_watch_namespace, address, positive, seconds
 from tidegate.gateway.peer_source import PeerSource
 from tidegate.gateway.settings import GatewaySettings
@@ -44,7 +42,7 @@ def add_gateway(parser: argparse.ArgumentParser) -> None:
     drain = int(GatewaySettings().drain_seconds)
     text = f"after SIGTERM, for the requests that still run ({drain})"
     parser.add_argument("--drain-seconds", type=positive, default=drain, metavar="SECONDS", help=text)
-    _add_upstream_limits(parser)
+    add_upstream_limits(parser)
     parser.add_argument("--file", type=Path, help="InferenceServices, without a cluster")
     add_default_max_depth(parser)
     parser.set_defaults(command=_gateway)
@@ -79,7 +77,8 @@ def _add_listeners(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_upstream_limits(parser: argparse.ArgumentParser) -> None:
+def add_upstream_limits(parser: argparse.ArgumentParser) -> None:
+    """How long a worker may keep silent, of every command that runs a gateway."""
     defaults = GatewaySettings()
     for flag, default, text in (
         (
@@ -115,6 +114,8 @@ def _gateway(options: argparse.Namespace) -> int:
         first_byte_timeout=options.first_byte_timeout,
         silence_timeout=options.silence_timeout,
     )
+    import uvloop  # noqa: PLC0415  a command that shares its options must not wait for it
+
     uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
     return 0
 

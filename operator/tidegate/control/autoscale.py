@@ -44,7 +44,7 @@ class Scene:
 
 
 class Arranges(Protocol):
-    """Who marks the workers that go first; controller.deletion_order.DeletionOrder is one."""
+    """Who marks the workers that go first; control.deletion_order.DeletionOrder is one."""
 
     async def arrange(self, namespace: str, workers: Sequence[WorkerFacts], keep: int) -> bool:
         """Mark who goes when the pool shrinks to ``keep``; True where that took time."""

@@ -97,6 +97,10 @@ class DemandBoard:
             self._note_starts(key, [each for each in records if each.at <= now + _CLOCKS_APART])
         return key
 
+    def knows(self, key: ServiceKey) -> bool:
+        """Whether a gateway has told of this service since it was connected."""
+        return any(gateway.synced and key in gateway.reports for gateway in self._gateways.values())
+
     def load(self, key: ServiceKey) -> Load:
         """The sum over all gateways."""
         reports = [gateway.reports[key] for gateway in self._gateways.values() if key in gateway.reports]

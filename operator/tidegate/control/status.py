@@ -47,6 +47,7 @@ class Observation:
     decision: ScaleDecision | None
     isolation: Isolation | None
     gateway_port: int = GATEWAY_SERVICE_PORT
+    url: str = ""  # where clients reach it; empty: by its Service in the cluster
     others: tuple[Condition, ...] = ()
     verdict: Verdict | None = None  # on the workers' cores; None: isolation is not asked for
     back_off: BackOff | None = None  # nobody is started for a while
@@ -63,7 +64,7 @@ def status_of(service: InferenceService, seen: Observation, previous: Mapping[st
     return {
         "observedGeneration": generation,
         "phase": str(phase),
-        "url": url(service, seen.gateway_port),
+        "url": seen.url or url(service, seen.gateway_port),
         "replicas": len(present),
         "readyReplicas": seen.facts.ready,
         "ready": f"{seen.facts.ready}/{seen.facts.wanted}",

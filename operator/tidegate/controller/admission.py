@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from tidegate.control.validation import judge
 from tidegate.controller.autoscaler_advice import AUTOSCALER, autoscaler_warnings
 from tidegate.controller.defaulting import calibration_warnings, default_operations
+from tidegate.controller.grounds import grounds_of
 from tidegate.controller.handover import Handover, handover
-from tidegate.controller.validation import judge
 from tidegate.controller.world import World
 from tidegate.kube.cache import Kind
 from tidegate.resources.names import KIND, worker_deployment
@@ -66,7 +67,7 @@ class Admission:
 
     def _judged(self, resource: Json, old: Json | None) -> Json:
         response: Json = {}
-        verdict = judge(self._world, resource, old)
+        verdict = judge(grounds_of(self._world), resource, old)
         if verdict.refusal:
             status = {"code": _FORBIDDEN, "reason": "Forbidden", "message": verdict.refusal}
             response |= {"allowed": False, "status": status}

@@ -20,11 +20,14 @@ import kopf
 
 from tidegate.control.autoscale import Autoscaler
 from tidegate.control.counters import CounterWatch
+from tidegate.control.deletion_order import DeletionOrder
 from tidegate.control.evidence import EvidenceSettings, EvidenceWatch
+from tidegate.control.queue import Backoff, KeyedQueue
+from tidegate.control.start_watch import StartSettings, StartWatch
 from tidegate.controller.admission import Admission
 from tidegate.controller.contests import Contests
 from tidegate.controller.costs import CostCollector
-from tidegate.controller.deletion_order import DeletionOrder
+from tidegate.controller.deletion_marks import DeletionMarks
 from tidegate.controller.events import EventRecorder, EventSettings
 from tidegate.controller.gateways import GatewayPods, gateway_pods
 from tidegate.controller.handlers import register, register_nodes
@@ -36,13 +39,12 @@ from tidegate.controller.metrics import OperatorMetrics
 from tidegate.controller.nodes import NodeLabels
 from tidegate.controller.nodes import register as register_node_labels
 from tidegate.controller.objects import ObjectWriter
-from tidegate.controller.queue import Backoff, KeyedQueue
+from tidegate.controller.pulls import Pulls
 from tidegate.controller.reconcile import Reconciler, ReconcileSettings
 from tidegate.controller.resync import Resync, ResyncSettings
 from tidegate.controller.runner import Runner
 from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
 from tidegate.controller.start_metrics import StartCollector
-from tidegate.controller.start_watch import StartSettings, StartWatch
 from tidegate.controller.subscriptions import Subscriptions, SubscriptionSettings
 from tidegate.controller.webhook import WebhookSettings, run_webhook
 from tidegate.controller.webhook_tls import TlsNames
@@ -179,7 +181,10 @@ class _Operator:
             EvidenceSettings(self._look_at, self._node_told, settings.isolation_port),
         )
         self._starts = StartWatch(
-            self._world.starts, client, http, StartSettings(self._look_at, settings.isolation_port)
+            self._world.starts,
+            Pulls(client).pulled,
+            http,
+            StartSettings(self._look_at, settings.isolation_port),
         )
         self._metrics.leader.set_function(lambda: float(leadership.leads))
         self._metrics.queue_length.set_function(lambda: len(self._queue))
@@ -226,7 +231,7 @@ class _Operator:
         """None where one namespace is served: there no admission policy could bound the right."""
         if self._settings.watch_namespace is not None:
             return None
-        return DeletionOrder(self._client, counters, self._metrics)
+        return DeletionOrder(counters, DeletionMarks(self._client, self._metrics).write)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve health, list everything, then watch and act; what acts ends before what watches."""

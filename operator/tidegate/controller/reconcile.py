@@ -10,7 +10,8 @@ from tidegate.api.config import service_key
 from tidegate.api.scaling import windows_of
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.control.autoscale import Autoscaler, Scene
-from tidegate.control.status import blocked_status, only_queue, status_of, status_patch
+from tidegate.control.queue_pace import QueuePace
+from tidegate.control.status import blocked_status, status_of, status_patch
 from tidegate.controller.blocked import blocked_facts, refused
 from tidegate.controller.objects import ObjectWriter
 from tidegate.controller.world import World
@@ -40,7 +41,6 @@ Json = dict[str, Any]
 CONFLICT_RECHECK = 60.0  # seconds; a foreign object has no label of ours, so its end makes no event
 LEFT_OVER_RECHECK = 2.0  # seconds; what is left of a predecessor goes by itself, with or without our label
 TERMINATING_RECHECK = 30.0  # seconds; the end of a namespace is told by the end of what is in it
-QUEUE_INTERVAL = 5.0  # seconds between two writes of nothing but the queue's depth
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Reconciler:
         self._autoscaler = autoscaler
         self._events = events
         self._settings = settings
-        self._queue_written: dict[ServiceKey, float] = {}
+        self._queue_pace = QueuePace()
 
     async def reconcile(self, key: ServiceKey) -> PassResult:
         """One pass. KubeError where the API server refuses or is away."""
@@ -236,13 +236,11 @@ class Reconciler:
         """
         patch = status_patch(wanted, raw.get("status") or {})
         now = self._settings.now()
-        wait = self._queue_written.get(key, 0.0) + QUEUE_INTERVAL - now
-        if only_queue(patch) and wait > 0:
+        if (wait := self._queue_pace.wait(key, patch, now)) is not None:
             return wait
         if patch:
             await self._write_status(raw, wanted, patch, why)
-        if "queue" in patch:
-            self._queue_written[key] = now
+        self._queue_pace.written(key, patch, now)
         return None
 
     async def _block(self, raw: Json, cause: Cause) -> None:
@@ -257,11 +255,8 @@ class Reconciler:
             self._events.tell(raw, announcements(raw.get("status") or {}, wanted, why))
 
     def _forget(self, key: ServiceKey) -> None:
-        self._queue_written.pop(key, None)
-        self._world.board.forget(key)
-        self._world.evidence.follow(key, ())
-        self._world.slos.forget(key)
-        self._world.starts.forget(key)
+        self._queue_pace.forget(key)
+        self._world.forget(key)
         self._autoscaler.forget(key)
         self._writer.contests.forget(key)
 

@@ -7,8 +7,9 @@ import logging
 import time
 from dataclasses import dataclass
 
+from tidegate.control.passes import make_passes
+from tidegate.control.queue import Backoff, KeyedQueue
 from tidegate.controller.metrics import OperatorMetrics
-from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import PassResult, Reconciler
 from tidegate.domain.service import ServiceKey
 from tidegate.kube.errors import ConflictError, KubeError, NotFoundError, NotLeaderError, ThrottledError
@@ -29,24 +30,13 @@ class Runner:
 
     async def run(self, workers: int) -> None:
         """So many passes at once, never two for one service."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work())
+        await make_passes(self.queue, self._one, workers)
 
-    async def _work(self) -> None:
-        while True:
-            key = await self.queue.take()
-            try:
-                await self._one(key)
-            finally:
-                self.queue.done(key)
-
-    async def _one(self, key: ServiceKey) -> None:
+    async def _one(self, key: ServiceKey) -> float | None:
         started = time.perf_counter()
         result = await self._pass(key)
         self.metrics.reconcile_seconds.labels(result.result).observe(time.perf_counter() - started)
-        if result.recheck_after is not None:
-            self.queue.add_after(key, result.recheck_after)
+        return result.recheck_after
 
     async def _pass(self, key: ServiceKey) -> PassResult:
         try:

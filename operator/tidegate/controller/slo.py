@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tidegate.controller.slo_board import SloBoard
+from tidegate.control.slo_board import SloBoard
 from tidegate.domain.loose import mapping
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.slo_reading import read_slo

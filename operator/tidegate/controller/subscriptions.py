@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from tidegate.control.demand import DemandBoard
+from tidegate.control.hearing import Hearing
 from tidegate.domain.service import ServiceKey
 from tidegate.resources.names import GATEWAY_ADMIN_PORT
 
@@ -39,6 +39,7 @@ class Subscriptions:
         self._board = board
         self._client = client
         self._settings = settings
+        self._hearing = Hearing(board, settings.changed, settings.now)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -76,7 +77,7 @@ class Subscriptions:
             finally:
                 if self._board.heard(address):  # however the connection ended, it was a good one
                     delay = self._settings.retry
-                self._lost(address)
+                self._hearing.lost(address)
             await asyncio.sleep(delay * self._settings.jitter(0.5, 1.0))
             delay = min(delay * 2, self._settings.retry_limit)
 
@@ -88,22 +89,4 @@ class Subscriptions:
             response.raise_for_status()
             self._board.connected(address)
             async for line in response.aiter_lines():
-                self._take(address, line)
-
-    def _take(self, address: str, line: str) -> None:
-        message = json.loads(line)
-        if not isinstance(message, dict):
-            raise ValueError(f"not a line of demand: {line[:80]!r}")
-        was_silent = self._board.silent
-        key = self._board.told(address, message, self._settings.now())
-        if key is not None:
-            self._settings.changed(key)
-        if was_silent != self._board.silent:
-            self._settings.changed(None)
-
-    def _lost(self, address: str) -> None:
-        was_silent = self._board.silent
-        for key in self._board.lost(address):
-            self._settings.changed(key)
-        if was_silent != self._board.silent:
-            self._settings.changed(None)
+                self._hearing.take(address, line)

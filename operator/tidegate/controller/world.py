@@ -9,22 +9,16 @@ from typing import Any
 
 from tidegate.api.config import effective_limit, service_key
 from tidegate.api.v1alpha1 import InferenceService
-from tidegate.control.demand import DemandBoard
-from tidegate.control.evidence import EvidenceBoard
-from tidegate.control.facts import phase_facts, previous_conditions
+from tidegate.control.boards import Boards
+from tidegate.control.facts import phase_facts
+from tidegate.control.isolation import cpu_isolated, needs_of
 from tidegate.control.status import Observation
-from tidegate.controller.isolation import cpu_isolated, needs_of
 from tidegate.controller.node_policies import NodePolicies
-from tidegate.controller.slo_board import SloBoard
-from tidegate.controller.start_board import StartBoard
 from tidegate.domain.causes import Cause
-from tidegate.domain.conditions import SLO_MET, Condition, condition_in
 from tidegate.domain.isolation import Verdict, isolation_of
 from tidegate.domain.scaling import Load, ScaleDecision
 from tidegate.domain.service import ServiceKey
-from tidegate.domain.start_count import Starts, open_worker
 from tidegate.domain.static_nodes import no_static_node
-from tidegate.domain.timestamps import from_timestamp
 from tidegate.domain.workers import WorkerFacts, worker_facts
 from tidegate.kube.cache import Kind, ObjectCache
 from tidegate.kube.territory import Everywhere, Territory
@@ -32,7 +26,7 @@ from tidegate.resources.names import GATEWAY_SERVICE_PORT
 
 
 @dataclass(frozen=True)
-class World:
+class World(Boards):
     """All that is observed; ``default_max_depth`` and what is said of the gateways are the installation's.
 
     ``gateway_drain_seconds``: what a gateway that is to end gives the requests that it serves; 0: unknown.
@@ -44,11 +38,7 @@ class World:
     gateway_drain_seconds: int = 0
     node_cache: str = ""
     cache: ObjectCache = field(default_factory=ObjectCache)
-    board: DemandBoard = field(default_factory=DemandBoard)
     nodes: NodePolicies = field(default_factory=NodePolicies)
-    evidence: EvidenceBoard = field(default_factory=EvidenceBoard)
-    slos: SloBoard = field(default_factory=SloBoard)
-    starts: StartBoard = field(default_factory=StartBoard)
     territory: Territory = field(default_factory=Everywhere)
 
     @property
@@ -88,37 +78,7 @@ class World:
         self, service: InferenceService, workers: tuple[WorkerFacts, ...], now: float
     ) -> Verdict | None:
         """What the workers' evidence says of their cores; None where isolation is not asked for."""
-        return cpu_isolated(service, workers, self.nodes, self.evidence, now)
-
-    def look_at_cores(self, service: InferenceService, workers: tuple[WorkerFacts, ...]) -> None:
-        """Have the ready workers of a service asked what cores they have, if it cares."""
-        asked = () if service.spec.cpu_isolation == "None" else workers
-        self.evidence.follow(service_key(service), asked)
-
-    def cold_starts(self, service: InferenceService) -> Starts:
-        """What gateways have told of a service's cold starts, and what was asked about the last one.
-
-        Those of an earlier service of its name are not its own.
-        """
-        key, born = service_key(service), from_timestamp(service.metadata.creation_timestamp) or 0.0
-        records = tuple(each for each in self.board.starts(key) if each.began >= born)
-        return Starts(records, self.board.start_pending(key), partial(self.starts.details, key))
-
-    def ask_about_start(
-        self, key: ServiceKey, status: dict[str, Any], workers: tuple[WorkerFacts, ...]
-    ) -> None:
-        """Have what is missing of the last cold start asked for, where ``status`` has one without parts."""
-        worker = open_worker(status.get("coldStarts") or {})
-        for each in workers:
-            if each.name == worker and each.ready and each.host:
-                self.starts.want(key, each)
-
-    def other_conditions(self, service: InferenceService, now: float) -> tuple[Condition, ...]:
-        """The conditions that other evidence decides than the pods' status; ``now``: Unix time."""
-        targets = service.spec.slo.targets() if service.spec.slo else ()
-        before = condition_in(previous_conditions(service), SLO_MET)
-        slo_met = self.slos.condition(service_key(service), targets, before, now)
-        return (slo_met,) if slo_met else ()
+        return cpu_isolated(service, workers, self.nodes.label, self.evidence, now)
 
     def _advice(self, service: InferenceService) -> Callable[[Cause | None], Cause | None]:
         """What a worker without a node is told where it requires what no node gives."""

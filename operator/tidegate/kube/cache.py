@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
+from tidegate.control.served_names import ServedNames
 from tidegate.domain.service import ServiceKey
-from tidegate.kube.served_names import ServedNames
 from tidegate.resources.names import SERVICE_LABEL
 
 Json = dict[str, Any]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tidegate.control.workers import service_of, worker_from_pod
 from tidegate.domain.service import ServiceConfig, ServiceKey, ServiceView, Worker
 from tidegate.kube.client import Json, WatchEvent
-from tidegate.kube.workers import service_of, worker_from_pod
 
 _logger = logging.getLogger(__name__)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
-
-import yaml
 
 from tidegate.api.config import parse_service_config
 from tidegate.domain.errors import WakeError
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey, ServiceView, Worker
+from tidegate.local.documents import documents
 from tidegate.resources.names import ENDPOINTS_ANNOTATION, KIND
 
 _log = logging.getLogger("tidegate.local")
@@ -110,28 +109,10 @@ class FileSubstrate:
         self._views = views
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's own rule, which PyYAML does not keep: no field stands twice, so no setting is lost silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value} is there twice", problem_mark=key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
 def read(path: Path, default_max_depth: int = DEFAULT_MAX_DEPTH) -> dict[ServiceKey, ServiceView]:
     """The services of a file of YAML documents. OSError, or ValueError that names document and field."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        documents = list(yaml.load_all(text, _Loader))
-    except yaml.YAMLError as error:
-        said = " ".join(str(error).split()).replace('in "<unicode string>",', "at")
-        raise ValueError(f"not YAML: {said}") from None
     views: dict[ServiceKey, ServiceView] = {}
-    for number, document in enumerate(documents, 1):
+    for number, document in enumerate(documents(path.read_text(encoding="utf-8")), 1):
         if document is None:
             continue
         view = _view(document, number, default_max_depth)

@@ -14,9 +14,16 @@ from tidegate.local.template import WorkerTemplate
 class Pods(Protocol):
     """Workers as pods: each is told as a kubelet tells a pod, so that whoever reads pods reads these.
 
-    A pod that ended is begun again, with a pause that grows, until it is deleted; one without cores or devices
-    waits for them as Unschedulable. All are called on the event loop, return at once and raise nothing.
+    A pod that ended is begun again, with a pause that grows, until it is deleted; one without cores or
+    devices waits for them as Unschedulable. All are called on the event loop, return at once, raise nothing.
     """
+
+    def know(self, template: WorkerTemplate) -> None:
+        """What pods that a predecessor left, of this service and hash, are started from should they end.
+
+        One that ends before that is Failed, and whoever made it makes another.
+        """
+        ...
 
     def create(self, template: WorkerTemplate) -> str:
         """A new pod of this template, and its name."""

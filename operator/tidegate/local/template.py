@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
@@ -13,12 +14,26 @@ PORT_WORD = "{port}"
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """What a container sees at ``target``: a folder of this machine, or the files of an image.
+
+    A folder that is not read-only is made where it is missing.
+    """
+
+    source: str
+    target: str
+    kind: Literal["bind", "image"] = "bind"
+    read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerTemplate:
     """Durations are seconds, sizes bytes. Two equal hashes: the same worker.
 
-    ``command`` holds HOST_WORD and PORT_WORD where the address goes. ``environment`` is added to the
-    supervisor's own. ``resources``: the container's requests and limits, as in a pod. ``runtime``: the program
-    that runs ``image`` as a container, such as podman; empty: the command is a process of this machine.
+    ``command`` and the values of ``environment`` hold HOST_WORD and PORT_WORD where the address goes; the
+    latter is added to the supervisor's own. ``resources``: the container's requests and limits, as in a pod.
+    ``runtime``: the program that runs ``image`` as a container, such as podman, with ``command`` for the
+    image's entrypoint and ``mounts``; empty: the command is a process of this machine.
     """
 
     key: ServiceKey
@@ -37,3 +52,4 @@ class WorkerTemplate:
     grace_seconds: float  # from SIGTERM to SIGKILL
     runtime: str = ""
     image: str = ""
+    mounts: tuple[Mount, ...] = ()

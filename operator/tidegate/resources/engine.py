@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from tidegate.api.compute import Resources
@@ -19,8 +20,9 @@ _PROBE_PERIOD = 2  # seconds; the gateway probes by itself, so this only has to 
 _PROBE_TIMEOUT = 2
 _TMP = "/tmp"  # noqa: S108 - the pod's own volume
 
-# HOME: the root is read-only and user 1000 has no home. No worker phones home.
-_ENV = {"HOME": _TMP, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+_NO_REPORTS = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}  # no worker phones home
+POD_HOME = {"HOME": _TMP}  # the root is read-only and user 1000 has no home
+POD_ADDRESS = ("--port", str(WORKER_PORT))
 
 CONFINED: Final[dict[str, Any]] = {
     "allowPrivilegeEscalation": False,
@@ -58,12 +60,14 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
     }
 
 
-def arguments(service: InferenceService, model: ModelParts) -> list[str]:
-    """vLLM's arguments: the operator's own, then the user's."""
+def arguments(
+    service: InferenceService, model: ModelParts, address: Sequence[str] = POD_ADDRESS
+) -> list[str]:
+    """vLLM's arguments: the operator's own, then the user's. ``address``: those that say where it listens."""
     spec = service.spec
     own = ["--model", model.path, *model.args]
     own += ["--served-model-name", *served_names(service)]
-    own += ["--port", str(WORKER_PORT), "--max-num-seqs", str(spec.engine.max_concurrency)]
+    own += [*address, "--max-num-seqs", str(spec.engine.max_concurrency)]
     return [*own, *_tensor_parallel(spec), *engine_sleep.arguments(spec), *spec.engine.args]
 
 
@@ -105,11 +109,16 @@ def _mounts(resources: Resources) -> list[dict[str, Any]]:
 
 def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str, Any]]:
     """The user's variables replace ours of the same name."""
-    drain = {"TIDEGATE_DRAIN_SECONDS": str(drain_seconds(spec))}
-    own = {**_ENV, **drain, **engine_sleep.environment(spec), **cache.environment(spec), **model.env}
+    own = {**POD_HOME, **environment(spec), **cache.environment(spec), **model.env}
     ours = {name: {"name": name, "value": value} for name, value in own.items()}
     theirs = {variable["name"]: variable for variable in given(spec)}
     return list({**ours, **theirs}.values())
+
+
+def environment(spec: InferenceServiceSpec) -> dict[str, str]:
+    """What every worker of this spec is told, wherever it runs."""
+    drain = {"TIDEGATE_DRAIN_SECONDS": str(drain_seconds(spec))}
+    return {**_NO_REPORTS, **drain, **engine_sleep.environment(spec)}
 
 
 def given(spec: InferenceServiceSpec) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ CPU_POLICY_LABEL = f"{GROUP}/cpu-manager-policy"  # static | none | unknown
 INSTALLATION_LABEL = f"{GROUP}/installation"  # on a namespace: the installation that it was handed to
 
 ENDPOINTS_ANNOTATION = f"{GROUP}/endpoints"  # host:port,… of a service that lives in a file
+COMMAND_ANNOTATION = f"{GROUP}/command"  # on one machine: the words that start the engine
+RUNTIME_ANNOTATION = f"{GROUP}/runtime"  # on one machine: podman or docker, which run spec.engine.image
 QUEUE_DEFAULT_ANNOTATION = identity.QUEUE_DEFAULT_ANNOTATION
 TEMPLATE_ANNOTATION = workers.TEMPLATE_ANNOTATION
 CALIBRATED_ANNOTATION = identity.CALIBRATED_ANNOTATION

@@ -17,8 +17,8 @@ from tidegate.views.topic import Expected, Topic
 Said = tuple[str, Expected | None]
 
 _AGAIN: Final = (
-    "Kubernetes goes on trying to start it. Once nobody waits any more it goes to sleep, and the next "
-    "request or a change of the spec tries again."
+    "{who} to start it. Once nobody waits any more it goes to sleep, and the next request or a change of the "
+    "spec tries again."
 )
 
 
@@ -54,7 +54,8 @@ def _managed(facts: Facts, bounds_at: Callable[[float], Bounds]) -> Iterator[Sai
     if facts.pool.ready == 0:
         yield from _held(facts, asleep=facts.pool.replicas == 0 and bounds.least == 0)
         if facts.phase == "Failed" and facts.pool.replicas:
-            yield from [(_AGAIN, None)] if facts.depth else shrink(facts, bounds_at)
+            who = "Tidegate tries again and again" if facts.seen.here else "Kubernetes goes on trying"
+            yield from [(_AGAIN.format(who=who), None)] if facts.depth else shrink(facts, bounds_at)
     else:
         yield from growth(facts, bounds)
         yield from shrink(facts, bounds_at)

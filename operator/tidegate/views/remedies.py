@@ -6,7 +6,7 @@ from typing import Final
 
 _RAISE_OR_WAIT: Final = "Wait for nodes, ask for less in spec.resources, or set placement.tolerations."
 _KUBELET: Final = "See the node's CPU manager policy and its free cores: kubectl describe node."
-_LOGS: Final = "Read the worker's log: kubectl logs --previous on its pod."
+_LOGS: Final = "Read the worker's log: kubectl logs --previous on its pod, or tidegate logs --previous."
 
 REMEDIES: Final = {
     "InvalidSpec": "Correct the field that is named.",
@@ -46,7 +46,7 @@ REMEDIES: Final = {
     "Unsupported": "Take another model or another type, or an engine.image that knows it.",
     "NotWritable": "Give the worker's user the right to write there, or name another folder.",
     "NoSpaceLeft": "Raise resources.ephemeralStorage or resources.sharedMemory, or make room in the volume.",
-    "PortInUse": "Give the container beside the engine another port.",
+    "PortInUse": "Give the other program another port.",
     "AcceleratorMissing": (
         "Check resources.accelerator, placement.runtimeClassName, and the driver of the pod's node."
     ),
@@ -70,3 +70,26 @@ REMEDIES: Final = {
     "OutOfcpu": _KUBELET,
     "NoGatewayHeard": "Look at the gateways' pods, and at NetworkPolicies between operator and gateways.",
 }
+
+_LOGS_HERE: Final = "Read the worker's log: tidegate logs --previous."
+_HERE: Final = {
+    "Unschedulable": "Let another service sleep, ask for less in spec.resources, or let cores be shared with "
+    "cpuIsolation: None.",
+    "Pending": "Let another service sleep, or ask for less in spec.resources.",
+    "OutOfMemory": "Give it more memory, or a smaller --max-model-len in engine.args.",
+    "NoSpaceLeft": "Make room on the disk that is named.",
+    "PortInUse": "End the process that listens on that port of every address of this machine.",
+    "AcceleratorMissing": "Check the driver (nvidia-smi) and resources.accelerator.",
+    "EngineKilled": _LOGS_HERE,
+    "EngineFailed": _LOGS_HERE,
+    "CrashLoopBackOff": _LOGS_HERE,
+    "NotWritable": "Give this user the right to write there, or name another folder.",
+    "PodFailed": _LOGS_HERE,
+    "ContainerWaiting": "See tidegate describe.",
+}
+"""Where the service runs on one machine without a cluster."""
+
+
+def remedy(reason: str, *, here: bool) -> str:
+    """What to do; empty where nothing more can be said than the reason does."""
+    return (_HERE.get(reason) if here else None) or REMEDIES.get(reason, "")

@@ -35,6 +35,7 @@ class Seen:
     autoscalers: tuple[Json, ...] = ()  # HorizontalPodAutoscalers that scale this service
     load: Load | None = None  # what the gateways say; None: they were not asked
     unread: tuple[str, ...] = ()  # a sentence for each
+    here: bool = False  # it runs on this machine, without a cluster
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tidegate.domain.conditions import BLOCKS, MODEL_LOADED, READY, SCHEDULED, S
 from tidegate.domain.loose import Json, mapping, text, whole
 from tidegate.domain.reasons import Reason
 from tidegate.views import words
-from tidegate.views.remedies import REMEDIES
+from tidegate.views.remedies import remedy
 from tidegate.views.seen import Facts
 from tidegate.views.topic import Topic
 
@@ -43,12 +43,12 @@ def _sentences(facts: Facts) -> Iterator[str]:
         yield words.sentence(f"The spec cannot be read by this version of tidegate: {facts.spec_error}")
     causes = _causes(facts)
     for cause in causes:
-        yield from _cause(cause)
+        yield from _cause(cause, here=facts.seen.here)
     if causes:
         yield from _effect(facts)
     contested = facts.condition(CONTESTED)
     if contested.get("status") == "True":
-        yield from _cause(contested)
+        yield from _cause(contested, here=facts.seen.here)
 
 
 def _unheard(facts: Facts) -> Iterator[str]:
@@ -58,7 +58,11 @@ def _unheard(facts: Facts) -> Iterator[str]:
     if not facts.status:
         made = facts.time(metadata, "creationTimestamp")
         when = "" if made is None else f" It was made {words.at(made, facts.now)}."
-        yield f"The operator has written no status yet.{when} If it stays so, look whether the operator runs."
+        if facts.seen.here:
+            yield f"It has no status yet.{when}"
+        else:
+            look = "If it stays so, look whether the operator runs."
+            yield f"The operator has written no status yet.{when} {look}"
     elif seen and generation > seen:
         yield "The spec was changed after this status was written; what follows is about the spec before."
 
@@ -79,11 +83,12 @@ def _is_wrong(condition: Json) -> bool:
     return text(condition.get("reason")) not in _ON_ITS_WAY
 
 
-def _cause(condition: Json) -> Iterator[str]:
+def _cause(condition: Json, *, here: bool) -> Iterator[str]:
     reason, message = text(condition.get("reason")), text(condition.get("message"))
     yield words.sentence(message if f"{reason}: " in message else f"{reason}: {message}")
-    if reason in REMEDIES and REMEDIES[reason] not in message:  # the engine's own line may have said it
-        yield f"What to do: {REMEDIES[reason]}"
+    todo = remedy(reason, here=here)
+    if todo and todo not in message:  # the engine's own line may have said it
+        yield f"What to do: {todo}"
 
 
 def _effect(facts: Facts) -> Iterator[str]:

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.e2e.cycles.plan import Phase
+from tidegate.control.workers import worker_from_pod
 from tidegate.kube import paths
 from tidegate.kube.client import Json, KubeClient, WatchEvent
 from tidegate.kube.reflector import Collection, Reflector
-from tidegate.kube.workers import worker_from_pod
 from tidegate.resources.names import SERVICE_LABEL
 
 

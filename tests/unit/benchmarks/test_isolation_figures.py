@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from isolation.kernel import (
     Counters,
     Throttling,
     allowed_cores,
+    parse_busy,
     parse_cores,
     parse_run_queue_seconds,
     parse_throttling,
@@ -21,6 +23,8 @@ from isolation.kernel import (
     read_counters,
     shares,
     stopped,
+    used_by_others,
+    used_seconds,
 )
 from isolation.measuring import told
 from isolation.plot import LEFT, RIGHT, WIDTH, length, panels
@@ -36,6 +40,12 @@ def a_round(number: int, proxy: str, noise: str, total: float, **more: Any) -> d
     return about | kernel | {"total": total, "totals": [total]} | more
 
 
+def counters(
+    throttling: Mapping[Path, Throttling], busy: Mapping[int, float] | None = None, used: float = 0.0
+) -> Counters:
+    return Counters(throttling, 0.0, {}, busy or {}, used)
+
+
 @pytest.mark.parametrize("text", [V1, V2])
 def test_both_versions_of_cpu_stat_tell_the_same(text: str) -> None:
     assert parse_throttling(text) == Throttling(120, 30, 2.5)
@@ -47,12 +57,34 @@ def test_a_group_without_a_quota_was_never_throttled() -> None:
 
 def test_of_a_pods_groups_the_one_that_was_stopped_more_often_between_counts() -> None:
     pod, container = Path("pod"), Path("pod/container")
-    before = Counters({pod: Throttling(90, 50, 5.0), container: Throttling(90, 2, 0.5)}, 0.0, {})
-    after = Counters({pod: Throttling(99, 51, 5.1), container: Throttling(99, 9, 0.9)}, 0.0, {})
+    before = counters({pod: Throttling(90, 50, 5.0), container: Throttling(90, 2, 0.5)})
+    after = counters({pod: Throttling(99, 51, 5.1), container: Throttling(99, 9, 0.9)})
     found = stopped(before, after)
     assert (found.periods, found.throttled) == (9, 7)
     assert found.seconds == pytest.approx(0.4)
-    assert stopped(Counters({}, 0.0, {}), after) == Throttling()
+    assert stopped(counters({}), after) == Throttling()
+
+
+def test_what_others_had_of_a_pods_cores_is_their_busy_time_without_its_own() -> None:
+    before, after = counters({}, {0: 1.0, 1: 10.0}, 8.0), counters({}, {0: 9.0, 1: 16.0}, 13.5)
+    assert used_by_others(before, after, {1}) == 0.5
+    assert used_by_others(before, after, {0, 1}) == 8.5
+
+
+def test_a_core_is_busy_while_it_is_neither_idle_nor_waits_nor_is_taken_away() -> None:
+    assert parse_busy(STAT, 10) == {0: 6.2}
+
+
+@pytest.mark.parametrize("version", ["cpu", ""])
+def test_of_a_pods_groups_its_own_tells_what_it_used(tmp_path: Path, version: str) -> None:
+    pod = tmp_path / version / "kubepods/pod0815"
+    (pod / "c1").mkdir(parents=True)
+    (pod / "cpu.stat").write_text("nr_periods 9\n" if version else "usage_usec 2500000\nuser_usec 1\n")
+    if version:
+        counted = tmp_path / "cpuacct/kubepods/pod0815"
+        counted.mkdir(parents=True)
+        (counted / "cpuacct.usage").write_text("2500000000\n")
+    assert [used_seconds(group) for group in (pod, pod / "c1")] == [2.5, 0.0]
 
 
 def test_the_wait_for_a_core_is_schedstats_second_field_in_nanoseconds() -> None:

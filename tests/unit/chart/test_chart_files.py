@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tidegate.controller.validation import GATEWAY_MARGIN
+from tidegate.control.validation import GATEWAY_MARGIN
 from tidegate.domain.deletion_order import COST_ANNOTATION
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.resources import names

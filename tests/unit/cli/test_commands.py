@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from tidegate.cli import main
+from tidegate.cli.entry import COMMANDS
+
 LOADED = """
 import sys
 from tidegate.cli import main
@@ -30,6 +33,28 @@ def test_a_command_that_is_not_the_operator_loads_neither_kopf_nor_the_operator(
     modules = loaded("gateway", "--help")
     assert "tidegate.cli.gateway" in modules
     assert not {"kopf", "kubernetes", "tidegate.controller", "tidegate.gateway.server"} & modules
+
+
+def test_a_table_of_what_runs_here_waits_for_no_library() -> None:
+    modules = loaded("get", "--state", "/nowhere")
+    assert "tidegate.cli.get" in modules
+    slow = {"aiohttp", "asyncio", "httpx", "kopf", "kubernetes", "msgspec", "pydantic", "uvloop", "yaml"}
+    assert not slow & modules
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_is_listed_has_its_own_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"tidegate {name}" in capsys.readouterr().out
+
+
+def test_an_option_before_the_command_does_not_hide_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--log-level", "ERROR", "get", "--help"])
+    assert ended.value.code == 0
+    assert "--no-headers" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from tests.component.kube.wire import eventually
+from tidegate.control.queue import Backoff, KeyedQueue
 from tidegate.controller.metrics import OperatorMetrics
-from tidegate.controller.queue import Backoff, KeyedQueue
 from tidegate.controller.reconcile import PassResult, Reconciler
 from tidegate.controller.runner import Runner
 from tidegate.domain.service import ServiceKey

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from tests.unit.controller.streams import serving
+from tidegate.control.slo_board import SloBoard
 from tidegate.controller.slo import SloSettings, SloWatch, services_with_targets
-from tidegate.controller.slo_board import SloBoard
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.slo import Target
 from tidegate.kube.cache import Kind, ObjectCache

@@ -14,8 +14,9 @@ from aiohttp import web
 
 from tests.component.kube.wire import eventually
 from tests.unit.controller.streams import serving
-from tidegate.controller.start_board import StartBoard
-from tidegate.controller.start_watch import StartSettings, StartWatch, engine_times
+from tidegate.control.start_board import StartBoard
+from tidegate.control.start_watch import StartSettings, StartWatch, engine_times
+from tidegate.controller.pulls import Pulls
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.start_parts import Details, EngineTimes
 from tidegate.domain.workers import WorkerFacts
@@ -59,8 +60,9 @@ class Stage:
 @asynccontextmanager
 async def watched(stage: Stage) -> AsyncIterator[None]:
     async with serving({"/start": stage.start}) as port, httpx.AsyncClient(trust_env=False) as http:
-        settings = StartSettings(stage.changed.append, port, pause=0.01)
-        task = asyncio.create_task(StartWatch(stage.board, stage, http, settings).run())
+        settings = StartSettings(stage.changed.append, port)
+        pulled = Pulls(stage, pause=0.01).pulled
+        task = asyncio.create_task(StartWatch(stage.board, pulled, http, settings).run())
         try:
             yield
         finally:

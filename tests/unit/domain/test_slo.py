@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.api.slo import Slo
-from tidegate.controller.slo_board import SloBoard
+from tidegate.control.slo_board import SloBoard
 from tidegate.domain.conditions import Condition
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.slo import LEAST_REQUESTS, WINDOW_SECONDS, Histogram, Tally, Target, figure_of

@@ -175,3 +175,25 @@ def test_all_that_the_machine_has_are_not_singled_out(tmp_path: Path) -> None:
 def test_kills_at_the_memory_limit_are_counted(tmp_path: Path, membership: str, file: str, text: str) -> None:
     files = {"proc/self/cgroup": membership, f"sys/fs/cgroup/{file}": text}
     assert count_oom_kills(write(tmp_path, files)) == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "told", "memory"),
+    [
+        ("max", "3221225472", 3 << 30),
+        ("1073741824", "3221225472", 1 << 30),
+        ("4294967296", "3221225472", 3 << 30),
+    ],
+    ids=["no limit", "a smaller limit", "a larger limit"],
+)
+def test_the_memory_that_a_worker_is_told_holds_where_no_smaller_limit_does(
+    limit: str, told: str, memory: int, tmp_path: Path
+) -> None:
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{limit}\n"}
+    assert read_share(write(tmp_path, files), {"TIDEGATE_MEMORY_BYTES": told}).memory == memory
+
+
+@pytest.mark.parametrize("told", ["", "0", "3Gi", "-1"])
+def test_a_size_of_memory_that_is_none_changes_nothing(told: str, tmp_path: Path) -> None:
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824\n"}
+    assert read_share(write(tmp_path, files), {"TIDEGATE_MEMORY_BYTES": told}).memory == 1 << 30

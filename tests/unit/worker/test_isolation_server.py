@@ -48,6 +48,14 @@ def test_the_evidence_is_served_as_json(port: int) -> None:
         assert json.load(response) == {"containerCpus": "2-3"}
 
 
+def test_a_worker_with_an_address_of_its_own_listens_there_and_nowhere_else() -> None:
+    port = serve_isolation(ANSWERS, {**FREE, "TIDEGATE_ISOLATION_HOST": "127.84.0.9"})
+    with urllib.request.urlopen(f"http://127.84.0.9:{port}/isolation", timeout=60) as response:
+        assert json.load(response) == {"containerCpus": "2-3"}
+    with socket.socket() as another:  # would fail where all addresses were listened on
+        another.bind(("127.0.0.1", port or 0))
+
+
 @pytest.mark.parametrize(
     ("line", "status"),
     [

@@ -85,7 +85,8 @@ def test_a_port_that_somebody_listens_on_is_named() -> None:
         failure = check(LOCAL, "--host", "127.0.0.1", "--port", str(port))
         assert check(LOCAL, "--uds", "/tmp/socket", "--port", str(port)) is None  # noqa: S108  not made
     assert failure is not None
-    assert failure.line.startswith(f"PortInUse: port {port} is taken by another program in the pod.")
+    said = f"PortInUse: port {port} is taken by another program at 127.0.0.1 on this machine."
+    assert failure.line.startswith(said)
 
 
 def test_a_port_that_is_none_is_left_for_the_engine_to_complain_about() -> None:

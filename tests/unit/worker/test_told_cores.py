@@ -10,6 +10,7 @@ import pytest
 from tests.unit.worker.test_cores import V1_MEMBERSHIP, write
 from tidegate_worker.cgroups import cgroup_folders
 from tidegate_worker.evidence import read_evidence, read_throttling
+from tidegate_worker.own_cgroup import has_own_cgroup
 from tidegate_worker.run_queue import RunQueueDelay
 
 PROCESSES = {
@@ -70,6 +71,37 @@ def told_of(root: Path, pid: int = 7) -> dict[str, object]:
 def test_the_cgroup_speaks_where_this_process_was_let_wander_further(tmp_path: Path) -> None:
     wide = {"proc/self/status": "Cpus_allowed_list:\t0-7\n"}
     assert told_of(write(tmp_path, PROCESSES | V2 | wide))["containerCpus"] == "2-3"
+
+
+SESSION = "S 1 7 5 0 -1 0 0 0 0 0"  # of the stat of a process in session 5: up to the four counts of its time
+
+
+def test_a_worker_without_a_cgroup_of_its_own_counts_what_its_session_has_used(tmp_path: Path) -> None:
+    rows = {
+        "proc/self/stat": f"5 (python3) {SESSION} 1 2 0 0 20 0",
+        "proc/5/stat": f"5 (python3) {SESSION} 1 2 0 0 20 0",
+        "proc/7/stat": f"7 (vllm (api)) {SESSION} 100 10 4 3 20 0",
+        "proc/11/stat": "11 (other) S 1 11 11 0 -1 0 0 0 0 0 900 900 0 0 20 0",
+    }
+    root = write(tmp_path, PROCESSES | V2 | rows)
+    told = read_evidence(7, RunQueueDelay(7, root), root, own_cgroup=False)
+    assert told["usedMicroseconds"] == 120 * 1_000_000 // os.sysconf("SC_CLK_TCK")
+    assert told_of(root)["usedMicroseconds"] == 9
+
+
+@pytest.mark.parametrize(
+    ("environment", "own"),
+    [
+        ({}, True),
+        ({"TIDEGATE_WORKER": "/state:1"}, False),
+        ({"TIDEGATE_WORKER": "/state:1", "TIDEGATE_OWN_CGROUP": "1"}, True),
+    ],
+    ids=["a container", "a process", "a process in a cgroup"],
+)
+def test_a_process_has_no_cgroup_of_its_own_unless_it_was_given_one(
+    environment: dict[str, str], own: bool
+) -> None:
+    assert has_own_cgroup(environment) is own
 
 
 def test_what_cannot_be_read_is_none_and_nothing_fails(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Parts of bench_local: wakes beside the bare process, and what a request costs."""

@@ -1,0 +1,126 @@
+"""``tidegate get``: the services that run here, as kubectl shows those of a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tidegate.cli.here import EXIT_CODES, add_state, client, one_of
+from tidegate.local.wire import Telling, Told
+from tidegate.views.table import Table
+
+_FORMS: Final = ("wide", "json", "yaml", "name")
+
+
+def add_get(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.epilog = EXIT_CODES
+    parser.add_argument("names", metavar="NAME", nargs="*", help="of InferenceServices (all)")
+    parser.add_argument("-n", "--namespace", metavar="NAMESPACE", help="those of one namespace (of all)")
+    text = "show the namespaces, also where there is one only"
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help=text)
+    text = "more columns; the whole object, or a List of them; inferenceservice.tidegate.io/NAME"
+    parser.add_argument("-o", "--output", choices=_FORMS, default="", help=text)
+    parser.add_argument("-w", "--watch", action="store_true", help="go on, with a line for each change")
+    parser.add_argument("--no-headers", action="store_true", help="rows alone")
+    add_state(parser)
+    parser.set_defaults(command=_get)
+
+
+def _get(options: argparse.Namespace) -> int:
+    if options.watch:
+        return _watch(options)
+    telling = client(options).services()
+    chosen = _chosen(telling, options)
+    if options.output in ("json", "yaml", "name"):
+        one = len(options.names) == 1
+        _print(_document([each.service for each in chosen], one=one), options.output)
+    elif chosen:
+        table = _table(chosen, options)
+        rows = [table.row(each.service, telling.now) for each in chosen]
+        _write(table.lines(rows if options.no_headers else [table.head, *rows]))
+    else:
+        where = f" in namespace {options.namespace}" if options.namespace else ""
+        print(f"No InferenceServices run here{where}.", file=sys.stderr)
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    """As kubectl does: what is, then each object again whenever something of it changes that is shown."""
+    table: Table | None = None
+    before: dict[tuple[str, str], object] = {}
+    for telling in client(options).watch():
+        chosen = _chosen(telling, options) if not before else _known(telling, options)
+        first = table is None
+        table = table or _table(chosen, options)
+        changed = [each for each in chosen if before.get(_id(each)) != _shown(each, table, options)]
+        before = {_id(each): _shown(each, table, options) for each in chosen}
+        if options.output in ("json", "yaml", "name"):
+            for each in changed:
+                if options.output == "yaml":
+                    _write(["---"])
+                _print(each.service, options.output)
+            continue
+        rows = [table.row(each.service, telling.now) for each in changed]
+        head = [table.head] if first and not options.no_headers else []
+        _write(table.lines([*head, *rows]))
+    print("tidegate: the tidegate up that was watched has ended", file=sys.stderr)
+    return 0
+
+
+def _chosen(telling: Telling, options: argparse.Namespace) -> list[Told]:
+    if options.names:
+        return [one_of(telling.services, name, options.namespace) for name in options.names]
+    return _known(telling, options)
+
+
+def _known(telling: Telling, options: argparse.Namespace) -> list[Told]:
+    """Without a complaint where one of those that are watched is gone."""
+    found = sorted(telling.services, key=_id)
+    names = {name.rpartition("/")[2] for name in options.names}
+    return [
+        each
+        for each in found
+        if options.namespace in (None, each.namespace) and (not names or each.name in names)
+    ]
+
+
+def _table(services: Sequence[Told], options: argparse.Namespace) -> Table:
+    several = len({each.namespace for each in services}) > 1
+    return Table(wide=options.output == "wide", namespaces=several or options.all_namespaces)
+
+
+def _id(told: Told) -> tuple[str, str]:
+    return told.namespace, told.name
+
+
+def _shown(told: Told, table: Table, options: argparse.Namespace) -> object:
+    """What a change must change to be a line of its own: not the age."""
+    return told.service if options.output in ("json", "yaml") else table.row(told.service, 0.0)
+
+
+def _document(services: Sequence[Any], *, one: bool) -> Any:
+    if one:
+        return services[0]
+    return {"apiVersion": "v1", "items": list(services), "kind": "List", "metadata": {"resourceVersion": ""}}
+
+
+def _print(document: Any, form: str) -> None:
+    if form == "json":
+        _write([json.dumps(document, indent=4, ensure_ascii=False)])
+    elif form == "name":
+        items = document["items"] if document.get("kind") == "List" else [document]
+        _write([f"inferenceservice.tidegate.io/{each['metadata']['name']}" for each in items])
+    else:
+        import yaml  # noqa: PLC0415  most calls want a table, and soon
+
+        _write([yaml.safe_dump(document, allow_unicode=True).rstrip("\n")])
+
+
+def _write(lines: Sequence[str]) -> None:
+    """At once, also where the reader is a program."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

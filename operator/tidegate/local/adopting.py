@@ -1,0 +1,104 @@
+"""What a predecessor left: workers that still run go on, of all others nothing stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tidegate.local.cgroups import Cgroups
+from tidegate.local.groups import Group
+from tidegate.local.pod_ends import end_of
+from tidegate.local.pod_state import PodState, Process
+from tidegate.local.processes import Seen, everybody, look_at, mark_of
+from tidegate.local.worker_files import WorkerFiles
+
+LOOK_SECONDS = 0.01  # between two looks at what was killed
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """``marked``: the processes that run and carry a mark of this state folder, by uid."""
+
+    boot: str
+    now: float
+    marked: dict[str, list[Seen]]
+
+    def leader(self, uid: str) -> Process | None:
+        """The first process of a worker whose supervisor was killed before it wrote down its number: it alone
+        leads a session."""
+        for seen in self.marked.get(uid, ()):
+            if seen.session == seen.pid:
+                return Process(seen.pid, seen.ticks, self.boot, _began(seen, self.now))
+        return None
+
+    def runs(self, process: Process) -> bool:
+        """Whether this very process does."""
+        seen = look_at(process.pid) if process.boot == self.boot else None
+        return seen is not None and seen.ticks == process.ticks and not seen.ended
+
+
+def _began(seen: Seen, now: float) -> float:
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - seen.ticks / os.sysconf("SC_CLK_TCK")
+    return now - max(0.0, age)
+
+
+def judge(state: PodState, survey: Survey) -> PodState | None:
+    """What becomes of a worker with this record; None: nobody wants it any more.
+
+    One that runs goes on. One whose process is gone is told as failed, with its cause: what it is started
+    from holds secrets and was not written down.
+    """
+    if state.failed or state.boot != survey.boot:
+        return None
+    process = state.process or survey.leader(state.uid)
+    if process is not None and state.placement is not None and survey.runs(process):
+        return state if state.process else state.begun(process)
+    if state.gone_by is not None:
+        return None
+    if state.process is not None:
+        return state.ended(end_of(state.process, None, survey.now, killed=False)).given_up()
+    return state.given_up() if state.last_end else None
+
+
+def adopt(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[PodState]:
+    """The workers that are there, oldest first. It waits until of all others nothing is left."""
+    found = []
+    survey = Survey(boot, now, _marked(files))
+    for _, state in files.records():
+        judged = judge(state, survey) if state else None
+        if state and judged and judged.failed and judged.last_end and state.process:
+            said = files.last_words(state, failed=True)
+            judged = replace(judged, last_end=replace(judged.last_end, message=said))
+        if judged:
+            found.append(judged)
+    _clear(files, cgroups, {each.uid for each in found if each.process})
+    files.clear({each.uid for each in found})
+    return sorted(found, key=lambda each: (each.created, each.name))
+
+
+def _marked(files: WorkerFiles) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {}
+    prefix = files.mark("")
+    for seen in everybody():
+        mark = "" if seen.ended else mark_of(seen.pid)
+        if mark.startswith(prefix):
+            found.setdefault(mark.removeprefix(prefix), []).append(seen)
+    return found
+
+
+def _clear(files: WorkerFiles, cgroups: Cgroups, adopted: set[str]) -> None:
+    """Ends whatever carries a mark or is in a group of a worker that was not adopted."""
+    while strays := set(_strays(files, cgroups)) - adopted:
+        groups = [Group(files.mark(uid), 0, cgroups.folders(uid)) for uid in strays]
+        busy = [each.kill() for each in groups]
+        for uid in strays:
+            cgroups.remove(uid)
+        if any(busy):
+            time.sleep(LOOK_SECONDS)
+
+
+def _strays(files: WorkerFiles, cgroups: Cgroups) -> Iterator[str]:
+    yield from _marked(files)
+    yield from cgroups.known()

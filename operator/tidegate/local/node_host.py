@@ -1,0 +1,130 @@
+"""What a worker's life needs of the machine: a process to be started, and everything of it to be ended."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tidegate.domain.core_list import Cores, format_cores
+from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
+from tidegate.local.container_workers import ContainerWorkers
+from tidegate.local.containers import Start
+from tidegate.local.groups import Group
+from tidegate.local.launching import Launch, launch
+from tidegate.local.node_settings import NodeSettings
+from tidegate.local.placing import Machine
+from tidegate.local.pod_document import BY_AFFINITY, BY_CGROUP
+from tidegate.local.pod_state import PodState, Process, WorkerSpec
+from tidegate.local.processes import MARK, look_at
+from tidegate.local.template import HOST_WORD, PORT_WORD, WorkerTemplate
+from tidegate.local.worker_files import WorkerFiles
+
+# Between two looks at a group that was killed; a process within a system call may take its time.
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.005, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """``spawning``: one thread for starts alone, since it takes on the cores of what it starts."""
+
+    settings: NodeSettings
+    files: WorkerFiles
+    cgroups: Cgroups
+    machine: Machine
+    boot: str
+    spawning: ThreadPoolExecutor
+    containers: ContainerWorkers
+
+    def cores_by(self, spec: WorkerSpec) -> str:
+        """What holds a worker to its cores; of a container it is told later."""
+        if not spec.exclusive or spec.runtime:
+            return ""
+        return BY_CGROUP if CPUSET in self.cgroups.parents else BY_AFFINITY
+
+    def memory_by(self, spec: WorkerSpec) -> str:
+        """What holds it to its memory; empty: nothing."""
+        return BY_CGROUP if MEMORY in self.cgroups.parents and not spec.runtime else ""
+
+    async def held(self, state: PodState) -> PodState:
+        """With what holds it to its cores and memory, which of a container only its runtime knows.
+
+        ValueError says why that cannot be used.
+        """
+        return await self.containers.held(state) if state.spec.runtime else state
+
+    async def start(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Process:
+        """The process of a worker. OSError or ValueError where it cannot be started."""
+        loop = asyncio.get_running_loop()
+        client = await self.containers.start_of(template, state) if template.runtime else None
+        return await loop.run_in_executor(self.spawning, self._start, template, state, cores, client)
+
+    def _start(
+        self, template: WorkerTemplate, state: PodState, cores: Cores, client: Start | None
+    ) -> Process:
+        self.files.begin(state)
+        order = self._client(client, state, cores) if client else self._order(template, state, cores)
+        killed = self.cgroups.oom_kills(state.uid)
+        since = self.settings.now()
+        pid = launch(order)
+        seen = look_at(pid)  # nobody has waited for it, so it is there even where it has ended
+        return Process(pid, seen.ticks if seen else 0, self.boot, since, killed)
+
+    def _order(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Launch:
+        self.cgroups.make(state.uid, format_cores(cores), state.spec.memory)
+        entries = self.cgroups.entries(state.uid)
+        command = tuple(self._filled(word, state) for word in template.command)
+        environment = self._environment(template, state, own_group=bool(entries))
+        return Launch(command, environment, self.files.log(state), cores, entries)
+
+    def _client(self, client: Start, state: PodState, cores: Cores) -> Launch:
+        """A container has groups by its runtime; its client passes signals on and ends with its exit code."""
+        own = {MARK: self.files.mark(state.uid)}
+        environment = {**self.settings.environment, **client.environment, **own}
+        return Launch(client.argv, environment, self.files.log(state), cores)
+
+    def _environment(self, template: WorkerTemplate, state: PodState, *, own_group: bool) -> dict[str, str]:
+        """The supervisor's own, the template's, and what only the start knows."""
+        given = {name: self._filled(value, state) for name, value in template.environment.items()}
+        placement = state.placement
+        own = {
+            MARK: self.files.mark(state.uid),
+            "CUDA_VISIBLE_DEVICES": ",".join(placement.devices) if placement else "",
+            "TIDEGATE_TERMINATION_MESSAGE": str(self.files.message(state.uid)),
+            "TIDEGATE_ISOLATION_HOST": placement.host if placement else "",
+            "TIDEGATE_ISOLATION_PORT": str(self.settings.isolation_port),
+            "TMPDIR": str(self.files.scratch(state.uid)),
+        }
+        return {
+            **self.settings.environment,
+            **given,
+            **own,
+            **({"TIDEGATE_OWN_CGROUP": "1"} if own_group else {}),
+        }
+
+    def _filled(self, word: str, state: PodState) -> str:
+        host = state.placement.host if state.placement else ""
+        return word.replace(HOST_WORD, host).replace(PORT_WORD, str(self.settings.port))
+
+    def group(self, state: PodState) -> Group:
+        """All that belongs to a worker. Its session counts while no other process has its leader's number."""
+        process = state.process
+        seen = look_at(process.pid) if process else None
+        ours = process is not None and (seen is None or seen.ticks == process.ticks)
+        leader = process.pid if process is not None and ours else 0
+        return Group(self.files.mark(state.uid), leader, self.cgroups.folders(state.uid))
+
+    async def end_group(self, state: PodState) -> None:
+        """Kills whatever is left of a worker, until there is nothing."""
+        group, pause = self.group(state), FIRST_LOOK_SECONDS
+        while await asyncio.to_thread(group.kill):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+        if state.spec.runtime:
+            await self.containers.end(state)
+
+    async def share(self, state: PodState, cores: Cores) -> None:
+        """Moves a worker that has no cores of its own to those that are nobody's."""
+        if state.process is None or self.cgroups.pin(state.uid, format_cores(cores)):
+            return
+        await asyncio.to_thread(self.group(state).pin, cores)

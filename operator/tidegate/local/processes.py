@@ -1,0 +1,75 @@
+"""What /proc tells of processes: who is who, whose mark they carry, to which session they belong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <state folder>:<uid>
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One process as /proc/PID/stat tells it (proc_pid_stat(5)); ``ticks``: its start since the machine's."""
+
+    pid: int
+    state: str
+    parent: int
+    session: int
+    ticks: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is only waited for."""
+        return self.state in "ZX"
+
+
+def boot_id() -> str:
+    """Another one after each start of the machine; process numbers mean nothing across it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def look_at(pid: int) -> Seen | None:
+    """The process with this number now; None where there is none."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except (OSError, ValueError):
+        return None
+    fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    return Seen(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19])) if len(fields) > 19 else None
+
+
+def everybody() -> Iterator[Seen]:
+    """All processes of this user but this one."""
+    mine, me = os.geteuid(), os.getpid()
+    with os.scandir(PROC) as entries:
+        numbers = [int(entry.name) for entry in entries if entry.name.isdecimal() and _is_of(entry, mine)]
+    yield from (seen for number in numbers if number != me and (seen := look_at(number)))
+
+
+def _is_of(entry: os.DirEntry[str], user: int) -> bool:
+    try:
+        return entry.stat().st_uid == user
+    except OSError:  # it has ended since
+        return False
+
+
+def mark_of(pid: int) -> str:
+    """The value of its mark; empty where it has none or may not be asked."""
+    with suppress(OSError):
+        for variable in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+            name, _, value = variable.partition(b"=")
+            if name == MARK.encode():
+                return os.fsdecode(value)
+    return ""
+
+
+def threads_of(pid: int) -> list[int]:
+    """The numbers of its threads."""
+    with suppress(OSError):
+        return [int(entry.name) for entry in (PROC / str(pid) / "task").iterdir()]
+    return []

@@ -1,0 +1,171 @@
+"""All workers of this machine: who there is, how each is told, and who gets which cores."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from tidegate.domain.core_list import Cores
+from tidegate.domain.loose import Json
+from tidegate.domain.service import ServiceKey
+from tidegate.local.addresses import free_address
+from tidegate.local.node_host import Host
+from tidegate.local.node_life import Life, Surroundings
+from tidegate.local.placing import find_room, unshared
+from tidegate.local.pod_document import pod_document
+from tidegate.local.pod_state import Placement, PodState, made
+from tidegate.local.template import WorkerTemplate
+
+_log = logging.getLogger(__name__)
+
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for such names: no vowels, so no words
+
+
+class Roster:
+    """``begin`` is called with each life that has been given room, once for each that is to be run."""
+
+    def __init__(self, host: Host, node: str, begin: Callable[[Life], None]) -> None:
+        self.lives: dict[str, Life] = {}  # by uid, oldest first
+        self.empty = asyncio.Event()
+        self.empty.set()
+        self.moved = asyncio.Event()  # who has which cores may be another
+        self._host = host
+        self._node = node
+        self._begin = begin
+        self._documents: dict[str, Json] = {}
+        self._templates: dict[tuple[ServiceKey, str], WorkerTemplate] = {}
+        self._around = Surroundings(host, self._commit, self._cores, self._address)
+
+    def adopt(self, state: PodState) -> None:
+        """One that a predecessor left."""
+        self._add(Life(state, self._around, self._templates.get((state.spec.key, state.spec.hash))))
+
+    def create(self, template: WorkerTemplate) -> str:
+        """A new one, and its name."""
+        settings = self._host.settings
+        name, uid = self._new_name(template.key), str(uuid.uuid4())
+        state = made(template, name, uid, self._host.boot, settings.now())
+        self._add(Life(self._placed(state), self._around, template))
+        return name
+
+    def _add(self, life: Life) -> None:
+        self.lives[life.state.uid] = life
+        self.empty.clear()
+        self._commit(life.state)
+        self._begin_where_placed(life)
+
+    def know(self, template: WorkerTemplate) -> None:
+        """What those with this hash are started from."""
+        identity = (template.key, template.hash)
+        if self._templates.get(identity) is template:
+            return
+        self._templates = {each: known for each, known in self._templates.items() if each[0] != template.key}
+        self._templates[identity] = template
+        for life in self.lives.values():
+            if life.template is None and (life.state.spec.key, life.state.spec.hash) == identity:
+                life.template = template
+
+    def delete(self, life: Life, *, at_once: bool = False) -> None:
+        """It is to end; one that has nothing is gone at once."""
+        life.delete(at_once=at_once)
+        if not life.state.holds and not life.state.failed:
+            self.remove(life)
+
+    def remove(self, life: Life) -> None:
+        """It is gone; what it held is free."""
+        if self.lives.pop(life.state.uid, None) is None:
+            return
+        self._documents.pop(life.state.uid, None)
+        self._host.files.forget(life.state.uid)
+        self.moved.set()
+        self._host.settings.changed(life.state.spec.key)
+        self.schedule()
+        if not self.lives:
+            self.empty.set()
+
+    def find(self, namespace: str, name: str) -> Life | None:
+        """The one with this name."""
+        for life in self.lives.values():
+            if (life.state.spec.key.namespace, life.state.name) == (namespace, name):
+                return life
+        return None
+
+    def of(self, key: ServiceKey) -> Sequence[Json]:
+        """The documents of a service's, oldest first."""
+        return [self._documents[uid] for uid, life in self.lives.items() if life.state.spec.key == key]
+
+    def schedule(self) -> None:
+        """Gives room to those that wait for it, oldest first; a large one does not hold up others."""
+        for life in tuple(self.lives.values()):
+            if life.state.holds or life.state.failed or life.state.gone_by is not None:
+                continue
+            life.set(self._placed(life.state))
+            self._begin_where_placed(life)
+
+    def _begin_where_placed(self, life: Life) -> None:
+        if life.state.holds or life.state.failed:
+            self.moved.set()
+            self._begin(life)
+
+    def _placed(self, state: PodState) -> PodState:
+        room = find_room(state.spec, self._host.machine, self._others(state))
+        if isinstance(room, str):
+            return state.refused(room)
+        placement = Placement(
+            since=self._host.settings.now(),
+            cores=room.cores,
+            devices=room.devices,
+            host=self._address() or "",
+            cores_by=self._host.cores_by(state.spec),
+            memory_by=self._host.memory_by(state.spec),
+        )
+        return state.placed(placement)
+
+    def _others(self, state: PodState) -> list[PodState]:
+        return [life.state for life in self.lives.values() if life.state.uid != state.uid]
+
+    def _address(self) -> str | None:
+        settings = self._host.settings
+        taken = {life.state.placement.host for life in self.lives.values() if life.state.placement}
+        return free_address(taken, (settings.port, settings.isolation_port), settings.chance)
+
+    def _cores(self, state: PodState) -> Cores:
+        """Those that a worker may run on now."""
+        if state.placement is not None and state.placement.cores:
+            return frozenset(state.placement.cores)
+        held = [life.state.placement for life in self.lives.values() if life.state.placement]
+        return unshared(self._host.machine, held) or self._host.machine.cores
+
+    def _commit(self, state: PodState) -> None:
+        """A life's state has changed: it is written down, then told."""
+        if state.uid not in self.lives:
+            return
+        try:
+            self._host.files.remember(state)
+        except OSError as error:
+            _log.error("%s cannot be written down, and a successor would end it: %s", state.name, error)
+        self._documents[state.uid] = pod_document(state, self._node)
+        self._host.settings.changed(state.spec.key)
+        if state.failed:  # what it held is free
+            self.schedule()
+
+    async def share_cores(self) -> None:
+        """Moves those without cores of their own to what nobody has to itself now."""
+        self.moved.clear()
+        for life in tuple(self.lives.values()):
+            process, cores = life.state.process, self._cores(life.state)
+            if life.state.spec.exclusive or process is None:
+                continue
+            with suppress(OSError):  # it has ended since
+                if os.sched_getaffinity(process.pid) != cores:
+                    await self._host.share(life.state, cores)
+
+    def _new_name(self, key: ServiceKey) -> str:
+        while True:
+            name = f"{key.name}-{''.join(self._host.settings.chance.choices(_LETTERS, k=5))}"
+            if self.find(key.namespace, name) is None:
+                return name

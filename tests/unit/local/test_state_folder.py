@@ -1,0 +1,76 @@
+"""Where state lies, and that one process at a time has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidegate.local.state_folder import HeldError, held, holder, state_folder
+
+HOLD = """
+import sys
+from pathlib import Path
+from tidegate.local.state_folder import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_folder_is_the_one_that_is_named_else_systemds_else_the_users() -> None:
+    home = {"HOME": "/home/ada"}
+    assert state_folder(None, home) == Path("/home/ada/.local/state/tidegate")
+    assert state_folder(None, {**home, "XDG_STATE_HOME": "/s"}) == Path("/s/tidegate")
+    assert state_folder(None, {**home, "XDG_STATE_HOME": "relative"}) == Path(
+        "/home/ada/.local/state/tidegate"
+    )
+    systemd = {**home, "XDG_STATE_HOME": "/s", "STATE_DIRECTORY": "/var/lib/tidegate:/var/lib/more"}
+    assert state_folder(None, systemd) == Path("/var/lib/tidegate")
+    assert state_folder(Path("/named"), systemd) == Path("/named")
+
+
+def test_a_relative_folder_does_not_depend_on_the_present_one_for_ever() -> None:
+    assert state_folder(Path("here"), {}) == Path.cwd() / "here"
+
+
+def test_a_user_without_a_home_is_told_what_to_do() -> None:
+    with pytest.raises(ValueError, match="--state"):
+        state_folder(None, {})
+
+
+def test_a_held_folder_names_its_process_and_is_free_after_it_whatever_ended_it(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    assert holder(folder) == other.pid
+    with pytest.raises(HeldError, match=f"process {other.pid} .* --state") as refused, held(folder):
+        pass
+    assert refused.value.pid == other.pid
+    other.kill()
+    other.communicate()
+    assert holder(folder) is None
+    with held(folder):
+        assert json.loads((folder / "lock").read_text()) == {"pid": os.getpid()}
+
+
+def test_nobody_else_may_read_a_folder_that_is_made(tmp_path: Path) -> None:
+    with held(tmp_path / "state"):
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(ValueError, match="chmod 700"), held(tmp_path):
+        pass
+
+
+def test_nobody_holds_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    assert holder(tmp_path / "none") is None
