@@ -83,7 +83,7 @@ campaign-drain: setup ## workers that end under 100 streams, in every way, on tw
 campaign-causes: setup ## every cause of a failed worker with real vLLM, and the line that the user reads; half an hour
 	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py -s --timeout 1800
 
-KILLS := 40
+KILLS := 20
 campaign-local: setup ## `tidegate up`: CYCLES sleep/wake cycles, then KILLS SIGKILLs of it: what is lost, what is left
 	TIDEGATE_CYCLES=$(CYCLES) TIDEGATE_CYCLES_RESULTS=benchmarks/results/local_cycles.json \
 		TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILLS_RESULTS=benchmarks/results/local_kills.json \
@@ -132,8 +132,9 @@ bench-scaling: setup ## policies of scaling on traces, simulated: what they serv
 bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
 
-bench-start: setup ## a worker's start beside stock vLLM's, part by part, as processes bound to one core
-	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py --noted
+STARTS :=
+bench-start: setup ## a worker's start beside stock vLLM's, part by part, in pods with a core of their own; STARTS=--processes: without pods
+	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py $(STARTS)
 
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py
