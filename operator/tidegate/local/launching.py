@@ -33,6 +33,10 @@ _DEFAULT_SIGNALS = (
 )
 
 
+class CannotExecuteError(OSError):
+    """The program is not there, or may not be executed; ``filename`` is its name as it was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """``entries``: the files by which a process enters its control groups."""
@@ -45,7 +49,7 @@ class Launch:
 
 
 def launch(order: Launch) -> int:
-    """The number of the new process. OSError, with the program's name, where it cannot be started.
+    """The number of the new process. CannotExecuteError or another OSError where it cannot be started.
 
     The calling thread has other cores for the moment, so nobody else may do anything in it.
     """
@@ -84,7 +88,7 @@ def _program(order: Launch) -> str:
     if found is None:
         there = Path(order.command[0]).exists()
         code = errno.EACCES if there else errno.ENOENT
-        raise OSError(code, os.strerror(code), order.command[0])
+        raise CannotExecuteError(code, os.strerror(code), order.command[0])
     return found
 
 

@@ -16,6 +16,7 @@ from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.adopting import adopt
 from tidegate.local.cgroups import Cgroups, find_cgroups
+from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.groups import reap_orphans
 from tidegate.local.inventory import find_machine
 from tidegate.local.launching import keep_files
@@ -56,9 +57,14 @@ class Node:
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
         self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
-        self._host = Host(self._settings, self._files, cgroups, machine, boot_id(), self._spawning)
+        containers = ContainerWorkers(self._files)
+        self._host = Host(
+            self._settings, self._files, cgroups, machine, boot_id(), self._spawning, containers
+        )
         self._roster = Roster(self._host, socket.gethostname(), self._begin)
+        runtimes = {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
         found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
+        await containers.end_strays(runtimes, {state.uid for state in found if state.process})
         for state in found:
             self._roster.adopt(state)
 
@@ -102,7 +108,7 @@ class Node:
         self._roster.remove(life)
 
     async def _give_up(self, life: Life) -> None:
-        await self._host.end_group(self._host.group(life.state))
+        await self._host.end_group(life.state)
         life.set(life.state.given_up())
         await life.run()
 

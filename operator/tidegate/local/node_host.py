@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from tidegate.domain.core_list import Cores, format_cores
 from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
+from tidegate.local.container_workers import ContainerWorkers
+from tidegate.local.containers import Start
 from tidegate.local.groups import Group
 from tidegate.local.launching import Launch, launch
 from tidegate.local.node_settings import NodeSettings
@@ -32,34 +34,54 @@ class Host:
     machine: Machine
     boot: str
     spawning: ThreadPoolExecutor
+    containers: ContainerWorkers
 
     def cores_by(self, spec: WorkerSpec) -> str:
-        """What holds a worker to its cores."""
-        if not spec.exclusive:
+        """What holds a worker to its cores; of a container it is told later."""
+        if not spec.exclusive or spec.runtime:
             return ""
         return BY_CGROUP if CPUSET in self.cgroups.parents else BY_AFFINITY
 
     def memory_by(self, spec: WorkerSpec) -> str:
         """What holds it to its memory; empty: nothing."""
-        return BY_CGROUP if MEMORY in self.cgroups.parents and spec.memory else ""
+        return BY_CGROUP if MEMORY in self.cgroups.parents and not spec.runtime else ""
+
+    async def held(self, state: PodState) -> PodState:
+        """With what holds it to its cores and memory, which of a container only its runtime knows.
+
+        ValueError says why that cannot be used.
+        """
+        return await self.containers.held(state) if state.spec.runtime else state
 
     async def start(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Process:
-        """The process of a worker. OSError where it cannot be started; a cancelled start is not lost."""
+        """The process of a worker. OSError or ValueError where it cannot be started."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.spawning, self._start, template, state, cores)
+        client = await self.containers.start_of(template, state) if template.runtime else None
+        return await loop.run_in_executor(self.spawning, self._start, template, state, cores, client)
 
-    def _start(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Process:
+    def _start(
+        self, template: WorkerTemplate, state: PodState, cores: Cores, client: Start | None
+    ) -> Process:
         self.files.begin(state)
-        self.cgroups.make(state.uid, format_cores(cores), state.spec.memory)
-        entries = self.cgroups.entries(state.uid)
+        order = self._client(client, state, cores) if client else self._order(template, state, cores)
         killed = self.cgroups.oom_kills(state.uid)
-        command = tuple(self._filled(word, state) for word in template.command)
-        environment = self._environment(template, state, own_group=bool(entries))
-        order = Launch(command, environment, self.files.log(state), cores, entries)
         since = self.settings.now()
         pid = launch(order)
         seen = look_at(pid)  # nobody has waited for it, so it is there even where it has ended
         return Process(pid, seen.ticks if seen else 0, self.boot, since, killed)
+
+    def _order(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Launch:
+        self.cgroups.make(state.uid, format_cores(cores), state.spec.memory)
+        entries = self.cgroups.entries(state.uid)
+        command = tuple(self._filled(word, state) for word in template.command)
+        environment = self._environment(template, state, own_group=bool(entries))
+        return Launch(command, environment, self.files.log(state), cores, entries)
+
+    def _client(self, client: Start, state: PodState, cores: Cores) -> Launch:
+        """A container has groups by its runtime; its client passes signals on and ends with its exit code."""
+        own = {MARK: self.files.mark(state.uid)}
+        environment = {**self.settings.environment, **client.environment, **own}
+        return Launch(client.argv, environment, self.files.log(state), cores)
 
     def _environment(self, template: WorkerTemplate, state: PodState, *, own_group: bool) -> dict[str, str]:
         """The supervisor's own, the template's, and what only the start knows."""
@@ -92,12 +114,14 @@ class Host:
         leader = process.pid if process is not None and ours else 0
         return Group(self.files.mark(state.uid), leader, self.cgroups.folders(state.uid))
 
-    async def end_group(self, group: Group) -> None:
-        """Kills whatever is left of it, until there is nothing."""
-        pause = FIRST_LOOK_SECONDS
+    async def end_group(self, state: PodState) -> None:
+        """Kills whatever is left of a worker, until there is nothing."""
+        group, pause = self.group(state), FIRST_LOOK_SECONDS
         while await asyncio.to_thread(group.kill):
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+        if state.spec.runtime:
+            await self.containers.end(state)
 
     async def share(self, state: PodState, cores: Cores) -> None:
         """Moves a worker that has no cores of its own to those that are nobody's."""

@@ -107,19 +107,23 @@ class Life:
         return True
 
     async def _start(self, template: WorkerTemplate) -> float | None:
-        starting = asyncio.ensure_future(
-            self._host.start(template, self.state, self._around.cores(self.state))
-        )
         try:
-            self.set(self.state.begun(await asyncio.shield(starting)))
-        except asyncio.CancelledError:
-            with suppress(OSError):  # it is not to be lost: whoever ends everything must know of it
-                self.set(self.state.begun(await starting))
-            raise
-        except OSError as error:
+            self.set(await self._host.held(self.state))
+            await self._spawn(template)
+        except (OSError, ValueError) as error:
             self.set(self.state.ended(cannot_start(error, self._now())))
             return self.state.backoff.pause
         return None
+
+    async def _spawn(self, template: WorkerTemplate) -> None:
+        """A start that is cancelled is not lost: whoever ends everything must know of it."""
+        cores = self._around.cores(self.state)
+        starting = asyncio.ensure_future(self._host.start(template, self.state, cores))
+        try:
+            await asyncio.shield(starting)
+        finally:
+            with suppress(OSError, ValueError):
+                self.set(self.state.begun(await starting))
 
     async def _attend(self, process: Process) -> float:
         """A process that runs, until it and its group have ended; seconds until the next may begin."""
@@ -196,4 +200,4 @@ class Life:
         return TERMINATED if watched.ended.is_set() else KILLED
 
     async def _end_group(self) -> None:
-        await self._host.end_group(self._host.group(self.state))
+        await self._host.end_group(self.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from tidegate.local.launching import CannotExecuteError
 from tidegate.local.pod_state import End, Process
 
 COMPLETED, ERROR, OOM_KILLED, START_ERROR = "Completed", "Error", "OOMKilled", "StartError"
@@ -16,9 +17,11 @@ def end_of(process: Process, code: int | None, now: float, *, killed: bool) -> E
     return End(process.since, now, code, reason, "")
 
 
-def cannot_start(error: OSError, now: float) -> End:
+def cannot_start(error: OSError | ValueError, now: float) -> End:
     """The end of a process that never began; its message is a line as the engine's own."""
-    if error.errno in (errno.ENOENT, errno.EACCES) and isinstance(error.filename, str):
+    if isinstance(error, ValueError):
+        return End(now, now, CANNOT_RUN, START_ERROR, f"ContainerRuntime: {error}")
+    if isinstance(error, CannotExecuteError):
         what = "is not there or not on PATH" if error.errno == errno.ENOENT else "may not be executed"
         return End(now, now, CANNOT_RUN, START_ERROR, f"CommandNotFound: {error.filename} {what}")
     return End(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_ports
 from tests.unit.local.templates import KEY, template
 from tidegate.domain.core_list import Cores
 from tidegate.domain.loose import Json
@@ -61,9 +63,11 @@ def shell(text: str, **changes: Any) -> WorkerTemplate:
 class Pods:
     """A node that runs, and how a test looks at it."""
 
-    def __init__(self, node: Node, state: Path) -> None:
+    def __init__(self, node: Node, settings: NodeSettings) -> None:
         self.node = node
-        self.state = state
+        self.state = settings.state
+        self.port = settings.port
+        self.isolation_port = settings.isolation_port
 
     def all(self) -> list[Json]:
         """The pods of the one service, oldest first."""
@@ -99,15 +103,34 @@ def processes_of(state: Path) -> set[int]:
     return {each.pid for each in everybody() if not each.ended and mark_of(each.pid).startswith(mark)}
 
 
+def ports_of(state: Path) -> tuple[int, int]:
+    """Those of the workers of a state folder, whoever looks after them; somebody may have the usual ones."""
+    file = state.with_name(f"{state.name}.ports")
+    if not file.exists():
+        file.write_text(" ".join(map(str, free_ports(2))))
+    port, isolation = map(int, file.read_text().split())
+    return port, isolation
+
+
+def end_all(state: Path) -> None:
+    """Whatever a test has left, for it fails elsewhere."""
+    for pid in processes_of(state):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @asynccontextmanager
 async def opened(state: Path, *, leave: bool = False, **changes: Any) -> AsyncIterator[Pods]:
     """A node over this folder; ``leave``: its workers go on when it is closed."""
+    port, isolation = ports_of(state)
     fields: dict[str, Any] = {"machine": machine(), "changed": lambda _: None, "cgroups": False}
-    node = Node(NodeSettings(state=state, **{**fields, **changes}))
+    fields |= {"port": port, "isolation_port": isolation}
+    settings = NodeSettings(state=state, **{**fields, **changes})
+    node = Node(settings)
     await node.open()
     running = asyncio.create_task(node.run())
     try:
-        yield Pods(node, state)
+        yield Pods(node, settings)
     finally:
         if not leave:
             await node.end_all(at_once=True)

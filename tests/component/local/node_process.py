@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.component.local.node_harness import machine
+from tests.component.local.node_harness import machine, ports_of
 from tests.unit.local.templates import KEY, template
 from tidegate.domain.service import ServiceKey
 from tidegate.local.node import Node
@@ -27,7 +27,17 @@ async def main(folder: Path, command: tuple[str, ...]) -> None:
         print(json.dumps([each["metadata"] for each in node.of(key)]), flush=True)
 
     groups = bool(os.environ.get("TIDEGATE_TEST_CGROUPS"))
-    node = Node(NodeSettings(state=folder, changed=changed, machine=machine(), cgroups=groups))
+    port, isolation = ports_of(folder)
+    node = Node(
+        NodeSettings(
+            state=folder,
+            changed=changed,
+            machine=machine(),
+            cgroups=groups,
+            port=port,
+            isolation_port=isolation,
+        )
+    )
     await node.open()
     running = asyncio.create_task(node.run())
     await asyncio.sleep(0)

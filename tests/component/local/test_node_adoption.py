@@ -8,13 +8,13 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.component.local.node_harness import ENGINE, engine, opened, processes_of, script, until
+from tests.component.local.node_harness import ENGINE, end_all, engine, opened, processes_of, script, until
 
 ROOT = Path(__file__).parents[3]
 SERVES = (sys.executable, str(ENGINE), "--host", "{host}", "--port", "{port}", "--model", "m")
@@ -74,8 +74,9 @@ async def supervisor(state: Path, command: tuple[str, ...], **environment: str) 
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    return tmp_path / "state"
+def state(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "state"
+    end_all(tmp_path / "state")
 
 
 async def test_a_worker_goes_on_under_the_next_supervisor(state: Path) -> None:

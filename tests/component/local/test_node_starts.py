@@ -65,10 +65,11 @@ async def test_a_worker_has_the_environment_of_its_supervisor_its_template_and_i
         found = json.loads(log.read_text())
         facts = pods.facts()[0]
         assert (found["OURS"], found["BOTH"]) == ("1", "2")
-        assert found["AT"] == f"{facts.host}:8000"
+        assert found["AT"] == f"{facts.host}:{pods.port}"
         assert found["TIDEGATE_WORKER"] == f"{tmp_path}:{facts.uid}"
         assert found["CUDA_VISIBLE_DEVICES"] == ""
-        assert (found["TIDEGATE_ISOLATION_HOST"], found["TIDEGATE_ISOLATION_PORT"]) == (facts.host, "8001")
+        assert found["TIDEGATE_ISOLATION_HOST"] == facts.host
+        assert found["TIDEGATE_ISOLATION_PORT"] == str(pods.isolation_port)
         assert stat.S_ISDIR(os.stat(found["TMPDIR"]).st_mode)  # noqa: PTH116
         assert found["TMPDIR"].startswith(str(tmp_path / "tmp"))
         assert found["TIDEGATE_TERMINATION_MESSAGE"].startswith(f"{tmp_path}/workers/")

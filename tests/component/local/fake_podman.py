@@ -1,0 +1,100 @@
+"""A stand-in for podman: its containers are processes outside the client's session, without its environment.
+
+They are told of in $FAKE_PODMAN, one file each, as JSON. Limits are only written down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(os.environ["FAKE_PODMAN"])
+INFO = {
+    "host": {
+        "cgroupVersion": "v2",
+        "cgroupControllers": ["cpuset", "memory"],
+        "security": {"rootless": True},
+    }
+}
+
+
+def labels(words: list[str]) -> dict[str, str]:
+    """Those that follow ``--label``."""
+    pairs = (word for before, word in pairwise(words) if before == "--label")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def run(words: list[str]) -> int:
+    """The container's command follows its image, which is called ``image``."""
+    command = words[words.index("image") + 1 :]
+    process = subprocess.Popen(command, start_new_session=True, env={"PATH": os.environ["PATH"]})
+    file = FOLDER / f"{uuid.uuid4().hex}.json"
+    file.write_text(json.dumps({"pid": process.pid, "labels": labels(words), "words": words}))
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
+    file.unlink(missing_ok=True)
+    return code if code >= 0 else 128 - code
+
+
+def containers(words: list[str]) -> dict[str, Any]:
+    """Those that have each ``--filter label=NAME=VALUE``."""
+    filters = [word.removeprefix("label=").split("=", 1) for word in words if word.startswith("label=")]
+    found = {file.stem: json.loads(file.read_text()) for file in FOLDER.glob("*.json")}
+    return {
+        name: each
+        for name, each in found.items()
+        if all(each["labels"].get(label) == value for label, value in filters)
+    }
+
+
+def remove(names: list[str]) -> None:
+    """Ends them with SIGKILL."""
+    for name in names:
+        file = FOLDER / f"{name}.json"
+        if file.exists():
+            try:
+                os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            finally:
+                file.unlink()
+
+
+def inspected(names: list[str]) -> list[dict[str, Any]]:
+    """As podman tells them."""
+    all_of_them = containers([])
+    return [
+        {
+            "Id": name,
+            "State": {"Running": True, "Pid": each["pid"]},
+            "Config": {"Labels": each["labels"]},
+        }
+        for name, each in all_of_them.items()
+        if name in names
+    ]
+
+
+def main(words: list[str]) -> int:
+    """One call."""
+    if words[0] == "run":
+        return run(words[1:])
+    if words[0] == "info":
+        print(json.dumps(INFO))
+    elif words[0] == "ps":
+        print("\n".join(containers(words)))
+    elif words[0] == "rm":
+        remove([word for word in words[1:] if not word.startswith("-")])
+    elif words[0] == "inspect":
+        print(json.dumps(inspected(words)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
