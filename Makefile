@@ -10,9 +10,16 @@ setup: .venv/.ready ## the Python environment, with the tidegate command in .ven
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(FIRST)
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
+
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALL = $(PIP)
+# Who only wants to try it has uv do what takes pip half a minute: uv is needed for vLLM anyway.
+up: FIRST = awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements/dev.txt > .venv/uv.txt && $(PIP) --require-hashes -r .venv/uv.txt
+up: INSTALL = .venv/bin/uv pip install --quiet --python $(PY)
 
 compiled: $(COMPILED)/.ready ## the package with its data path as C extensions, in build/compiled
 
