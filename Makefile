@@ -10,9 +10,16 @@ setup: .venv/.ready ## the Python environment, with the tidegate command in .ven
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(FIRST)
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
+
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALL = $(PIP)
+# Who only wants to try it has uv do what takes pip half a minute: uv is needed for vLLM anyway.
+up: FIRST = awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements/dev.txt > .venv/uv.txt && $(PIP) --require-hashes -r .venv/uv.txt
+up: INSTALL = .venv/bin/uv pip install --quiet --python $(PY)
 
 compiled: $(COMPILED)/.ready ## the package with its data path as C extensions, in build/compiled
 
@@ -81,7 +88,7 @@ campaign-causes-on-cluster: setup ## the causes that a pod meets, as kubectl sho
 	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes_on_cluster.json $(PY) -m pytest tests/e2e/test_causes.py -s --timeout 900
 	$(PY) -m tests.vllm.causes_page
 
-KILLS := 40
+KILLS := 20
 campaign-local: setup ## `tidegate up`: CYCLES sleep/wake cycles, then KILLS SIGKILLs of it: what is lost, what is left
 	TIDEGATE_CYCLES=$(CYCLES) TIDEGATE_CYCLES_RESULTS=benchmarks/results/local_cycles.json \
 		TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILLS_RESULTS=benchmarks/results/local_kills.json \
@@ -130,8 +137,9 @@ bench-scaling: setup ## policies of scaling on traces, simulated: what they serv
 bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
 
-bench-start: setup ## a worker's start beside stock vLLM's, part by part, as processes bound to one core
-	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py --noted
+STARTS :=
+bench-start: setup ## a worker's start beside stock vLLM's, part by part, in pods with a core of their own; STARTS=--processes: without pods
+	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py $(STARTS)
 
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py

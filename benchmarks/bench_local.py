@@ -23,9 +23,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness.load import Ground
 from harness.plan import Plan
-from harness.processes import Cores, raise_file_limit
+from harness.processes import raise_file_limit
 from harness.report import Findings, machine, plain, rows, write_results
 from local.activation import BARE, UP, Subject, activation
 from local.proxied import GATEWAY, answering, idle, proxied
@@ -81,10 +80,9 @@ async def _measured(folder: Path, options: argparse.Namespace) -> Findings:
             here.put(chat)
             findings.add(await activation(here, await here.start(), VLLM, options.vllm_pairs))
     async with place(_made(folder / "requests")) as here:
-        ground = Ground(folder, Cores.of_this_machine(), 0, 0)
-        here.put(answering(ground))
-        up = await here.start(under=("taskset", "--cpu-list", str(ground.cores.proxy)))
-        findings.add(await proxied(up, ground, Plan(options.rounds, SECONDS)))
+        here.put(answering(here.folder))
+        up = await here.start()
+        findings.add(await proxied(here, up, Plan(options.rounds, SECONDS)))
         findings.add(await idle(up))
     return findings
 

@@ -1,6 +1,6 @@
 """A worker that answers each request at once: nginx, behind the arguments that vLLM takes.
 
-python fixed_answer.py FOLDER CORE --host 127.84.0.1 --port 8000 …
+python fixed_answer.py FOLDER --host 127.84.0.1 --port 8000 …
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ http {{
 
 
 def main() -> None:
-    """Becomes nginx, on that core."""
+    """Becomes nginx, on the cores that it has."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("core", type=int)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", required=True)
     options, _ = parser.parse_known_args()
@@ -40,7 +39,6 @@ def main() -> None:
     config = options.folder / "nginx.conf"
     filled = CONFIG.format(dir=options.folder, host=options.host, port=options.port, answer=ANSWER)
     config.write_text(filled)
-    os.sched_setaffinity(0, {options.core})
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     error_log = str(options.folder / "error.log")
     os.execv(nginx, ["nginx", "-p", str(options.folder), "-e", error_log, "-c", str(config)])  # noqa: S606

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,13 +13,14 @@ from pathlib import Path
 
 from harness.load import Ground
 from harness.plan import Plan, timed_then_counted
-from harness.processes import cpu_seconds, free_ports, listening, running, wait_for
+from harness.processes import Cores, cpu_seconds, free_ports, listening, running, wait_for
 from harness.proxies import Proxy, gateway_status
 from harness.report import Findings, Goal, Measure, medians
 from harness.request_scenarios import instructions, request_round
 from local.activation import UP
 from tests.component.local import manifests
 from tests.component.local.manifests import Json, service
+from tests.component.local.place import Place
 from tests.component.local.up import Up
 from tidegate.resources.names import ENDPOINTS_ANNOTATION, WORKER_PORT
 
@@ -28,22 +30,26 @@ IDLE_SECONDS = 10.0
 _SERVER = Path(__file__).with_name("fixed_answer.py")
 
 
-def answering(ground: Ground) -> Json:
-    """A service whose worker answers at once, on the core of the load."""
-    folder = ground.subfolder("worker")
-    command = shlex.join([sys.executable, str(_SERVER), str(folder), str(ground.cores.load)])
+def answering(folder: Path) -> Json:
+    """A service whose worker answers at once, on a core of its own."""
+    command = shlex.join([sys.executable, str(_SERVER), str(folder / "worker")])
     engine, queue = {"maxConcurrency": 4096}, {"maxDepth": 2000}
     scaling = {"minReplicas": 1}
-    return service(NAME, command=command, engine=engine, queue=queue, scaling=scaling)
+    return service(
+        NAME, command=command, engine=engine, queue=queue, scaling=scaling, cpuIsolation="Preferred"
+    )
 
 
-async def proxied(up: Up, ground: Ground, plan: Plan) -> Findings:
-    """Rounds in turns, `up` and the gateway on the same core, before the same worker."""
+async def proxied(here: Place, up: Up, plan: Plan) -> Findings:
+    """Rounds in turns, `up` and the gateway on one core, before the same worker, which shares its core with
+    the load."""
     await up.answered(NAME)
     [pod] = await up.pods(NAME)
-    address = f"{pod['status']['podIP']}:{WORKER_PORT}"
+    ground = Ground(here.folder, _cores(here), 0, 0)
+    for thread in _threads(up.process.pid):
+        os.sched_setaffinity(thread, {ground.cores.proxy})
     one = Proxy(UP, up.process.pid, up.port, up.port, up.port)
-    with _gateway(ground, address) as other:
+    with _gateway(ground, f"{pod['status']['podIP']}:{WORKER_PORT}") as other:
         measure = partial(request_round, ground, plan.seconds)
         rounds = await asyncio.to_thread(timed_then_counted, plan, (one, other), measure)
     measures = [
@@ -65,10 +71,23 @@ async def idle(up: Up) -> Findings:
     return Findings([Measure("idle_cpu", "CPU of an up that nobody asks", "ms/s", {UP: used})])
 
 
+def _cores(here: Place) -> Cores:
+    """The worker's core, and another one for what stands before it. SystemExit where there is none."""
+    [worker] = {min(os.sched_getaffinity(process.number)) for process in here.processes()}
+    others = sorted(os.sched_getaffinity(0) - {worker})
+    if not others:
+        raise SystemExit("bench: it needs two cores: one for the proxies, one for load and worker")
+    return Cores(others[0], worker, others[0])
+
+
+def _threads(pid: int) -> list[int]:
+    return [int(folder.name) for folder in Path(f"/proc/{pid}/task").iterdir()]
+
+
 @contextlib.contextmanager
 def _gateway(ground: Ground, address: str) -> Iterator[Proxy]:
     folder, (port, admin) = ground.subfolder("gateway"), free_ports(2)
-    document = answering(ground)
+    document = answering(folder)
     document["metadata"]["annotations"] = {ENDPOINTS_ANNOTATION: address}
     manifests.write(folder / "services.yaml", document)
     words = ("gateway", "--file", str(folder / "services.yaml"))

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "logs": "what a worker that runs here has written",
     "explain": "why a service has its workers, and what comes next",
     "down": "end what tidegate up runs here",
+    "install-service": "let systemd run tidegate up, as a service of yours or of the whole machine",
     "operator": "reconcile InferenceServices in a cluster",
     "gateway": "route, hold, wake and stream",
     "retire": "take back what is on the nodes, before uninstalling",

@@ -18,8 +18,13 @@ def add_manifests(parser: argparse.ArgumentParser) -> None:
 
 def _manifests(options: argparse.Namespace) -> int:
     from tidegate.gateway.reference import gateway_reference  # noqa: PLC0415  the operator needs none of it
+    from tidegate.local.fields import fields_page  # noqa: PLC0415
 
-    generated = {**generated_files(), "docs/reference/gateway.md": gateway_reference(gateway_flags())}
+    pages = {
+        "docs/reference/gateway.md": gateway_reference(gateway_flags()),
+        "docs/local-fields.md": fields_page(),
+    }
+    generated = {**generated_files(), **pages}
     files = {options.root / name: text for name, text in generated.items()}
     stale = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
     for path in stale:

@@ -26,12 +26,13 @@ class Survey:
     marked: dict[str, list[Seen]]
 
     def leader(self, uid: str) -> Process | None:
-        """The first process of a worker whose supervisor was killed before it wrote down its number: it alone
-        leads a session."""
-        for seen in self.marked.get(uid, ()):
-            if seen.session == seen.pid:
-                return Process(seen.pid, seen.ticks, self.boot, _began(seen, self.now))
-        return None
+        """The first process of a worker whose supervisor was killed before it wrote down its number: it leads
+        a session, and none of the worker's is its parent."""
+        seen = self.marked.get(uid, [])
+        numbers = {each.pid for each in seen}
+        first = [each for each in seen if each.session == each.pid and each.parent not in numbers]
+        found = min(first, key=lambda each: each.ticks, default=None)
+        return Process(found.pid, found.ticks, self.boot, _began(found, self.now)) if found else None
 
     def runs(self, process: Process) -> bool:
         """Whether this very process does."""

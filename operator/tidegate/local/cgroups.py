@@ -12,6 +12,7 @@ from pathlib import Path
 from tidegate.local.own_cgroup import own_cgroup, read
 
 CPUSET, MEMORY = "cpuset", "memory"
+CPUACCT = "cpuacct"  # version 1: where the time that a worker has used is counted; version 2 counts it anyway
 SUPERVISOR = "supervisor"  # version 2: where this process goes, since a group with groups below holds none
 _CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
@@ -33,7 +34,7 @@ class Cgroups:
             if controller == CPUSET:
                 _inherit(folder)
                 (folder / "cpuset.cpus").write_text(cores)
-            else:
+            elif controller == MEMORY:
                 self._limit(folder, memory)
         return self.folders(uid)
 
@@ -55,6 +56,11 @@ class Cgroups:
         with suppress(FileNotFoundError):
             (self.parents[CPUSET] / uid / "cpuset.cpus").write_text(cores)
         return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether a worker's groups tell its memory and the time that it has used."""
+        return MEMORY in self.parents and (self.unified or CPUACCT in self.parents)
 
     def entries(self, uid: str) -> tuple[Path, ...]:
         """The files that a process of one thread writes 0 into. ``tasks`` moves that thread alone, for which
@@ -105,7 +111,7 @@ def find_cgroups(name: str, root: Path = Path("/")) -> Cgroups:
     """
     own = own_cgroup(root)
     parents = {}
-    for controller in (CPUSET, MEMORY):
+    for controller in (CPUSET, MEMORY, CPUACCT):
         if controller in own.first:
             with suppress(OSError):
                 parents[controller] = _make_first(own.first[controller], name)

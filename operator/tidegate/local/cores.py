@@ -9,13 +9,11 @@ from typing import Final
 from tidegate.domain.isolation import STATIC, NodePolicy, Verdict
 from tidegate.domain.loose import Json, mapping, text
 from tidegate.domain.workers import WorkerFacts
-from tidegate.resources.names import GROUP
-
-CORES_BY_ANNOTATION: Final = f"{GROUP}/cores-by"  # of a pod: cgroup | affinity; absent: no cores of its own
+from tidegate.local.pod_document import BY_AFFINITY, BY_CGROUP, CORES_BY_ANNOTATION
 
 _SAID: Final = {
-    "cgroup": "given by a cpuset, which no other worker is in",
-    "affinity": "given by affinity: no other worker runs there, programs beside tidegate may",
+    BY_CGROUP: "given by a cpuset, which no other worker is in",
+    BY_AFFINITY: "given by affinity: no other worker runs there, programs beside tidegate may",
 }
 
 

@@ -8,8 +8,7 @@ from enum import Enum
 from typing import Any, Final
 
 from tidegate.domain.loose import Json, mapping, text
-
-RUNTIME: Final = "tidegate.io/runtime"  # the annotation that asks for a container
+from tidegate.resources.names import RUNTIME_ANNOTATION
 
 
 class Effect(Enum):
@@ -122,7 +121,7 @@ def field_warnings(document: Json) -> list[str]:
     """A sentence for each field that somebody set and that does nothing here."""
     spec = mapping(document.get("spec"))
     annotations = mapping(mapping(document.get("metadata")).get("annotations"))
-    container = bool(text(annotations.get(RUNTIME)))
+    container = bool(text(annotations.get(RUNTIME_ANNOTATION)))
     idle = [each for each in FIELDS if each.effect is Effect.NONE and not (each.runtime and container)]
     return [
         f"spec.{path}: has no effect here: {each.text}" for each in idle for path in _set(spec, each.path)
@@ -138,10 +137,26 @@ def _set(spec: Mapping[str, Any], path: str) -> Iterator[str]:
         yield path
 
 
-def fields_table() -> str:
-    """The rows of docs/local-fields.md."""
-    rows = [
-        f"| {', '.join(f'`{name}`' for name in each.path.split(', '))} | {each.effect.value} | {each.text} |"
-        for each in FIELDS
-    ]
-    return "\n".join(["| spec. | here | |", "|---|---|---|", *rows]) + "\n"
+def fields_page() -> str:
+    """docs/local-fields.md."""
+    return _HEAD + "\n".join(["| field of spec | here | |", "|---|---|---|", *map(_row, FIELDS)]) + "\n"
+
+
+def _row(each: Field) -> str:
+    names = ", ".join(f"`{name}`" for name in each.path.split(", "))
+    return f"| {names} | {each.effect.value} | {each.text} |"
+
+
+_HEAD: Final = """<!-- Generated from operator/tidegate/local/fields.py; `make manifests` writes it. -->
+# What of the manifest applies
+
+`tidegate up` reads the same InferenceService as a cluster. Whatever a schema or the webhook refuses is
+refused here with the same words, and so is a field that does not exist. What has no effect on one machine is
+no error: the same file serves both. `tidegate describe` names each such field that is set.
+
+Other kinds than InferenceService and Secret are refused: nothing here would make anything of them. What an
+API server adds to an object (`kubectl get -o yaml`) is left out when the file is read. A file that is changed
+holds a second later; one that is broken changes nothing, and the log says once what is wrong with it. A
+service whose file is gone is deleted: its workers finish what they run.
+
+"""

@@ -72,14 +72,19 @@ def _confined(folders: Collection[Path]) -> set[int]:
     return found
 
 
-def reap_orphans(leaders: Collection[int]) -> None:
+def reap_orphans(before: Collection[int]) -> set[int]:
     """Waits for ended processes that were handed to this one because it is the first of its container.
 
-    ``leaders`` are the workers' own, whose exit codes somebody still wants.
+    ``before``: what it returned the last time. Those that are new are only returned: of a worker's own
+    process somebody else wants the exit code, and has asked for it by the next time. Children within this
+    process's own session are others' business.
     """
     if os.getpid() != 1:
-        return
-    for each in everybody():
-        if each.ended and each.parent == 1 and each.pid not in leaders:
-            with suppress(ChildProcessError):
-                os.waitpid(each.pid, os.WNOHANG)
+        return set()
+    session = os.getsid(0)
+    mine = (each for each in everybody() if each.ended and each.parent == 1)
+    orphans = {each.pid for each in mine if each.session != session}
+    for pid in orphans.intersection(before):
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+    return orphans

@@ -89,7 +89,8 @@ class Node:
                     if life.state.holds or life.state.failed:
                         self._begin(life)
                 self._roster.schedule()
-                await self._keep_house()
+                self._tasks.create_task(self._keep_house())
+                await self._keep_cores()
         finally:
             self._tasks = None
 
@@ -112,28 +113,37 @@ class Node:
         life.set(life.state.given_up())
         await life.run()
 
-    async def _keep_house(self) -> None:
+    async def _keep_cores(self) -> None:
         while True:
             await self._roster.share_cores()
-            lives = self._roster.lives.values()
-            logs = {self._files.log(life.state) for life in lives}
-            leaders = {life.state.process.pid for life in lives if life.state.process}
-            try:
-                await asyncio.to_thread(self._files.trim_logs, logs, self._settings.log_bytes)
-                await asyncio.to_thread(reap_orphans, leaders)
-            except OSError as error:
-                _logger.warning("the logs of workers cannot be kept short: %s", error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSE_SECONDS):
                     await self._roster.moved.wait()
 
+    async def _keep_house(self) -> None:
+        orphans: set[int] = set()
+        while True:
+            logs = {self._files.log(life.state) for life in self._roster.lives.values()}
+            try:
+                await asyncio.to_thread(self._files.trim_logs, logs, self._settings.log_bytes)
+                orphans = await asyncio.to_thread(reap_orphans, orphans)
+            except OSError as error:
+                _logger.warning("the logs of workers cannot be kept short: %s", error)
+            await asyncio.sleep(HOUSE_SECONDS)
+
     async def end_all(self, *, at_once: bool = False) -> None:
-        """Ends every worker within its grace, or at once, and waits until all are gone."""
+        """Ends every worker within its grace, or at once, and waits until all are gone.
+
+        It is the last word: what would hold later workers to cores and memory is gone as well.
+        """
         for life in tuple(self._roster.lives.values()):
             self._roster.delete(life, at_once=at_once)
-        if self._tasks is not None:
-            await self._roster.empty.wait()
-            return
+        if self._tasks is None:
+            await self._end_without_run()
+        await self._roster.empty.wait()
+        self._cgroups.close()
+
+    async def _end_without_run(self) -> None:
         running = asyncio.create_task(self.run())
         try:
             await self._roster.empty.wait()

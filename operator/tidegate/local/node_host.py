@@ -74,7 +74,7 @@ class Host:
         self.cgroups.make(state.uid, format_cores(cores), state.spec.memory)
         entries = self.cgroups.entries(state.uid)
         command = tuple(self._filled(word, state) for word in template.command)
-        environment = self._environment(template, state, own_group=bool(entries))
+        environment = self._environment(template, state, own_group=self.cgroups.complete)
         return Launch(command, environment, self.files.log(state), cores, entries)
 
     def _client(self, client: Start, state: PodState, cores: Cores) -> Launch:

@@ -20,7 +20,7 @@ from tidegate.local.pod_document import pod_document
 from tidegate.local.pod_state import Placement, PodState, made
 from tidegate.local.template import WorkerTemplate
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for such names: no vowels, so no words
 
@@ -82,7 +82,7 @@ class Roster:
         self._documents.pop(life.state.uid, None)
         self._host.files.forget(life.state.uid)
         self.moved.set()
-        self._host.settings.changed(life.state.spec.key)
+        self._tell(life.state.spec.key)
         self.schedule()
         if not self.lives:
             self.empty.set()
@@ -147,11 +147,18 @@ class Roster:
         try:
             self._host.files.remember(state)
         except OSError as error:
-            _log.error("%s cannot be written down, and a successor would end it: %s", state.name, error)
+            _logger.error("%s cannot be written down, and a successor would end it: %s", state.name, error)
         self._documents[state.uid] = pod_document(state, self._node)
-        self._host.settings.changed(state.spec.key)
+        self._tell(state.spec.key)
         if state.failed:  # what it held is free
             self.schedule()
+
+    def _tell(self, key: ServiceKey) -> None:
+        """Whatever is odd about who is told, workers do not suffer from it."""
+        try:
+            self._host.settings.changed(key)
+        except Exception:
+            _logger.exception("%s: a change of its workers was not taken note of", key)
 
     async def share_cores(self) -> None:
         """Moves those without cores of their own to what nobody has to itself now."""

@@ -71,7 +71,7 @@ REMEDIES: Final = {
     "NoGatewayHeard": "Look at the gateways' pods, and at NetworkPolicies between operator and gateways.",
 }
 
-_LOGS_HERE: Final = "Read the worker's log: tidegate logs --previous."
+_LOGS_HERE: Final = "Read the worker's log: tidegate logs NAME --previous."
 _HERE: Final = {
     "Unschedulable": "Let another service sleep, ask for less in spec.resources, or let cores be shared with "
     "cpuIsolation: None.",

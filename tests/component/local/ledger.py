@@ -20,7 +20,7 @@ class Book:
 
     def read(self) -> Ledger:
         """What has been told so far."""
-        return read("\n".join(self._lines))
+        return read("".join(self._lines))
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One engine, until it ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MARK = "TIDEGATE_WORKER"
@@ -14,11 +14,11 @@ MARK = "TIDEGATE_WORKER"
 @dataclass(frozen=True)
 class Marked:
     """One process of a worker; ``worker``: the uid of its pod, ``began``: clock ticks since the boot, so that
-    a number which is used again is another process."""
+    a number which is used again is another process. Its parent may end, and it stays the same."""
 
     number: int
     began: int
-    parent: int
+    parent: int = field(compare=False)
     worker: str
 
     def kill(self) -> None:

@@ -91,6 +91,13 @@ class Pods:
         """All that run with a mark of this state folder."""
         return processes_of(self.state)
 
+    async def first_line(self, name: str) -> str:
+        """Of a pod's output, as soon as it is whole."""
+        log = self.node.log("default", name)
+        assert log is not None
+        text: str = await until(lambda: log.exists() and "\n" in (said := log.read_text()) and said)
+        return text.partition("\n")[0]
+
     async def until_ready(self, index: int = 0) -> int:
         """Waits for it; its process."""
         await until(lambda: len(self.facts()) > index and self.facts()[index].ready)

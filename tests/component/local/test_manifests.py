@@ -10,11 +10,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.component.local.manifests import Json, put, service, text, write
+from tests.component.local.manifests import NAMESPACE, Json, put, service, text, write
 from tests.component.local.place import Place, place
 from tests.component.local.up import Up
 from tests.component.local.waiting import until
 from tests.unit.controller.test_validation import refusal, world_of
+from tests.unit.controller.test_validation import service as known
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,39 +42,38 @@ async def test_a_service_of_each_source_is_served(up: Up, name: str) -> None:
 
 async def test_a_changed_engine_replaces_the_worker_and_a_changed_limit_does_not(here: Place, up: Up) -> None:
     await up.answered("changing")
-    [first] = await up.pods("changing")
+    [first] = await _uids(up, "changing")
     here.put(service("changing", idle=600, queue={"executionTimeoutSeconds": 60, "maxDepth": 7}))
     await until(lambda: _limit(up, "changing", 7), "the gateway has the new limit")
     await up.answered("changing")
-    assert [pod["metadata"]["uid"] for pod in await up.pods("changing")] == [first["metadata"]["uid"]]
+    assert await _uids(up, "changing") == [first]
     args = {"maxConcurrency": 3}
     here.put(service("changing", idle=600, engine=args))
     await until(lambda: _replaced(up, first), "another worker runs in its place")
     await up.answered("changing")
-    [second] = await up.pods("changing")
-    assert second["metadata"]["uid"] != first["metadata"]["uid"]
+    assert first not in await _uids(up, "changing")
 
 
 async def test_a_broken_file_changes_nothing_and_is_complained_about_once(here: Place, up: Up) -> None:
     await up.answered("leaving")
     file = here.manifests / "leaving.yaml"
-    before = [process.number for process in here.leaders()]
+    before = await _uids(up, "leaving")
     broken = service("leaving", queue={"maxDepth": "many"})
     put(file, text(broken))
     await until(
         lambda: _complaints(up, "leaving.yaml", "spec.queue.maxDepth"), "the file is complained about"
     )
     here.put(service("another"))
-    await up.answered("another")  # so the manifests have been read again since
+    await up.wait_phase("another", "Idle")  # so the manifests have been read again since
     assert len(_complaints(up, "leaving.yaml")) == 1
     await up.answered("leaving")
-    assert set(before) <= {process.number for process in here.leaders()}
+    assert await _uids(up, "leaving") == before
 
 
 async def test_a_service_whose_file_goes_is_gone_for_clients_and_its_worker_ends(here: Place, up: Up) -> None:
     here.put(service("leaving", idle=600))
     await up.answered("leaving")
-    uids = {pod["metadata"]["uid"] for pod in await up.pods("leaving")}
+    uids = set(await _uids(up, "leaving"))
     (here.manifests / "leaving.yaml").unlink()
     await until(lambda: _unknown(up, "leaving"), "clients get 404")
     await until(lambda: not uids & {process.worker for process in here.processes()}, "its worker has ended")
@@ -115,7 +115,7 @@ async def test_a_wrong_manifest_is_refused_with_the_webhooks_sentence(
 async def test_a_name_that_is_taken_is_refused_with_its_holder(here: Place, up: Up) -> None:
     model = {"uri": "file:///models/simulated", "servedNames": ["of-a-folder"]}
     taken = service("second", model=model)
-    sentence = refusal(world_of(service("of-a-folder")), taken)
+    sentence = refusal(world_of(known("of-a-folder", namespace=NAMESPACE)), taken)
     assert sentence is not None
     here.put(taken)
     await until(lambda: sentence in up.said(), f"{sentence!r} is said")
@@ -141,9 +141,13 @@ async def _limit(up: Up, name: str, limit: int) -> bool:
     return bool((await up.gateway(name))["maxDepth"] == limit)
 
 
-async def _replaced(up: Up, first: Json) -> bool:
-    pods = await up.pods("changing")
-    return len(pods) == 1 and pods[0]["metadata"]["uid"] != first["metadata"]["uid"]
+async def _replaced(up: Up, first: str) -> bool:
+    uids = await _uids(up, "changing")
+    return len(uids) == 1 and uids != [first]
+
+
+async def _uids(up: Up, name: str) -> list[str]:
+    return [pod["metadata"]["uid"] for pod in await up.pods(name)]
 
 
 async def _unknown(up: Up, name: str) -> bool:

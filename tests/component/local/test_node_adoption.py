@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import ENGINE, end_all, engine, opened, processes_of, script, until
+from tidegate.local.processes import mark_of
 
 ROOT = Path(__file__).parents[3]
 SERVES = (sys.executable, str(ENGINE), "--host", "{host}", "--port", "{port}", "--model", "m")
@@ -247,6 +248,8 @@ async def test_killed_at_any_moment_a_supervisor_leaves_no_orphan(state: Path, s
         known = {pods.pid(index) for index in range(len(pods.all()))}
         leaders = {pid for pid in known if pid}
         assert leaders <= sessions
+        uids = {mark_of(pid).rpartition(":")[2] for pid in processes_of(state)}
+        assert uids <= {each.uid for each in pods.facts()}
         await pods.node.end_all(at_once=True)
         assert not processes_of(state)
         assert not list((state / "workers").iterdir())

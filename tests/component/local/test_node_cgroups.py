@@ -32,6 +32,11 @@ def ours(pods: object, state: Path) -> list[Path]:
     return list(pods.node._host.cgroups.folders(pods.facts()[0].uid))  # type: ignore[attr-defined]
 
 
+def memberships(pid: int) -> str:
+    """The groups that a process is in."""
+    return Path(f"/proc/{pid}/cgroup").read_text()
+
+
 async def test_a_worker_is_guaranteed_where_the_kernel_holds_it_to_cores_and_memory(tmp_path: Path) -> None:
     core = max(os.sched_getaffinity(0))
     given = machine(frozenset({core}))
@@ -70,3 +75,21 @@ async def test_groups_of_a_predecessor_are_taken_over(tmp_path: Path) -> None:
         assert await pods.until_ready() == pid
         assert all(folder.is_dir() for folder in folders)
     assert not any(folder.exists() for folder in folders)
+
+
+async def test_a_worker_knows_that_its_groups_are_its_own(tmp_path: Path) -> None:
+    text = "import os, time; print(os.environ.get('TIDEGATE_OWN_CGROUP'), flush=True); time.sleep(600)"
+    async with opened(tmp_path, cgroups=True) as pods:
+        name = pods.node.create(script(text, memory=64 * MIB))
+        assert await pods.first_line(name) == "1"
+        assert pods.facts()[0].uid in memberships(pods.pid())
+
+
+async def test_no_group_stays_when_all_workers_have_ended(tmp_path: Path) -> None:
+    async with opened(tmp_path, cgroups=True) as pods:
+        pods.node.create(engine(memory=512 * MIB))
+        await pods.until_ready()
+        parents = {folder.parent for folder in ours(pods, tmp_path)}
+        await pods.node.end_all()
+        assert parents
+        assert not any(parent.exists() for parent in parents)

@@ -99,6 +99,8 @@ class FakeGateway:
             known.view = view
         else:
             self.services[key] = FakeService(view, self)
+        if view.config.suspended:
+            self.services[key].waiting = 0  # who waits gets 503
         self.services[key].dispatch()
         self.feed.changed(key)
 

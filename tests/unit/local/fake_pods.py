@@ -12,6 +12,7 @@ from tests.unit.local.services import KEY
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.timestamps import to_micro_timestamp
+from tidegate.local.pod_document import BY_AFFINITY, CORES_BY_ANNOTATION
 from tidegate.local.template import WorkerTemplate
 from tidegate.resources.labels import labels
 from tidegate.resources.names import TEMPLATE_ANNOTATION
@@ -178,7 +179,7 @@ class FakePods:
             "uid": pod.uid,
             "creationTimestamp": to_micro_timestamp(pod.created),
             "labels": labels(pod.key.name),
-            "annotations": {TEMPLATE_ANNOTATION: pod.template, "tidegate.io/cores-by": "affinity"},
+            "annotations": {TEMPLATE_ANNOTATION: pod.template, CORES_BY_ANNOTATION: BY_AFFINITY},
         }
         if pod.gone_by is not None:
             metadata["deletionTimestamp"] = to_micro_timestamp(pod.gone_by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ class Machine:
         self.write(*documents)
         self.pods = FakePods(self.now, cores)
         self.settings = settings
+        self.on_asked: Callable[[], None] = lambda: None  # a worker tells its counters
         self.told: list[tuple[Json, Json]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks: list[asyncio.Task[None]] = []
 
     def now(self) -> float:
         try:
@@ -69,16 +70,16 @@ class Machine:
         self.pods.busy, self.pods.on_crash = self.gateway.in_worker, self.gateway.lost
         self.gateway.attach(self.supervisor)
         self.supervisor.check()
-        self._tasks = [
+        self.tasks = [
             asyncio.create_task(self.supervisor.watch(self.gateway)),
             asyncio.create_task(self.supervisor.run()),
         ]
 
     async def end(self) -> None:
         """The supervisor ends; its workers go on."""
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.gateway.waker.close()
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -86,6 +87,7 @@ class Machine:
         if request.url.path != "/metrics" or not found or found[0].state != "ready":
             return httpx.Response(404)
         running = self.gateway.in_worker(found[0].uid)
+        self.on_asked()
         return httpx.Response(200, text=f"vllm:num_requests_running {running}\nvllm:num_requests_waiting 0\n")
 
     # -- what is asserted about

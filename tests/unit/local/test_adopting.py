@@ -63,6 +63,15 @@ def test_one_without_a_number_is_adopted_by_its_mark() -> None:
     assert judged.restarts == 0
 
 
+def test_the_first_process_is_told_from_its_children_that_lead_sessions_too() -> None:
+    first = replace(myself(), session=os.getpid())
+    child = replace(first, pid=os.getpid() - 1, session=os.getpid() - 1, parent=os.getpid())
+    judged = judge(placed(uid="u"), survey(u=[child, first]))
+    assert judged is not None
+    assert judged.process is not None
+    assert judged.process.pid == os.getpid()
+
+
 def test_one_of_whom_only_children_are_left_is_not_adopted() -> None:
     child = replace(myself(), session=1)
     assert judge(placed(uid="u"), survey(u=[child])) is None

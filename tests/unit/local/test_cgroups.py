@@ -28,11 +28,12 @@ def first(root: Path) -> None:
         [
             "/ /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset",
             "/ /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
+            "/ /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct",
             "/ /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
         ],
     )
     cpuset, memory = root / "sys/fs/cgroup/cpuset", root / "sys/fs/cgroup/memory/mine"
-    for folder in (cpuset, memory, root / "sys/fs/cgroup/unified"):
+    for folder in (cpuset, memory, root / "sys/fs/cgroup/cpu,cpuacct", root / "sys/fs/cgroup/unified"):
         folder.mkdir(parents=True)
     (cpuset / "cpuset.cpus").write_text("0-3\n")
     (cpuset / "cpuset.mems").write_text("0\n")
@@ -48,12 +49,19 @@ def prepare(folder: Path, *names: str) -> None:
 def test_version_1_has_a_group_in_each_hierarchy(tmp_path: Path) -> None:
     first(tmp_path)
     top = tmp_path / "sys/fs/cgroup"
-    for name in ("cpuset/ours", "cpuset/ours/uid", "memory/mine/ours", "memory/mine/ours/uid"):
+    for group in ("cpuset/ours", "memory/mine/ours", "cpu,cpuacct/ours"):
+        prepare(top / group, "tasks", "cpuset.cpus", "cpuset.mems")
+        name = f"{group}/uid"
         prepare(top / name, "tasks", "cpuset.cpus", "cpuset.mems")
     groups = find_cgroups("ours", tmp_path)
-    assert dict(groups.parents) == {"cpuset": top / "cpuset/ours", "memory": top / "memory/mine/ours"}
+    assert dict(groups.parents) == {
+        "cpuset": top / "cpuset/ours",
+        "memory": top / "memory/mine/ours",
+        "cpuacct": top / "cpu,cpuacct/ours",
+    }
+    assert groups.complete
     folders = groups.make("uid", "1-2", 3 * GIB)
-    assert folders == (top / "cpuset/ours/uid", top / "memory/mine/ours/uid")
+    assert folders == tuple(parent / "uid" for parent in groups.parents.values())
     assert (folders[0] / "cpuset.cpus").read_text() == "1-2"
     assert (folders[0] / "cpuset.mems").read_text() == "0"
     assert (folders[1] / "memory.limit_in_bytes").read_text() == str(3 * GIB)
@@ -115,6 +123,7 @@ def test_a_group_with_others_in_it_is_left_as_it_is(tmp_path: Path) -> None:
 def test_without_any_group_nothing_can_be_made(tmp_path: Path) -> None:
     groups = find_cgroups("ours", tmp_path)
     assert groups.parents == {}
+    assert not groups.complete
     assert (groups.make("uid", "1", GIB), groups.entries("uid"), groups.oom_kills("uid")) == ((), (), 0)
     assert not groups.pin("uid", "1")
     assert groups.known() == set()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.local.machine import Machine
-from tests.unit.local.services import KEY, document, scaling
+from tests.unit.local.services import KEY, build, document, scaling
 from tests.unit.virtual_time import run
+from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
+from tidegate.local.template import WorkerTemplate
 
 
 def test_a_request_starts_the_first_worker_and_idleness_ends_it(tmp_path: Path) -> None:
@@ -96,6 +99,21 @@ def test_who_has_no_manifest_is_not_woken_and_nobody_is_once_the_supervisor_has_
     run(life())
 
 
+def test_a_supervisor_that_is_ended_while_its_gateway_has_news_ends(tmp_path: Path) -> None:
+    async def life() -> None:
+        machine = Machine(tmp_path, document(**scaling()))
+        machine.begin()
+        await asyncio.sleep(1)
+        machine.gateway.arrive()  # the news and the end come in one turn of the loop
+        for task in machine.tasks:
+            task.cancel()
+        _, pending = await asyncio.wait(machine.tasks, timeout=60)
+        assert not pending
+        await machine.end()
+
+    run(life())
+
+
 def test_a_worker_that_fails_is_told_with_its_cause_and_the_next_request_tries_again(tmp_path: Path) -> None:
     async def life() -> None:
         async with Machine(tmp_path, document(**scaling())) as machine:
@@ -122,16 +140,15 @@ def test_a_request_that_comes_while_the_workers_are_asked_keeps_the_worker(tmp_p
         async with Machine(tmp_path, document(**scaling())) as machine:
             await machine.awake()
             machine.gateway.finish()
-            deletions: list[int] = []
-            machine.pods.on_delete = lambda _: deletions.append(machine.service.depth)
-            for _ in range(400):  # whichever moment the end comes at, a request comes right before it
-                await asyncio.sleep(0.05)
-                if not machine.pods.alive():
-                    break
-                machine.service.waiting += 1  # it is not told of yet
-                await asyncio.sleep(0)
-                machine.service.waiting -= 1
-            assert not any(deletions)
+
+            def comes() -> None:
+                machine.service.waiting = 1  # and nobody has told of it yet
+
+            machine.on_asked = comes
+            await asyncio.sleep(11)
+            assert machine.service.waiting, "its counters were asked"
+            assert machine.pods.made == 1
+            assert machine.pods.alive()
 
     run(life())
 
@@ -226,11 +243,11 @@ def test_of_a_surplus_the_least_busy_worker_goes(tmp_path: Path) -> None:
             for _ in range(4):
                 machine.gateway.arrive()
             await asyncio.sleep(120)
-            _, young = machine.pods.alive()
-            machine.service.running = {young.uid: 1}
+            first, _ = machine.pods.alive()
+            machine.service.running = {first.uid: 1}
             machine.service.touched()
             await asyncio.sleep(60)
-            assert machine.pods.alive() == [young], "by age alone the young one would have gone"
+            assert first in machine.pods.alive(), "by age and name alone it would have gone"
 
     run(life())
 
@@ -336,6 +353,27 @@ def test_a_field_that_cannot_be_obeyed_is_named_and_is_looked_at_again(tmp_path:
             machine.write(document(**scaling()))
             await asyncio.sleep(10)
             assert machine.status["phase"] == "Running"
+
+    run(life())
+
+
+def test_what_was_missing_and_is_there_now_is_found_without_a_change_of_the_file(tmp_path: Path) -> None:
+    async def life() -> None:
+        missing = [True]
+
+        def made(service: InferenceService, secrets: Mapping[str, Mapping[str, str]]) -> WorkerTemplate:
+            if missing:
+                raise ValueError("no vLLM was found: install it")
+            return build(service, secrets)
+
+        async with Machine(tmp_path, document(**scaling()), build=made) as machine:
+            await asyncio.sleep(1)
+            assert machine.reason() == "InvalidSpec"
+            missing.clear()
+            await asyncio.sleep(6)
+            assert machine.reason() == "Idle"
+            missing.append(True)
+            await machine.awake()
 
     run(life())
 

@@ -118,6 +118,12 @@ def test_a_stop_has_the_time_of_both_drains() -> None:
     assert value(USERS, "TimeoutStopSec") == "675"
 
 
+def test_an_end_is_tidegates_own_business_and_so_is_a_workers() -> None:
+    assert value(USERS, "KillMode") == "mixed", "a worker's SIGTERM comes after the gateway's drain"
+    assert value(USERS, "OOMPolicy") == "continue"
+    assert value(USERS, "Delegate") == "cpu cpuset memory pids"
+
+
 def test_the_longest_grace_of_all_manifests_counts(tmp_path: Path) -> None:
     manifest = """
         apiVersion: tidegate.io/v1alpha1

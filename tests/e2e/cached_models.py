@@ -1,0 +1,68 @@
+"""Services whose model comes from a store into a cache, and what is done and seen beside them on the node."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import PurePosixPath
+
+from tests.e2e.kubectl import Kubectl, Object
+from tests.e2e.model_store import GATED, MODEL, SIZE
+from tests.e2e.services import ENGINE_SIM, Services, simulated
+
+ROOT_FOLDER = "/var/lib/tidegate-e2e"  # on the node
+NODE_CACHES = "nodes"  # in it: what values.yaml names as cache.nodePath
+
+
+def cached(name: str, namespace: str, store: str, **cache: object) -> Object:
+    """A service that is awake from the beginning, and whose model comes from the store into the cache."""
+    manifest = simulated(name, namespace, HF_ENDPOINT=store)
+    manifest["spec"] |= {"model": {"uri": f"hf://{MODEL}"}, "cache": {**cache, "sizeLimit": "1Gi"}}
+    manifest["spec"]["scaling"] |= {"minReplicas": 1}
+    return manifest
+
+
+def administrator(kubectl: Kubectl, namespace: str, script: str, below: str = "") -> None:
+    """Runs Python as root on the node. ``/volumes`` is the folder of the tests' volumes, ``folder`` the
+    namespace's own in it, or in a folder ``below``."""
+    name = f"administrator-{namespace}"
+    folder = PurePosixPath("/volumes", below, namespace)
+    container = {
+        "name": "administrator",
+        "image": ENGINE_SIM,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-c", f"import os, shutil\nfolder = '{folder}'\n{script}"],
+        "securityContext": {"runAsUser": 0},
+        "volumeMounts": [{"name": "volumes", "mountPath": "/volumes"}],
+    }
+    volume = {"name": "volumes", "hostPath": {"path": ROOT_FOLDER, "type": "DirectoryOrCreate"}}
+    spec = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
+    metadata = {"name": name, "namespace": "default"}
+    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    where = (f"pod/{name}", "-n", "default")
+    try:
+        kubectl.run("wait", *where, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100)
+    finally:
+        kubectl.run("delete", *where, "--wait=true", "--grace-period=1", timeout=90)
+
+
+def in_engine(kubectl: Kubectl, services: Services, name: str, script: str) -> str:
+    """What a Python script prints in the engine's container of a service's worker."""
+    [pod] = [each for each in services.pods(name) if "deletionTimestamp" not in each["metadata"]]
+    where = (pod["metadata"]["name"], "-c", "engine", "-n", services.namespace)
+    return kubectl.run("exec", *where, "--", "python3", "-c", script).strip()
+
+
+def digest_in_engine(kubectl: Kubectl, services: Services, name: str) -> str:
+    """The digest of the model's last file as the engine sees it."""
+    script = (
+        "import glob, hashlib, pathlib\n"
+        f"(found,) = glob.glob('/tmp/cached/*/{GATED}')\n"
+        "print(hashlib.sha256(pathlib.Path(found).read_bytes()).hexdigest())"
+    )
+    return in_engine(kubectl, services, name, script)
+
+
+def digest_in_store() -> str:
+    """The digest of that file as it should be."""
+    weights = bytes(range(250)) * (SIZE // 250)
+    return hashlib.sha256(weights[::-1]).hexdigest()
