@@ -45,7 +45,7 @@ async def proxied(here: Place, up: Up, plan: Plan) -> Findings:
     the load."""
     await up.answered(NAME)
     [pod] = await up.pods(NAME)
-    ground = Ground(here.folder, _cores(here), 0, 0)
+    ground = Ground(here.folder, _cores(pod), 0, 0)
     for thread in _threads(up.process.pid):
         os.sched_setaffinity(thread, {ground.cores.proxy})
     one = Proxy(UP, up.process.pid, up.port, up.port, up.port)
@@ -71,9 +71,9 @@ async def idle(up: Up) -> Findings:
     return Findings([Measure("idle_cpu", "CPU of an up that nobody asks", "ms/s", {UP: used})])
 
 
-def _cores(here: Place) -> Cores:
+def _cores(pod: Json) -> Cores:
     """The worker's core, and another one for what stands before it. SystemExit where there is none."""
-    [worker] = {min(os.sched_getaffinity(process.number)) for process in here.processes()}
+    worker = int(pod["metadata"]["annotations"]["tidegate.io/cores"])
     others = sorted(os.sched_getaffinity(0) - {worker})
     if not others:
         raise SystemExit("bench: it needs two cores: one for the proxies, one for load and worker")

@@ -9,8 +9,16 @@ from tests.e2e.kubectl import Kubectl, Object
 from tests.e2e.model_store import GATED, MODEL, SIZE
 from tests.e2e.services import ENGINE_SIM, Services, simulated
 
-ROOT_FOLDER = "/var/lib/tidegate-e2e"  # on the node
+ROOT_FOLDER = "/tmp/tidegate-e2e"  # noqa: S108  of the node: its parent is there on every node
 NODE_CACHES = "nodes"  # in it: what values.yaml names as cache.nodePath
+# Takes the namespace's folder away, and those above it that are empty then.
+CLEAN_UP = """
+shutil.rmtree(folder, ignore_errors=True)
+try:
+    os.removedirs(os.path.dirname(folder))
+except OSError:
+    pass  # somebody else's folder is in it, or it is the node's own
+"""
 
 
 def cached(name: str, namespace: str, store: str, **cache: object) -> Object:
@@ -22,19 +30,20 @@ def cached(name: str, namespace: str, store: str, **cache: object) -> Object:
 
 
 def administrator(kubectl: Kubectl, namespace: str, script: str, below: str = "") -> None:
-    """Runs Python as root on the node. ``/volumes`` is the folder of the tests' volumes, ``folder`` the
-    namespace's own in it, or in a folder ``below``."""
+    """Runs Python as root on the node. ``folder`` is the namespace's own of the tests' folder there, or of
+    a folder ``below`` it."""
     name = f"administrator-{namespace}"
-    folder = PurePosixPath("/volumes", below, namespace)
+    root = PurePosixPath(ROOT_FOLDER)
+    folder = PurePosixPath("/node", root.name, below, namespace)
     container = {
         "name": "administrator",
         "image": ENGINE_SIM,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-c", f"import os, shutil\nfolder = '{folder}'\n{script}"],
         "securityContext": {"runAsUser": 0},
-        "volumeMounts": [{"name": "volumes", "mountPath": "/volumes"}],
+        "volumeMounts": [{"name": "node", "mountPath": "/node"}],
     }
-    volume = {"name": "volumes", "hostPath": {"path": ROOT_FOLDER, "type": "DirectoryOrCreate"}}
+    volume = {"name": "node", "hostPath": {"path": str(root.parent), "type": "Directory"}}
     spec = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
     metadata = {"name": name, "namespace": "default"}
     kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})

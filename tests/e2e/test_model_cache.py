@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.cached_models import (
+    CLEAN_UP,
     ROOT_FOLDER,
     administrator,
     cached,
@@ -54,7 +55,7 @@ def volume(kubectl: Kubectl, namespace: str) -> Iterator[None]:
         yield
     finally:
         kubectl.run("delete", "pv", f"cache-{namespace}", "--wait=false", "--ignore-not-found")
-        administrator(kubectl, namespace, "shutil.rmtree(folder, ignore_errors=True)")
+        administrator(kubectl, namespace, CLEAN_UP)
 
 
 def pods_with(kubectl: Kubectl, services: Services, event: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.e2e.cached_models import (
+    CLEAN_UP,
     NODE_CACHES,
     administrator,
     cached,
@@ -29,7 +30,7 @@ def prepared_node(kubectl: Kubectl, namespace: str) -> Iterator[None]:
     try:
         yield
     finally:
-        administrator(kubectl, namespace, "shutil.rmtree(folder, ignore_errors=True)", NODE_CACHES)
+        administrator(kubectl, namespace, CLEAN_UP, NODE_CACHES)
 
 
 def test_a_namespace_that_may_use_the_node_has_a_folder_of_its_own_and_fetches_a_model_once(

@@ -47,7 +47,9 @@ REMEDIES: Final = {
     "NotWritable": "Give the worker's user the right to write there, or name another folder.",
     "NoSpaceLeft": "Raise resources.ephemeralStorage or resources.sharedMemory, or make room in the volume.",
     "PortInUse": "Give the other program another port.",
-    "AcceleratorMissing": "Check the node's driver and resources.accelerator.",
+    "AcceleratorMissing": (
+        "Check resources.accelerator, placement.runtimeClassName, and the driver of the pod's node."
+    ),
     "BadArgument": "Correct engine.args.",
     "OOMKilled": "Raise resources.memory.",
     "StartupDeadlineExceeded": "Raise engine.startupDeadlineSeconds, or see in its log what takes so long.",
