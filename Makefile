@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
 COMPILED := build/compiled
-.PHONY: help setup up compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-local test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local manifests lock corpus fuzz campaign
+.PHONY: help setup up compiled demo demo-down test test-unit test-component test-compiled test-e2e campaign-helm campaign-wake campaign-outages campaign-properties campaign-drain campaign-causes campaign-causes-on-cluster campaign-local test-vllm check bench bench-gateway bench-tickets bench-operator bench-scaling bench-wake bench-isolation bench-start bench-compile-cache bench-local manifests lock corpus fuzz campaign
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -82,6 +82,11 @@ campaign-drain: setup ## workers that end under 100 streams, in every way, on tw
 
 campaign-causes: setup ## every cause of a failed worker with real vLLM, and the line that the user reads; half an hour
 	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes.json $(PY) -m pytest tests/vllm/test_vllm_failures.py -s --timeout 1800
+	$(PY) -m tests.vllm.causes_page
+
+campaign-causes-on-cluster: setup ## the causes that a pod meets, as kubectl shows them; five minutes
+	TIDEGATE_CAUSES_RESULTS=benchmarks/results/causes_on_cluster.json $(PY) -m pytest tests/e2e/test_causes.py -s --timeout 900
+	$(PY) -m tests.vllm.causes_page
 
 KILLS := 20
 campaign-local: setup ## `tidegate up`: CYCLES sleep/wake cycles, then KILLS SIGKILLs of it: what is lost, what is left
@@ -132,8 +137,9 @@ bench-scaling: setup ## policies of scaling on traces, simulated: what they serv
 bench-wake: setup ## wakes from zero beside the same pods without tidegate, on the development cluster
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_wake.py
 
-bench-start: setup ## a worker's start beside stock vLLM's, part by part, as processes bound to one core
-	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py --noted
+STARTS :=
+bench-start: setup ## a worker's start beside stock vLLM's, part by part, in pods with a core of their own; STARTS=--processes: without pods
+	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_start.py $(STARTS)
 
 bench-compile-cache: setup ## what a cache of compiled graphs saves a CPU worker's start
 	PYTHONPATH=$(CURDIR) $(PY) benchmarks/bench_compile_cache.py

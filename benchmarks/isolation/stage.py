@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,20 +14,19 @@ from typing import Any
 
 import httpx
 
+from harness.cluster import brought_up, confine
 from isolation import manifests
 from isolation.kernel import pod_groups, processes
 from tests.e2e.conftest import TOOL
 from tidegate.devcluster.apiclient import admin_client, apply, get, path_of
 from tidegate.devcluster.facts import read_facts
-from tidegate.devcluster.layout import State, state_of
+from tidegate.devcluster.layout import state_of
 from tidegate.devcluster.policies import TWO_POLICIES
-from tidegate.devcluster.processes import ProcessTable, is_alive, program_of
 
 Json = dict[str, Any]
 START_BUDGET = 240.0  # seconds; three vLLMs at once on two busy cores
 POLL = 0.1
 RISE = 1.0  # seconds from a noisy pod's start until all its threads run
-DAEMONS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 
 
 @dataclass(frozen=True)
@@ -124,32 +122,12 @@ class Stage:
 @contextmanager
 def stage(images: Sequence[str] = ("worker", "noise")) -> Iterator[Stage]:
     """The cluster with the namespace. A cluster of another mode is refused by its tool."""
-    state = state_of(os.environ)
-    was_up = read_facts(state) is not None
-    try:
-        _tool("up", "--mode", TWO_POLICIES, timeout=3000)
-        _tool("images", *images, timeout=3000)
+    with brought_up(images, "--mode", TWO_POLICIES):
+        state = state_of(os.environ)
         confine(state)
         facts = read_facts(state)
         with admin_client(state.pki, facts.url if facts else "", timeout=30.0) as client, _namespace(client):
             yield Stage(client)
-    finally:
-        if not was_up:
-            _tool("down", timeout=300)
-
-
-def confine(state: State) -> None:
-    """Puts the cluster's daemons and this process on the first core, as CPUAffinity= does for a system's.
-
-    The static policy keeps other pods off an exclusive core, not what runs outside of pods. (containerd stays
-    as it is: containers would inherit it.)
-    """
-    core = min(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {core})
-    for record in ProcessTable(state).records():
-        if record.name.rpartition(".")[2] in DAEMONS and is_alive(record):
-            words = ["taskset", "-a", "-p", "-c", str(core), str(program_of(record))]
-            subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
 
 
 def model_folder(name: str) -> str:
@@ -198,9 +176,3 @@ def _until(what: str, holds: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"bench-isolation: not within {START_BUDGET:g} s: {what}")
         time.sleep(POLL)
-
-
-def _tool(*arguments: str, timeout: float) -> None:
-    done = subprocess.run([*TOOL, *arguments], stdout=sys.stderr, timeout=timeout, check=False)
-    if done.returncode:
-        raise SystemExit(f"tidegate.devcluster {' '.join(arguments)} ended with {done.returncode}")

@@ -11,18 +11,20 @@ from start.subjects import PORT, SERVED
 
 EVERY = 0.02  # seconds between two questions
 BUDGET = 300.0
+PATIENCE = 10.0  # for an answer; the address of a pod that has ended does not even refuse
+LAST_LINES = 400  # of a server that ended: the cause stands above several tracebacks
 
 
-def until_ready(host: str, alive: Callable[[], bool], port: int = PORT) -> None:
-    """Returns at the first 200 of GET /v1/models; SystemExit if the server ends or takes too long."""
+def until_ready(host: str, runs: Callable[[], bool], said: Callable[[], str], port: int = PORT) -> None:
+    """Returns at the first 200 of GET /v1/models; SystemExit, with what the server has ``said``, if it ends
+    before that or takes too long."""
     deadline = time.monotonic() + BUDGET
-    while time.monotonic() < deadline:
-        if ask(host, "GET", "/v1/models", None, port) == 200:
-            return
-        if not alive():
-            raise SystemExit("the server ended before it was ready; its output says why")
+    while ask(host, "GET", "/v1/models", None, port) != 200:
+        if not runs():
+            raise SystemExit(f"the server ended before it was ready:\n{said()}")
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not ready within {BUDGET:g} s:\n{said()}")
         time.sleep(EVERY)
-    raise SystemExit(f"not ready within {BUDGET:g} s")
 
 
 def first_answer(host: str, port: int = PORT) -> float:
@@ -37,7 +39,7 @@ def first_answer(host: str, port: int = PORT) -> float:
 
 def ask(host: str, method: str, path: str, body: str | None, port: int) -> int:
     """The status of the answer; 0 where there is none."""
-    connection = http.client.HTTPConnection(host, port, timeout=60)
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, {"content-type": "application/json"})
         answer = connection.getresponse()

@@ -9,15 +9,16 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.report import ROOT
-from start.asking import first_answer, until_ready
-from start.milestones import parts
-from start.subjects import FLAGS, NOTES, STOCK_ENVIRONMENT, STOCK_MODULE, Subject
+from start.asking import LAST_LINES, first_answer, until_ready
+from start.milestones import own_parts, parts
+from start.subjects import ENVIRONMENT, FLAGS, NOTES, STOCK_MODULE, Subject
 from tests.vllm.worker_process import PYTHON, made_by
 from tidegate.devcluster.ports import free_ports
 
@@ -43,10 +44,10 @@ class LocalStarts:
         lines: list[tuple[float, str]] = []
         start = time.monotonic()
         with self._running(subject, home, port, lines) as process:
-            until_ready(HOST, lambda: process.poll() is None, port)
+            until_ready(HOST, lambda: process.poll() is None, partial(_last_words, lines), port)
             ready = time.monotonic()
             answer = first_answer(HOST, port)
-        told = parts(lines, start, ready)
+        told = parts(lines, start, ready) | own_parts(text for _, text in lines)
         return {"ready_seconds": round(ready - start, 3), "first_answer_seconds": answer} | told
 
     @contextmanager
@@ -90,9 +91,14 @@ class LocalStarts:
             "PYTHONPATH": str(self._packages),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
+            **ENVIRONMENT,
         }
         ours = {"TIDEGATE_TERMINATION_MESSAGE": f"{home}/message", "TIDEGATE_ISOLATION_PORT": "0"}
-        return common | (ours if subject.ours else STOCK_ENVIRONMENT)
+        return common | (ours if subject.ours else {})
+
+
+def _last_words(lines: Sequence[tuple[float, str]]) -> str:
+    return "".join(text for _, text in lines[-LAST_LINES:])
 
 
 def _note(output: Iterable[str], note: Callable[[tuple[float, str]], None]) -> None:

@@ -12,8 +12,9 @@ FLAGS = (
     *("--served-model-name", SERVED, "--max-num-seqs", "16"),
     *("--enforce-eager", "--kv-cache-memory-bytes", "268435456"),
 )
-# What stock vLLM needs on one core without a network: it keeps a core free by default, of one none is left.
-STOCK_ENVIRONMENT = {
+# The same for all. Stock vLLM needs the first on one core: it keeps a core free by default, and of one none
+# is left. The others keep it from asking the network. The worker chooses the same by itself.
+ENVIRONMENT = {
     "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",

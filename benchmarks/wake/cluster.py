@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.conftest import TOOL, gateway_pods, install, restart, tool_environment
+from harness.cluster import brought_up
+from tests.e2e.conftest import gateway_pods, install, restart, tool_environment
 from tests.e2e.kubectl import Kubectl
 from tidegate.devcluster.layout import state_of
 
@@ -19,19 +18,11 @@ SYSTEM = "tidegate-system"
 @contextmanager
 def installed() -> Iterator[Kubectl]:
     """The cluster with tidegate; whatever was not there before is gone after the block."""
-    was_up = (
-        subprocess.run([*TOOL, "status"], stdout=subprocess.DEVNULL, timeout=60, check=False).returncode == 0
-    )
-    try:
-        _tool("up", timeout=3000)
-        _tool("images", "operator", "sim", timeout=3000)
+    with brought_up(("operator", "sim")):
         kubectl = Kubectl(tool_environment())
         os.environ["KUBECONFIG"] = kubectl.environment["KUBECONFIG"]  # where KubeClient looks
         with _release(kubectl):
             yield kubectl
-    finally:
-        if not was_up:
-            _tool("down", timeout=300)
 
 
 @contextmanager
@@ -59,10 +50,3 @@ def audit_log() -> Path:
     if not log.exists():
         raise SystemExit("bench-wake counts requests in the API server's audit log: use the embedded cluster")
     return log
-
-
-def _tool(*arguments: str, timeout: float) -> None:
-    """The development cluster's tool; SystemExit where it fails, its own words are on stderr."""
-    done = subprocess.run([*TOOL, *arguments], stdout=sys.stderr, timeout=timeout, check=False)
-    if done.returncode:
-        raise SystemExit(f"tidegate.devcluster {' '.join(arguments)} ended with {done.returncode}")

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.kubectl import Kubectl, Object, eventually
 from tests.e2e.services import Services
+from tests.e2e.small_workers import forget, make_small
 from tidegate.devcluster.ports import free_ports
 
 TOOL = (sys.executable, "-m", "tidegate.devcluster")
@@ -130,6 +131,17 @@ def _has_account(kubectl: Kubectl, namespace: str) -> bool:
 def services(kubectl: Kubectl, namespace: str) -> Services:
     """Makes InferenceServices in the test's namespace."""
     return Services(kubectl, namespace)
+
+
+@pytest.fixture
+def room_for_two(kubectl: Kubectl, services: Services) -> Iterator[None]:
+    """Two workers fit on a node that has one core to give."""
+    try:
+        if not make_small(kubectl, services.namespace):
+            pytest.skip("this cluster cannot make workers small, and two of them do not fit")
+        yield
+    finally:
+        forget(kubectl, services.namespace)
 
 
 def reachable(host: str, port: int) -> bool:

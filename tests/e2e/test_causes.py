@@ -1,31 +1,32 @@
-"""Real vLLM that cannot run, on the cluster: what REASON `kubectl get inferenceservices` shows, and why.
+"""Real vLLM that cannot run, on the cluster: what `kubectl get` and `describe inferenceservice` show.
 
-The most different causes here; ``make campaign-causes`` takes all of them and prints what the user reads.
+What a person does wrong first, side by side; ``make campaign-causes-on-cluster`` adds what takes longer.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import signal
-import struct
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.e2e.kubectl import Kubectl, Object, eventually
+from tests.e2e.cluster_causes import CASES, GPU, NO_GPU, Case, config_maps
+from tests.e2e.kubectl import Kubectl, eventually
 from tests.e2e.processes import engines_of
 from tests.e2e.services import Services
-from tests.e2e.test_real_vllm import tiny_chat
+from tests.e2e.small_workers import forget, make_small
 from tests.vllm.causes_results import Results
 
 pytestmark = pytest.mark.vllm
-CAMPAIGN = bool(os.environ.get("TIDEGATE_CAUSES_RESULTS"))
-campaign_only = pytest.mark.skipif(not CAMPAIGN, reason="see `make campaign-causes`")
-SECONDS = 180.0  # for a start that fails on a busy machine
+PLACE = os.environ.get("TIDEGATE_CAUSES_RESULTS", "")
+campaign_only = pytest.mark.skipif(not PLACE, reason="see `make campaign-causes-on-cluster`")
+KIND = "inferenceservices.tidegate.io"
+SECONDS = 300.0  # for starts that fail on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -33,98 +34,126 @@ def results() -> Iterator[Results]:
     """What each case came to; printed and written at the end of a campaign."""
     found = Results()
     yield found
-    if CAMPAIGN:
-        place = Path(os.environ["TIDEGATE_CAUSES_RESULTS"])
-        found.write(place.with_name(f"{place.stem}_on_cluster.json"))
+    if PLACE:
+        found.write(Path(PLACE))
 
 
 class Stage:
-    """One service that wants a worker, whatever becomes of it."""
+    """Services that want a worker, whatever becomes of them."""
 
     def __init__(self, kubectl: Kubectl, services: Services, results: Results) -> None:
         self._kubectl, self.services, self._results = kubectl, services, results
+        self._cases: dict[str, tuple[Case, float]] = {}
+        kubectl.apply(*config_maps(services.namespace))
 
-    def start(self, name: str, uri: str = "file:///models/tiny-chat", **parts: Any) -> Object:
-        """The manifest that was applied; ``parts``: of the spec, beside those of the tiny chat model."""
-        manifest = tiny_chat(name, self.services.namespace, uri)
-        spec = manifest["spec"]
-        spec["scaling"] = {"minReplicas": 1}
-        for part, values in parts.items():
-            spec[part] = {**spec.get(part, {}), **values}
-        self.services.apply(manifest)
-        return manifest
+    def start(self, name: str, case: Case) -> None:
+        """Writes the service; what it must show is judged by ``all_show``."""
+        self.services.apply(case.manifest(name, self.services.namespace))
+        self._cases[name] = case, time.monotonic()
 
-    def column(self, name: str) -> str:
-        """The REASON that a person reads."""
-        place = ("inferenceservices.tidegate.io", name, "-n", self.services.namespace)
-        head, row = self._kubectl.run("get", *place).splitlines()
+    def column(self) -> dict[str, str]:
+        """The REASON that a person reads of each service."""
+        head, *rows = self._kubectl.run("get", KIND, "-n", self.services.namespace).splitlines()
         at = head.index("REASON")
-        return row[at:].split()[0] if row[at:].strip() else ""
+        return {row.split()[0]: (row[at:].split() or [""])[0] for row in rows}
 
-    def fails(self, name: str, reason: str, said: str) -> None:
-        """Until the column has the reason and the condition the sentence."""
+    def shown(self, name: str) -> str:
+        """REASON and sentence of one service."""
+        return f"{self.column().get(name)}: {self.services.condition(name, 'Ready').get('message')}"
+
+    def all_show(self) -> None:
+        """Until every service has shown its reason. Who has goes, and gives its core and its time away."""
         try:
-            eventually(lambda: self.column(name) == reason, f"{name} shows {reason}", seconds=SECONDS)
+            eventually(self._all_seen, "every service shows its reason", seconds=SECONDS)
+        except AssertionError as error:
+            left = {name: self.shown(name) for name in self._cases}
+            raise AssertionError(f"{error}; these do not: {left}") from error
         finally:
-            ready = self.services.condition(name, "Ready")
-            line = f"{self.column(name)}: {ready.get('message')}"
-            self._results.add(name, reason, line, 0.0)
-        assert said in self.services.condition(name, "Ready")["message"]
+            for name in list(self._cases):
+                self._note(name)
+
+    def _all_seen(self) -> bool:
+        shown = self.column()
+        for name in [each for each, (case, _) in self._cases.items() if shown.get(each) == case.reason]:
+            self._judge(name, self._note(name))
+        return not self._cases
+
+    def _note(self, name: str) -> Case:
+        """What it shows now is its result."""
+        case, began = self._cases.pop(name)
+        self._results.add(case.about, case.reason, self.shown(name), time.monotonic() - began)
+        return case
+
+    def _judge(self, name: str, case: Case) -> None:
+        place = (KIND, name, "-n", self.services.namespace)
+        described = " ".join(self._kubectl.run("describe", *place).split())
+        assert f"Reason: {case.reason} Status: False Type: Ready" in described, described
+        assert case.said in described, described
+        self._kubectl.run("delete", *place, "--wait=false")
 
 
 @pytest.fixture
-def stage(kubectl: Kubectl, services: Services, results: Results) -> Stage:
-    """Services that want a worker at once."""
-    return Stage(kubectl, services, results)
+def stage(kubectl: Kubectl, services: Services, results: Results) -> Iterator[Stage]:
+    """Services that want a worker at once; small ones, where the cluster can make them so."""
+    try:
+        make_small(kubectl, services.namespace)
+        yield Stage(kubectl, services, results)
+    finally:
+        forget(kubectl, services.namespace)
 
 
-def cut_weights() -> bytes:
-    """A file whose header promises a tensor of 4 GiB, of which nothing has been copied."""
-    tensor = {"dtype": "F32", "shape": [1 << 30], "data_offsets": [0, 4 << 30]}
-    header = json.dumps({"lm_head.weight": tensor}).encode()
-    return struct.pack("<Q", len(header)) + header
+def test_each_service_that_cannot_run_shows_its_own_reason(stage: Stage) -> None:
+    for name, case in CASES.items():
+        stage.start(name, case)
+    stage.all_show()
 
 
-def test_weights_that_were_copied_in_part_are_shown_as_an_invalid_model(
-    stage: Stage, kubectl: Kubectl
+@contextmanager
+def node_that_claims_a_device(kubectl: Kubectl) -> Iterator[None]:
+    """Its status offers a GPU and it has none, as where a driver or its runtime is missing or broken."""
+    nodes = kubectl.get("nodes")["items"]
+    name = next(each["metadata"]["name"] for each in nodes if not each["spec"].get("taints"))
+
+    def offer(amount: str | None) -> None:
+        change = {"status": {"capacity": {GPU: amount}, "allocatable": {GPU: amount}}}
+        kubectl.run("patch", "node", name, "--subresource=status", "--type=merge", "-p", json.dumps(change))
+
+    offer("1")
+    try:
+        yield
+    finally:
+        offer(None)
+
+
+def test_a_device_that_no_node_has_is_named_and_so_is_a_node_that_only_claims_it(
+    stage: Stage, kubectl: Kubectl, results: Results
 ) -> None:
-    namespace = stage.services.namespace
-    kubectl.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "half-a-model", "namespace": namespace},
-            "data": {"config.json": "{}", "tokenizer.json": "{}"},
-            "binaryData": {"model.safetensors": base64.b64encode(cut_weights()).decode()},
-        }
-    )
-    volume = {"name": "half", "configMap": {"name": "half-a-model"}}
-    mount = {"name": "half", "mountPath": "/half", "readOnly": True}
-    stage.start("truncated", "file:///half", pod={"volumes": [volume], "volumeMounts": [mount]})
-    stage.fails("truncated", "InvalidModel", "/half/model.safetensors has")
-
-
-def test_a_cache_on_the_read_only_root_is_shown_as_not_writable(stage: Stage) -> None:
-    stage.start("no-cache", "hf://nobody/nothing", engine={"env": [{"name": "HF_HOME", "value": "/cache"}]})
-    stage.fails("no-cache", "NotWritable", "/cache (HF_HOME) cannot be written by user 1000")
-
-
-def test_an_engine_that_needs_more_than_its_memory_is_shown_as_killed_for_it(stage: Stage) -> None:
-    stage.start("too-small", resources={"memory": "640Mi", "sharedMemory": "64Mi"})
-    stage.fails("too-small", "OOMKilled", "memory")
-
-
-@campaign_only
-def test_an_argument_that_vllm_does_not_know_is_shown(stage: Stage) -> None:
-    stage.start("bad-flag", engine={"args": ["--no-such-flag"]})
-    stage.fails("bad-flag", "BadArgument", "unrecognized arguments: --no-such-flag")
+    if any(GPU in node["status"]["capacity"] for node in kubectl.get("nodes")["items"]):
+        pytest.skip("this cluster has GPUs")
+    began = time.monotonic()
+    stage.start("no-gpu", NO_GPU)
+    told = f"Unschedulable: no node has enough {GPU} left"
+    try:
+        eventually(lambda: stage.shown("no-gpu").startswith(told), told, seconds=SECONDS)
+    finally:
+        results.add(
+            "a device that no node has", "Unschedulable", stage.shown("no-gpu"), time.monotonic() - began
+        )
+    with node_that_claims_a_device(kubectl):
+        stage.all_show()
 
 
 @campaign_only
 def test_a_start_that_hangs_until_its_deadline_says_where(stage: Stage) -> None:
-    stage.start("hangs", engine={"startupDeadlineSeconds": 10})
+    late = Case(
+        "a start that hangs",
+        "StartupDeadlineExceeded",
+        "when it was told to stop",
+        parts={"engine": {"startupDeadlineSeconds": 10}},
+    )
+    stage.start("hangs", late)
     _when_it_runs(stage, "hangs", signal.SIGSTOP)
-    stage.fails("hangs", "StartupDeadlineExceeded", "when it was told to stop")
+    stage.all_show()
 
 
 @campaign_only
@@ -133,9 +162,10 @@ def test_an_engine_that_a_signal_ends_while_it_starts_says_which(
     stage: Stage, number: signal.Signals
 ) -> None:
     name = number.name.lower()
-    stage.start(name)
+    about = f"an engine that {number.name} ends while it starts"
+    stage.start(name, Case(about, "EngineKilled", f"({number.name})"))
     _when_it_runs(stage, name, number)
-    stage.fails(name, "EngineKilled", f"({number.name})")
+    stage.all_show()
 
 
 def _when_it_runs(stage: Stage, name: str, number: signal.Signals) -> None:

@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.e2e.cached_models import (
+    CLEAN_UP,
+    ROOT_FOLDER,
+    administrator,
+    cached,
+    digest_in_engine,
+    digest_in_store,
+    in_engine,
+)
 from tests.e2e.kubectl import CommandError, Kubectl, Object, eventually
-from tests.e2e.model_store import GATED, MODEL, SIZE, open_store, told
-from tests.e2e.services import ENGINE_SIM, Services, simulated
-from tests.e2e.small_workers import forget, make_small
+from tests.e2e.model_store import GATED, SIZE, open_store, told
+from tests.e2e.services import Services
 
 CLAIM = "models"
-ROOT_FOLDER = "/var/lib/tidegate-e2e"
-
-
-@pytest.fixture
-def small(kubectl: Kubectl, services: Services) -> Iterator[None]:
-    """Two workers fit on a node that has one core to give."""
-    try:
-        if not make_small(kubectl, services.namespace):
-            pytest.skip("this cluster cannot make workers small, and two of them do not fit")
-        yield
-    finally:
-        forget(kubectl, services.namespace)
-
-
-def administrator(kubectl: Kubectl, namespace: str, script: str) -> None:
-    """Runs Python as root on the node, where ``/volumes`` is the folder of the tests' volumes."""
-    name = f"administrator-{namespace}"
-    container = {
-        "name": "administrator",
-        "image": ENGINE_SIM,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-c", f"import os, shutil\nfolder = '/volumes/{namespace}'\n{script}"],
-        "securityContext": {"runAsUser": 0},
-        "volumeMounts": [{"name": "volumes", "mountPath": "/volumes"}],
-    }
-    volume = {"name": "volumes", "hostPath": {"path": ROOT_FOLDER, "type": "DirectoryOrCreate"}}
-    spec = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
-    metadata = {"name": name, "namespace": "default"}
-    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    where = (f"pod/{name}", "-n", "default")
-    try:
-        kubectl.run("wait", *where, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100)
-    finally:
-        kubectl.run("delete", *where, "--wait=true", "--grace-period=1", timeout=90)
 
 
 def bound_claim(namespace: str) -> tuple[Object, Object]:
@@ -82,15 +55,7 @@ def volume(kubectl: Kubectl, namespace: str) -> Iterator[None]:
         yield
     finally:
         kubectl.run("delete", "pv", f"cache-{namespace}", "--wait=false", "--ignore-not-found")
-        administrator(kubectl, namespace, "shutil.rmtree(folder, ignore_errors=True)")
-
-
-def cached(name: str, namespace: str, store: str) -> Object:
-    """A service that is awake from the beginning, and whose model comes from the store into the cache."""
-    manifest = simulated(name, namespace, HF_ENDPOINT=store)
-    manifest["spec"] |= {"model": {"uri": f"hf://{MODEL}"}, "cache": {"claim": CLAIM, "sizeLimit": "1Gi"}}
-    manifest["spec"]["scaling"] |= {"minReplicas": 1}
-    return manifest
+        administrator(kubectl, namespace, CLEAN_UP)
 
 
 def pods_with(kubectl: Kubectl, services: Services, event: str) -> list[str]:
@@ -107,26 +72,19 @@ def pods_with(kubectl: Kubectl, services: Services, event: str) -> list[str]:
     return found
 
 
-def in_engine(kubectl: Kubectl, services: Services, name: str, script: str) -> str:
-    """What a Python script prints in the engine's container of a service's worker."""
-    [pod] = [each for each in services.pods(name) if "deletionTimestamp" not in each["metadata"]]
-    where = (pod["metadata"]["name"], "-c", "engine", "-n", services.namespace)
-    return kubectl.run("exec", *where, "--", "python3", "-c", script).strip()
-
-
 def test_two_pods_fill_one_cache_and_one_is_killed_half_way(
-    kubectl: Kubectl, services: Services, small: None
+    kubectl: Kubectl, services: Services, room_for_two: None
 ) -> None:
     namespace = services.namespace
     store = open_store(kubectl, namespace)
     with volume(kubectl, namespace):
-        services.apply(cached("one", namespace, store))
+        services.apply(cached("one", namespace, store, claim=CLAIM))
         reason = "CacheNotWritable"
         eventually(lambda: services.condition("one", "Ready").get("reason") == reason, reason, seconds=120)
         assert f"the claim {CLAIM}" in services.condition("one", "Ready")["message"]
         administrator(kubectl, namespace, "os.chown(folder, 1000, 1000)")
 
-        services.apply(cached("two", namespace, store))
+        services.apply(cached("two", namespace, store, claim=CLAIM))
         eventually(lambda: bool(told(kubectl, namespace)["reached"]), "a file is half there", seconds=180)
         eventually(lambda: bool(pods_with(kubectl, services, "waiting")), "the other waits", seconds=180)
         [holder] = pods_with(kubectl, services, "fetching")
@@ -143,23 +101,10 @@ def test_two_pods_fill_one_cache_and_one_is_killed_half_way(
         (model,) = in_engine(kubectl, services, "one", script).split()
         assert model.startswith("hf--acme--chat--")
         for name in ("one", "two"):
-            assert in_engine(kubectl, services, name, _digest(GATED)) == _expected()
+            assert digest_in_engine(kubectl, services, name) == digest_in_store()
             with pytest.raises(CommandError, match="Read-only file system"):
                 in_engine(kubectl, services, name, "open('/cache/models/new', 'w')")
             in_engine(kubectl, services, name, "open('/cache/compile/new', 'w')")
         for name in ("one", "two"):
             kubectl.run("delete", "inferenceservices.tidegate.io", name, "-n", namespace)
         eventually(lambda: not services.pods("one") + services.pods("two"), "no worker is left", seconds=90)
-
-
-def _digest(file: str) -> str:
-    return (
-        "import glob, hashlib, pathlib\n"
-        f"(found,) = glob.glob('/tmp/cached/*/{file}')\n"
-        "print(hashlib.sha256(pathlib.Path(found).read_bytes()).hexdigest())"
-    )
-
-
-def _expected() -> str:
-    weights = bytes(range(250)) * (SIZE // 250)
-    return hashlib.sha256(weights[::-1]).hexdigest()

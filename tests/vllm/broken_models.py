@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ def change_config(folder: Path, **changes: Any) -> None:
     """The same model with other values in its config.json."""
     file = folder / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def no_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
 
 
 def cut_config(folder: Path) -> None:

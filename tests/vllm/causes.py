@@ -41,7 +41,7 @@ def config(**changes: Any) -> Callable[[Path], None]:
 
 CASES: dict[str, Case] = {
     "model folder missing": Case(
-        "ModelNotFound", "does not exist in the worker", model="/models/none", in_ci=True
+        "ModelNotFound", "does not exist in the worker", damage=broken.no_folder, in_ci=True
     ),
     "config.json broken": Case(
         "InvalidModel", "config.json is not JSON", damage=broken.cut_config, in_ci=True

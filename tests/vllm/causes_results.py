@@ -1,13 +1,33 @@
-"""What the campaign of causes found, as JSON and as a table."""
+"""What the campaigns of causes found, as JSON and as a table."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+# Where a test keeps what a worker has at a fixed place: its model, its home, the packages.
+PLACES = (
+    (re.compile(r"/\S*?/pytest-\d+/workers\d+/\d+(?=/)"), ""),
+    (re.compile(r"/\S*?/pytest-\d+/test_[^/\s`'\"]+"), "/models"),
+    (re.compile(r"/\S*?/tidegate/models(?=/)"), "/models"),
+    (re.compile(r"/\S*?/tidegate/worker/site-packages-[\d.]+"), "/site-packages"),
+)
+
+
+def as_in_a_worker(line: str) -> str:
+    """The line with the places of a worker, whatever machine this is.
+
+    >>> as_in_a_worker("/tmp/pytest-of-me/pytest-7/test_a0/chat/config.json is not JSON")
+    '/models/chat/config.json is not JSON'
+    """
+    for place, known in PLACES:
+        line = place.sub(known, line)
+    return line
 
 
 @dataclass(frozen=True)
@@ -33,10 +53,18 @@ class Results:
 
     def add(self, case: str, expected: str, line: str, seconds: float) -> None:
         """One more."""
-        self._rows.append(Row(case, expected, line, round(seconds, 1)))
+        self._rows.append(Row(case, expected, as_in_a_worker(line), round(seconds, 1)))
+
+    def _known(self, place: Path) -> dict[str, Row]:
+        rows = json.loads(place.read_text())["rounds"] if place.is_file() else []
+        return {each["case"]: Row(**each) for each in rows}
 
     def write(self, place: Path) -> None:
-        """As JSON in the format of all results, and as a table on stdout."""
+        """As JSON in the format of all results, and as a table on stdout.
+
+        What the file has of other causes stays there, so that some can be provoked anew (``pytest -k``).
+        """
+        self._rows = list({**self._known(place), **{row.case: row for row in self._rows}}.values())
         right = sum(row.right for row in self._rows)
         machine = {
             "cores": os.cpu_count(),
@@ -60,5 +88,5 @@ class Results:
             ],
             "rounds": [asdict(row) for row in self._rows],
         }
-        place.write_text(json.dumps(result, indent=1) + "\n")
+        place.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
         print("\n" + "\n".join(f"{row.seconds:6.1f} s  {row.case:38} {row.line}" for row in self._rows))

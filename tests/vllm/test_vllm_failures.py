@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from tests.vllm.causes import CASES, EAGER, Case
 from tests.vllm.causes_results import Results
 from tests.vllm.memory_limit import memory_limited
 from tests.vllm.small_hub import hub
-from tests.vllm.worker_process import START_SECONDS, Starter, Worker
+from tests.vllm.worker_process import POLL_SECONDS, START_SECONDS, Starter, Worker
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 CAMPAIGN = bool(os.environ.get("TIDEGATE_CAUSES_RESULTS"))
@@ -63,7 +63,7 @@ def _begin(case: Case, start: Starter, model: Path, folder: Path, stack: ExitSta
     if case.hub:
         environment["HF_ENDPOINT"] = stack.enter_context(hub(case.hub))
     if not case.model:
-        model = shutil.copytree(model, folder / "model")
+        model = shutil.copytree(model, folder / "chat")
         case.damage(model)
     mount = f'mount -t tmpfs -o size={case.shared_memory} tmpfs /dev/shm && exec "$@"'
     under = ["unshare", "--mount", "sh", "-c", mount, "sh"] if case.shared_memory else []
@@ -135,15 +135,18 @@ def test_an_engine_that_is_killed_ends_the_worker_with_the_signal(
 @campaign_only
 def test_a_server_that_a_defect_ends_says_the_signal(start: Starter, tiny_chat: Path, check: Check) -> None:
     worker = start(tiny_chat, EAGER)
-    worker.said("prepared")
-    [server] = children_of(worker.process.pid)
-    os.kill(server, signal.SIGSEGV)
+    os.kill(first_child_of(worker.process.pid), signal.SIGSEGV)
     check("the server's process ended by SIGSEGV", worker, "EngineKilled", "signal 11 (SIGSEGV)")
 
 
-def children_of(parent: int) -> list[int]:
-    """The processes that a process has started."""
-    return [pid for pid, above, _ in _processes() if above == parent]
+def first_child_of(parent: int) -> int:
+    """The process that a process starts; waits for it a little."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if children := [pid for pid, above, _ in _processes() if above == parent]:
+            return children[0]
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"process {parent} has not started another one")
 
 
 def processes_named(name: str, below: int) -> list[int]:
@@ -164,8 +167,9 @@ def _processes() -> list[tuple[int, int, str]]:
     """Number, parent's number and command line of each process."""
     rows = []
     for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and (folder / "stat").is_file():
-            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            rows.append((int(folder.name), int(parent), words))
+        if folder.name.isdecimal():
+            with suppress(OSError):  # it has ended meanwhile
+                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                rows.append((int(folder.name), int(parent), words))
     return rows

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tidegate_worker.failure import Failure
+from tidegate_worker.reasons import NO_SPACE
+from tidegate_worker.reasons import NOT_WRITABLE as NOT_WRITABLE_OF_POD
 
 NOT_FOUND = "ModelNotFound"
 FORBIDDEN = "ModelForbidden"
@@ -42,6 +44,17 @@ def named(place: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _volume_error(error, place) from error
+
+
+@contextmanager
+def named_of_pod(folder: str) -> Iterator[None]:
+    """Within it an OSError is told as the engine tells it: the folder is the pod's own, not the cache."""
+    try:
+        yield
+    except OSError as error:
+        meaning = NO_SPACE if error.errno in _NO_SPACE else NOT_WRITABLE_OF_POD
+        said = f"{folder} cannot be written by user {os.getuid()}: {error.strerror or error}"
+        raise FillError(meaning.reason, f"{said}. {meaning.advice}") from error
 
 
 def _volume_error(error: OSError, place: str) -> FillError:

@@ -15,7 +15,7 @@ from tidegate_worker.failure import Failure, redact
 from tidegate_worker.report import leave_message, say
 
 from .bucket import Bucket
-from .causes import BAD_ARGUMENT, FAILED, UNREACHABLE, FillError, named
+from .causes import BAD_ARGUMENT, FAILED, UNREACHABLE, FillError, named, named_of_pod
 from .fill import Order, fill
 from .hub import Hub
 from .remote import CutOffError, Source
@@ -86,7 +86,7 @@ def _source(options: argparse.Namespace, environment: Mapping[str, str], web: We
 
 def _link(link: Path, folder: Path) -> None:
     """The engine's path is known before the version of the model is."""
-    with named(str(link.parent)):
+    with named_of_pod(str(link.parent)):
         link.parent.mkdir(parents=True, exist_ok=True)
         draft = link.with_name(f".{uuid.uuid4().hex}")
         draft.symlink_to(folder)

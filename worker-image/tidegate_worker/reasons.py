@@ -24,7 +24,10 @@ READ_LOG = Meaning(
 KILLED = Meaning("EngineKilled", READ_LOG.advice)
 OOM_KILLED = Meaning("OOMKilled", "Raise resources.memory.")
 MORE_MEMORY = Meaning("OutOfMemory", "Give it more memory, or a smaller --max-model-len in engine.args.")
-NO_ACCELERATOR = Meaning("AcceleratorMissing", "Check the node's driver and resources.accelerator.")
+NO_ACCELERATOR = Meaning(
+    "AcceleratorMissing",
+    "Check resources.accelerator, placement.runtimeClassName, and the driver of the pod's node.",
+)
 NO_MODEL = Meaning(
     "ModelNotFound", "Check model.uri, and whether model.secretRef has the right to the model."
 )

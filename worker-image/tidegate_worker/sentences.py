@@ -20,6 +20,9 @@ PLAIN = {"Exception", "OSError", "RuntimeError", "ValueError", "KeyError"}  # sa
 FIELD = re.compile(r"^  (?:Value error|Assertion failed), (.*)$")
 # What vLLM lists at length behind a cause: every architecture, every parser, where to read on.
 LISTS = re.compile(r"(?: for now\.)? (?:Supported architectures: |\(chose from \{ ).*$")
+# What Python writes otherwise at each start, and so would be news at each: an address, the order of a set.
+ADDRESS = re.compile(r" at 0x[0-9a-f]+(?=>)")
+SET = re.compile(r"\{('[^']+'(?:, '[^']+')+)\}")
 FRAME = re.compile(r'^\s*File "[^"]+", line \d+, in (\S+)$')
 TRACEBACK = "Traceback (most recent call last):"
 LOADERS = {"load_weights", "weight_loader", "default_weight_loader"}  # put weights into the model
@@ -46,7 +49,7 @@ def last_sentence(lines: Iterable[str]) -> Sentence | None:
 def _sentence(lines: list[str], at: int) -> Sentence | None:
     usage = USAGE.match(lines[at])
     if usage:
-        return Sentence(usage.group(1), CORRECT_ARGUMENTS)
+        return Sentence(_steady(usage.group(1)), CORRECT_ARGUMENTS)
     exception = EXCEPTION.match(lines[at])
     if not exception:
         return None
@@ -76,7 +79,12 @@ def _calls(lines: list[str]) -> list[str]:
 
 
 def _judged(text: str, otherwise: Meaning) -> Sentence:
-    return Sentence(LISTS.sub("", text), meaning_of(text, otherwise))
+    return Sentence(_steady(LISTS.sub("", text)), meaning_of(text, otherwise))
+
+
+def _steady(text: str) -> str:
+    """The same words for the same error, whichever process says them."""
+    return SET.sub(lambda found: f"{{{', '.join(sorted(found[1].split(', ')))}}}", ADDRESS.sub("", text))
 
 
 def _invalid_field(text: str, following: list[str]) -> str:

@@ -78,8 +78,8 @@ class Resources(Model):
     shared_memory: Size | None = Field(
         default=None,
         description=(
-            "Size of /dev/shm, such as 2Gi; a part of memory, so it must be less. Absent: the container "
-            "runtime's own, commonly 64Mi."
+            "Size of /dev/shm, such as 2Gi; a part of memory, so it must be less. Absent: what is written "
+            "there is bounded by memory alone."
         ),
     )
     accelerator: Accelerator | None = Field(

@@ -16,7 +16,8 @@ _EPILOG = (
     "Every option of tidegate up is taken and stands in the unit. Changes of your own belong into a drop-in "
     "(systemctl edit), which stays when the unit is written anew."
 )
-_CARRIED = ("PYTHONPATH",)  # where the packages are that this command itself was started with
+_PROGRAMS = ("PYTHONPATH", "TIDEGATE_WORKER_COMMAND")  # what this command and its workers are made of
+_FOLDERS = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "HF_HOME")  # where `tidegate get` in this shell looks, too
 
 
 def add_install_service(parser: argparse.ArgumentParser) -> None:
@@ -89,8 +90,14 @@ def _unit(options: argparse.Namespace) -> Unit:
         containers=options.containers,
         binds_low=any(0 < port < 1024 for port in _ports(options)),
         rooted=options.root is not None,
-        environment={name: os.environ[name] for name in _CARRIED if os.environ.get(name)},
+        environment=_carried(system=options.system),
     )
+
+
+def _carried(*, system: bool) -> dict[str, str]:
+    """What the service has of this shell's environment, so that it does what `tidegate up` would do here."""
+    names = _PROGRAMS if system else (*_PROGRAMS, *_FOLDERS)
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def _manifests(options: argparse.Namespace) -> list[Path]:

@@ -13,7 +13,7 @@ from tidegate.views import words
 
 _DEFAULT_NAMESPACE: Final = "default"
 _NUMBER_NEWS: Final = ("Woken", "ScaledUp", "Asleep", "ScaledDown")
-_PHASE_WIDTH: Final = 9  # of the longest, Suspended
+PHASE_WIDTH: Final = 9  # of the longest, Suspended
 
 
 def called(key: ServiceKey) -> str:
@@ -26,22 +26,22 @@ def first_line(service: Json) -> str:
     status, spec = mapping(service.get("status")), mapping(service.get("spec"))
     phase, resources = text(status.get("phase")), mapping(spec.get("resources"))
     if phase == "Failed":
-        return f"{phase:<{_PHASE_WIDTH}}  {_why(status)}"
+        return f"{phase:<{PHASE_WIDTH}}  {_why(status)}"
     cores = words.count(whole(resources.get("cpu")), "core")
     what = f"{text(mapping(spec.get('model')).get('uri'))}, {cores}, {resources.get('memory')}"
     waits = "; the next request wakes it" if phase == "Idle" else ""
-    return f"{phase:<{_PHASE_WIDTH}}  {what}{waits}"
+    return f"{phase:<{PHASE_WIDTH}}  {what}{waits}"
 
 
 def lines(change: Change, service: Json) -> Iterator[str]:
     """Of a change of a service that was there before."""
     news = [each for each in change.news if each.reason != COLD_START]
     if change.phase:
-        told = _beside_phase(change.phase, news, service)
-        yield f"{change.phase:<{_PHASE_WIDTH}}  {told}".rstrip()
+        told = _beside_phase(change, news, service)
+        yield f"{change.phase:<{PHASE_WIDTH}}  {told}".rstrip()
         news = [each for each in news if not told.startswith(_said(each)) and each.reason not in _NUMBER_NEWS]
     for each in news:
-        yield f"{'':<{_PHASE_WIDTH}}  {_said(each)}"
+        yield f"{'':<{PHASE_WIDTH}}  {_said(each)}"
 
 
 def _said(news: Announcement) -> str:
@@ -52,15 +52,15 @@ def _said(news: Announcement) -> str:
     )
 
 
-def _beside_phase(phase: str, news: list[Announcement], service: Json) -> str:
+def _beside_phase(change: Change, news: list[Announcement], service: Json) -> str:
     """Why it is in this phase now."""
     status = mapping(service.get("status"))
     number = next((each.note for each in news if each.reason in _NUMBER_NEWS), "")
-    if phase == "Failed":
+    if change.phase == "Failed":
         return _why(status)
-    if phase == "Running":
+    if change.phase == "Running":
         return f"{text(status.get('ready'))} workers ready"
-    return number
+    return number or ("once more" if (change.was, change.phase) == ("Failed", "Starting") else "")
 
 
 def _why(status: Json) -> str:

@@ -11,7 +11,7 @@ import httpx
 
 from tidegate.cli.console import Console
 from tidegate.cli.listeners import Listeners
-from tidegate.cli.local_lines import called, first_line, lines
+from tidegate.cli.local_lines import PHASE_WIDTH, called, first_line, lines
 from tidegate.domain.events import COLD_START
 from tidegate.domain.loose import Json, mapping, text
 from tidegate.domain.service import ServiceKey
@@ -35,12 +35,14 @@ class LocalTeller:
         self._http = http
         self._pods = pods
         self._width = _NARROWEST
+        self._last: dict[ServiceKey, str] = {}  # what stood beside the phase in the last line
         self._asking: set[asyncio.Task[None]] = set()
 
     def told(self, before: Json, after: Json) -> None:
         """A service's document changed: it had none before, or has none any more, where one is empty."""
         change = self.news.take(before, after)
         if not after:
+            self._last.pop(change.key, None)
             self._say(change.key, "gone")
         elif not _has_phase(after):  # it was read, and not looked at yet
             return
@@ -48,7 +50,7 @@ class LocalTeller:
             self._say(change.key, first_line(after))
         else:
             for line in lines(change, after):
-                self._say(change.key, line)
+                self._say(change.key, self._shortened(change.key, line))
         if any(each.reason == COLD_START for each in change.news):
             self._later(self._cold_start(change.key, mapping(mapping(after.get("status")).get("coldStarts"))))
         self.changes.tell(True)
@@ -64,6 +66,14 @@ class LocalTeller:
         self._width = max(self._width, len(called(key)))
         first, *more = said
         self._console.say(f"{called(key):<{self._width}}  {first}", *more)
+
+    def _shortened(self, key: ServiceKey, line: str) -> str:
+        """Without the cause, where the line before had the same: of a start that fails first the cause is
+        known, and then that it is not tried again at once."""
+        phase, cause = line[:PHASE_WIDTH], line[PHASE_WIDTH:].strip()
+        same = bool(phase.strip() and cause) and cause == self._last.get(key)
+        self._last[key] = cause
+        return phase.rstrip() if same else line
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

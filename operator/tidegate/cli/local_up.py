@@ -77,8 +77,8 @@ class _Up:
             await stack.enter_async_context(self._http)
             await stack.enter_async_context(self._gateway)
             self._supervisor = supervisor = Supervisor(self._supervisor_settings(), self._node)
-            supervisor.check()
             await self._node.open()
+            supervisor.check()  # it tells of the workers that were adopted, too
             self._gateway.serve(supervisor)
             await stack.enter_async_context(control_socket(self._settings.state, self))
             stack.push_async_callback(self._teller.close)

@@ -17,11 +17,12 @@ MOST: Final = 40  # of one service
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one change of a status says. ``phase`` is empty where it stayed."""
+    """What one change of a status says. ``phase`` is empty where it stayed; ``was``: the one before."""
 
     key: ServiceKey
     phase: str
     news: tuple[Announcement, ...]
+    was: str = ""
 
 
 class News:
@@ -60,10 +61,11 @@ class News:
 def _change(key: ServiceKey, before: Json, after: Json) -> Change:
     why = text(mapping(after.get("scaling")).get("message"))
     phase = text(after.get("phase"))
-    changed = phase if phase != text(before.get("phase")) else ""
-    return Change(key, changed, tuple(announcements(before, after, why)) if before else ())
+    was = text(before.get("phase"))
+    news = tuple(announcements(before, after, why)) if before else ()
+    return Change(key, phase if phase != was else "", news, was)
 
 
 def _as_events(change: Change, now: float) -> list[Event]:
     phase = [Event(NORMAL, change.phase, f"the phase is {change.phase}", now, now)] if change.phase else []
-    return [*phase, *(Event(each.type, each.reason, each.note, now, now) for each in change.news)]
+    return [*(Event(each.type, each.reason, each.note, now, now) for each in change.news), *phase]

@@ -132,12 +132,18 @@ class Node:
             await asyncio.sleep(HOUSE_SECONDS)
 
     async def end_all(self, *, at_once: bool = False) -> None:
-        """Ends every worker within its grace, or at once, and waits until all are gone."""
+        """Ends every worker within its grace, or at once, and waits until all are gone.
+
+        It is the last word: what would hold later workers to cores and memory is gone as well.
+        """
         for life in tuple(self._roster.lives.values()):
             self._roster.delete(life, at_once=at_once)
-        if self._tasks is not None:
-            await self._roster.empty.wait()
-            return
+        if self._tasks is None:
+            await self._end_without_run()
+        await self._roster.empty.wait()
+        self._cgroups.close()
+
+    async def _end_without_run(self) -> None:
         running = asyncio.create_task(self.run())
         try:
             await self._roster.empty.wait()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.loose import Json
@@ -18,12 +18,22 @@ from tidegate.resources.names import TEMPLATE_ANNOTATION, worker_deployment
 _logger = logging.getLogger("tidegate.local")
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A document is replaced, never edited: what was read of it stays true."""
+
+    pod: Json
+    deadline: float
+    facts: WorkerFacts
+
+
 class Replicas:
     """``told``: who must know at once that workers of a service have come or begun to go."""
 
     def __init__(self, pods: Pods, told: Callable[[ServiceKey], None]) -> None:
         self._pods = pods
         self._told = told
+        self._known: dict[ServiceKey, dict[str, _Known]] = {}  # by uid
         self._cramped: set[ServiceKey] = set()  # a rollout that found no room, and said so
 
     def of(self, entry: Entry) -> int:
@@ -35,8 +45,14 @@ class Replicas:
     def workers(self, entry: Entry) -> tuple[WorkerFacts, ...]:
         """The facts of its pods, with the order in which they should go."""
         deadline = entry.service.spec.engine.startup_deadline_seconds
-        facts = (worker_facts(pod, deadline) for pod in self._pods.of(entry.key))
-        return tuple(replace(each, deletion_cost=entry.costs.get(each.uid, 0)) for each in facts)
+        before, now = self._known.get(entry.key, {}), dict[str, _Known]()
+        for pod in self._pods.of(entry.key):
+            uid = str(pod["metadata"]["uid"])
+            known = before.get(uid)
+            same = known is not None and known.pod is pod and known.deadline == deadline
+            now[uid] = known if same and known else _Known(pod, deadline, worker_facts(pod, deadline))
+        self._known[entry.key] = now
+        return tuple(_with_cost(each.facts, entry.costs) for each in now.values())
 
     def deployment(self, entry: Entry) -> dict[str, Json]:
         """The Deployment that there would be on a cluster, as far as anybody reads it."""
@@ -70,6 +86,7 @@ class Replicas:
         for pod in pods:
             if "deletionTimestamp" not in pod["metadata"]:
                 self._pods.delete(key.namespace, pod["metadata"]["name"])
+        self._known.pop(key, None)
         return not self._pods.of(key)
 
     def _carry_out(self, entry: Entry, steps: Steps) -> None:
@@ -89,6 +106,10 @@ class Replicas:
                 self._pods.create(template)
         if steps.begin or steps.end:
             self._told(entry.key)
+
+
+def _with_cost(worker: WorkerFacts, costs: Mapping[str, int]) -> WorkerFacts:
+    return replace(worker, deletion_cost=costs[worker.uid]) if worker.uid in costs else worker
 
 
 def _most(service: InferenceService) -> int:

@@ -47,7 +47,8 @@ def engine_container(service: InferenceService, model: ModelParts, image: str) -
         ],
         "resources": container_resources(spec.resources, limit_cpu=spec.cpu_isolation != "None"),
         "volumeMounts": [
-            *_mounts(spec.resources),
+            {"name": "tmp", "mountPath": _TMP},
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  in the container
             *model.mounts,
             *cache.mounts(service),
             *pod.mounts(spec),
@@ -90,21 +91,18 @@ def container_resources(resources: Resources, *, limit_cpu: bool) -> dict[str, d
 
 
 def volumes(resources: Resources) -> list[dict[str, Any]]:
-    """The scratch space within the disk of the worker, and shared memory within its memory."""
+    """The scratch space within the disk of the worker, and shared memory within its memory.
+
+    Without a size the kubelet makes it as large as the memory limit, and it costs what is written to it. A
+    container runtime's own has 64 MiB: vLLM with more processes than one asks for 240 and does not start.
+    """
     disk: dict[str, Any] = {}
     if resources.ephemeral_storage is not None:
         disk["sizeLimit"] = str(resources.ephemeral_storage)
-    found: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": disk}]
+    memory: dict[str, Any] = {"medium": "Memory"}
     if resources.shared_memory is not None:
-        memory = {"medium": "Memory", "sizeLimit": str(resources.shared_memory)}
-        found.append({"name": "shm", "emptyDir": memory})
-    return found
-
-
-def _mounts(resources: Resources) -> list[dict[str, Any]]:
-    tmp = {"name": "tmp", "mountPath": _TMP}
-    shared = {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108  in the container
-    return [tmp] if resources.shared_memory is None else [tmp, shared]
+        memory["sizeLimit"] = str(resources.shared_memory)
+    return [{"name": "tmp", "emptyDir": disk}, {"name": "shm", "emptyDir": memory}]
 
 
 def _environment(spec: InferenceServiceSpec, model: ModelParts) -> list[dict[str, Any]]:

@@ -47,7 +47,9 @@ REMEDIES: Final = {
     "NotWritable": "Give the worker's user the right to write there, or name another folder.",
     "NoSpaceLeft": "Raise resources.ephemeralStorage or resources.sharedMemory, or make room in the volume.",
     "PortInUse": "Give the other program another port.",
-    "AcceleratorMissing": "Check the node's driver and resources.accelerator.",
+    "AcceleratorMissing": (
+        "Check resources.accelerator, placement.runtimeClassName, and the driver of the pod's node."
+    ),
     "BadArgument": "Correct engine.args.",
     "OOMKilled": "Raise resources.memory.",
     "StartupDeadlineExceeded": "Raise engine.startupDeadlineSeconds, or see in its log what takes so long.",
@@ -69,7 +71,7 @@ REMEDIES: Final = {
     "NoGatewayHeard": "Look at the gateways' pods, and at NetworkPolicies between operator and gateways.",
 }
 
-_LOGS_HERE: Final = "Read the worker's log: tidegate logs --previous."
+_LOGS_HERE: Final = "Read the worker's log: tidegate logs NAME --previous."
 _HERE: Final = {
     "Unschedulable": "Let another service sleep, ask for less in spec.resources, or let cores be shared with "
     "cpuIsolation: None.",

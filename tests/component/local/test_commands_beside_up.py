@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -13,7 +14,7 @@ import httpx
 
 from tests.component.local.ledger import book
 from tests.component.local.manifests import NAMESPACE, service
-from tests.component.local.place import COMMAND, Place
+from tests.component.local.place import COMMAND, PORTS, Place
 from tests.component.local.waiting import SECONDS, until
 
 PARTS = ("queue", "process", "first byte")
@@ -188,11 +189,46 @@ async def test_a_folder_without_a_service_is_refused_before_anything_listens(her
     assert "Traceback" not in said.err
 
 
-async def test_the_access_log_is_on_where_stdout_is_no_terminal_and_off_where_it_is_told_so(
-    here: Place,
-) -> None:
+async def test_the_access_log_is_on_where_stdout_is_no_terminal(here: Place) -> None:
     here.put(service("tide", idle=600))
     up = await here.start()
     await up.answered("tide")
     log = up.stderr.with_name(f"access-{up.stderr.name}")
     await until(lambda: '"outcome":"completed"' in log.read_text(), "the request is in the access log")
+
+
+async def test_a_terminal_sees_the_lines_of_up_and_no_access_log(here: Place) -> None:
+    here.put(service("tide", idle=600))
+    reader, terminal = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, *here.up_words()), stdout=terminal, stderr=terminal, env=here.environment
+    )
+    os.close(terminal)
+    seen = bytearray()
+    os.set_blocking(reader, False)
+    asyncio.get_running_loop().add_reader(reader, _take, reader, seen)
+    try:
+        await until(lambda: PORTS.search(seen.decode()), "it tells its ports")
+        ports = PORTS.search(seen.decode())
+        assert ports is not None
+        async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as http:
+            body = {"model": "tide", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+            url = f"http://127.0.0.1:{ports[1]}/{NAMESPACE}/tide/v1/chat/completions"
+            await until(lambda: b"wakes it" in seen, "it has a service")
+            assert (await http.post(url, json=body)).status_code == httpx.codes.OK
+        await until(lambda: b"cold start:" in seen, "the start is told")
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+        await until(lambda: b"  ended" in seen, "its last line is there")
+    finally:
+        asyncio.get_running_loop().remove_reader(reader)
+        os.close(reader)
+        with suppress(ProcessLookupError):
+            process.kill()
+    assert b"outcome" not in seen
+    assert b"Traceback" not in seen
+
+
+def _take(reader: int, seen: bytearray) -> None:
+    with suppress(OSError):  # the other side is closed
+        seen += os.read(reader, 65536)

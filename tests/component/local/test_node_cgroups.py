@@ -83,3 +83,13 @@ async def test_a_worker_knows_that_its_groups_are_its_own(tmp_path: Path) -> Non
         name = pods.node.create(script(text, memory=64 * MIB))
         assert await pods.first_line(name) == "1"
         assert pods.facts()[0].uid in memberships(pods.pid())
+
+
+async def test_no_group_stays_when_all_workers_have_ended(tmp_path: Path) -> None:
+    async with opened(tmp_path, cgroups=True) as pods:
+        pods.node.create(engine(memory=512 * MIB))
+        await pods.until_ready()
+        parents = {folder.parent for folder in ours(pods, tmp_path)}
+        await pods.node.end_all()
+        assert parents
+        assert not any(parent.exists() for parent in parents)

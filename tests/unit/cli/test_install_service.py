@@ -24,7 +24,8 @@ spec:
 @pytest.fixture
 def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("PYTHONPATH", raising=False)
+    for name in ("PYTHONPATH", "XDG_STATE_HOME", "XDG_CACHE_HOME", "HF_HOME", "TIDEGATE_WORKER_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "chat.yaml"
     file.write_text(MANIFEST)
@@ -74,6 +75,19 @@ def test_a_stop_has_the_time_of_the_drain_and_of_the_longest_worker(
     assert printed(capsys, "-f", "chat.yaml", "--drain-seconds", "20")["TimeoutStopSec"] == str(
         20 + 60 + 30 + 15
     )
+
+
+@pytest.mark.usefixtures("manifest")
+def test_a_users_service_has_the_folders_of_the_shell_and_the_machines_has_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/mine")
+    monkeypatch.setenv("PYTHONPATH", "/built")
+    for system, expected in ((), True), (("--system", "--user", "root"), False):
+        assert main(["install-service", "-f", "chat.yaml", *system, "--dry-run"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert "Environment=PYTHONPATH=/built" in lines
+        assert ("Environment=XDG_STATE_HOME=/mine" in lines) is expected
 
 
 @pytest.mark.usefixtures("manifest")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
 from tests.component.kube.wire import eventually
-from tidegate.controller.leadership import Leadership, LeadershipSettings
+from tidegate.controller.leadership import END_BUDGET, Leadership, LeadershipSettings
 from tidegate.domain.lease import LeaseRecord, LeaseTimes
 from tidegate.kube.errors import ConflictError, NotLeaderError, UnreachableError
 from tidegate.kube.lease import LeaseClient
@@ -173,3 +174,47 @@ async def test_work_that_fails_is_the_end_of_the_replica(lease: MemoryLease) -> 
     with pytest.raises(ValueError, match="a defect"):
         await asyncio.wait_for(leadership.run(fail), 60)
     assert lease.holders[-1] == ""
+
+
+async def test_a_machine_that_stands_still_while_the_work_ends_is_not_taken_for_work_that_does_not_end(
+    lease: MemoryLease,
+) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def act() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            time.sleep(END_BUDGET + 0.5)  # noqa: ASYNC251  the whole process stands still
+            for _ in range(10):  # as many steps as it takes to end the tasks of tasks
+                await asyncio.sleep(0)
+            ended.set()
+
+    leadership = Leadership(lease, LeadershipSettings("a", TIMES))
+    running = asyncio.create_task(leadership.run(act))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert ended.is_set()
+    assert lease.holders[-1] == ""
+
+
+async def test_work_that_does_not_end_is_the_end_of_the_replica(lease: MemoryLease) -> None:
+    stubborn, over = asyncio.Event(), asyncio.Event()
+
+    async def act() -> None:
+        while not over.is_set():
+            stubborn.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    leadership = Leadership(lease, LeadershipSettings("a", TIMES))
+    running = asyncio.create_task(leadership.run(act))
+    await stubborn.wait()
+    running.cancel()
+    with pytest.raises(RuntimeError, match="has not ended within 2 s"):
+        await running
+    over.set()
+    assert "" not in lease.holders

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,24 +64,45 @@ def test_removed_it_is_gone_with_the_link_that_enabled_it(tmp_path: Path) -> Non
     assert remove(tmp_path) is None
 
 
-def test_the_first_thing_that_others_cannot_enter_is_named(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    (home / "deep").mkdir(parents=True)
-    manifest = home / "deep/a.yaml"
-    manifest.write_text("")
-    for each in (tmp_path, home, home / "deep", manifest):
-        each.chmod(0o755)
-    above = closed_to_others([tmp_path])
-    assert closed_to_others([manifest]) == above
-    home.chmod(0o700)
-    assert closed_to_others([manifest]) == (above or home)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        if closed_to_others([folder]) is not None:
+            pytest.skip("temporary files of this machine are closed to others")
+        yield folder
 
 
-def test_what_a_link_leads_to_must_be_open_too(tmp_path: Path) -> None:
-    target = tmp_path / "closed"
-    target.write_text("")
-    target.chmod(0o600)
-    (tmp_path / "link").symlink_to(target)
-    tmp_path.chmod(0o755)
-    above = closed_to_others([tmp_path])
-    assert closed_to_others([tmp_path / "link"]) == (above or tmp_path / "link")
+def made(path: Path, mode: int) -> Path:
+    """An empty file, in a folder of that mode."""
+    path.parent.mkdir(mode=0o755)
+    path.write_text("")
+    path.chmod(0o644)
+    path.parent.chmod(mode)
+    return path
+
+
+def test_the_first_thing_that_others_cannot_enter_is_named(open_folder: Path) -> None:
+    manifest = made(open_folder / "home/a.yaml", 0o755)
+    assert closed_to_others([manifest]) is None
+    manifest.parent.chmod(0o700)
+    assert closed_to_others([open_folder, manifest]) == manifest.parent
+
+
+def test_a_file_that_others_cannot_read_is_named(open_folder: Path) -> None:
+    manifest = made(open_folder / "home/a.yaml", 0o755)
+    manifest.chmod(0o640)
+    assert closed_to_others([manifest]) == manifest
+
+
+def test_the_way_to_what_a_link_leads_to_must_be_open_too(open_folder: Path) -> None:
+    link = open_folder / "python"
+    target = made(open_folder / "home/python3", 0o700)
+    link.symlink_to(target)
+    assert closed_to_others([link]) == target.parent
+
+
+def test_what_is_not_there_is_not_closed(open_folder: Path) -> None:
+    assert closed_to_others([open_folder / "missing/a.yaml"]) is None

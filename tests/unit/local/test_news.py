@@ -36,7 +36,7 @@ def test_a_change_of_phase_is_an_event_and_what_it_says_besides_is_another() -> 
     change = news.take(before, after)
     assert (change.key, change.phase) == (ServiceKey("default", "tiny"), "Starting")
     assert [each.reason for each in change.news] == ["Woken"]
-    assert [each.reason for each in news.all()[KEY]] == ["Starting", "Woken"]
+    assert [each.reason for each in news.all()[KEY]] == ["Woken", "Starting"]
 
 
 def test_the_same_news_again_is_one_event_that_counts() -> None:

@@ -75,6 +75,15 @@ def test_shared_memory_and_scratch_space_stay_within_what_the_worker_has() -> No
     assert mounts == {"tmp": "/tmp", "shm": "/dev/shm"}  # noqa: S108
 
 
+def test_an_engine_of_several_processes_starts_without_a_word_on_shared_memory() -> None:
+    volumes = {
+        each["name"]: each["emptyDir"] for each in pod(resources={"cpu": 8, "memory": "32Gi"})["volumes"]
+    }
+    assert volumes == {"tmp": {}, "shm": {"medium": "Memory"}}
+    mounts = {each["name"]: each["mountPath"] for each in engine()["volumeMounts"]}
+    assert mounts["shm"] == "/dev/shm"  # noqa: S108
+
+
 def test_the_pod_is_restricted_and_needs_no_api_server() -> None:
     found, container = pod(), engine()
     assert found["automountServiceAccountToken"] is False

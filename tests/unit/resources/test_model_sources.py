@@ -32,7 +32,7 @@ def test_object_storage_is_streamed_by_the_engine_itself() -> None:
     engine = engine_of(deployment("s3://bucket/llama/8b/"))
     assert engine["args"][:4] == ["--model", "s3://bucket/llama/8b", "--load-format", "runai_streamer"]
     assert "--revision" not in engine["args"]
-    assert [mount["name"] for mount in engine["volumeMounts"]] == ["tmp"]
+    assert [mount["name"] for mount in engine["volumeMounts"]] == ["tmp", "shm"]
 
 
 @pytest.mark.parametrize(

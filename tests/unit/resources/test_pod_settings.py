@@ -117,7 +117,7 @@ def test_volumes_and_mounts_reach_the_engine_with_every_default_named() -> None:
         {"name": "fast", "mountPath": "/cache", "subPath": "a/b"},
     ]
     found = pod(pod={"volumes": volumes, "volumeMounts": mounts})
-    assert found["volumes"][1:] == [
+    assert found["volumes"][2:] == [
         volumes[0],
         {
             "name": "conf",
@@ -126,7 +126,7 @@ def test_volumes_and_mounts_reach_the_engine_with_every_default_named() -> None:
         {"name": "keys", "secret": {"secretName": "s", "defaultMode": 420, "optional": True}},
         volumes[3],
     ]
-    assert found["containers"][0]["volumeMounts"][1:] == mounts
+    assert found["containers"][0]["volumeMounts"][2:] == mounts
 
 
 @pytest.mark.parametrize(

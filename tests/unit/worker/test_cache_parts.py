@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.worker.conftest import WORKER_IMAGE
-from tidegate_cache.causes import FillError, named
+from tidegate_cache.causes import FillError, named, named_of_pod
 from tidegate_cache.locks import held, held_if_free
 from tidegate_cache.remote import RemoteFile, safe_path
 from tidegate_cache.sigv4 import Keys, signed
@@ -85,6 +85,23 @@ def test_what_a_volume_says_is_named_with_the_volume(number: int, reason: str) -
     with pytest.raises(FillError, match="the claim a") as raised, named("the claim a"):
         raise OSError(number, os.strerror(number), "/cache/models")
     assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "advice"),
+    [
+        (errno.ENOSPC, "NoSpaceLeft", "make room in the volume"),
+        (errno.EROFS, "NotWritable", "name another folder"),
+    ],
+)
+def test_a_folder_of_the_pods_own_is_told_in_the_engines_words_not_in_the_caches(
+    number: int, reason: str, advice: str
+) -> None:
+    with pytest.raises(FillError) as raised, named("the claim a"), named_of_pod("/scratch/cached"):
+        raise OSError(number, os.strerror(number))
+    assert str(raised.value).startswith("/scratch/cached cannot be written by user ")
+    assert raised.value.reason == reason
+    assert advice in str(raised.value)
 
 
 def test_a_lock_is_one_holders_and_a_dead_one_never_keeps_it(tmp_path: Path) -> None:

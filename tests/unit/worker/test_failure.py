@@ -206,6 +206,19 @@ def test_the_last_sentence_becomes_the_cause_and_says_what_to_do(line: str, outp
     assert failure.line == " ".join(f"{line}. {failure.advice}".split())
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ValueError: no weights for {'b', 'a', 'c'}", "ValueError: no weights for {'c', 'a', 'b'}"),
+        ("ValueError: no <function loads at 0x7f90>", "ValueError: no <function loads at 0x55aa>"),
+        ("vllm: error: no <function loads at 0x7f90>", "vllm: error: no <function loads at 0x55aa>"),
+    ],
+)
+def test_the_same_error_is_told_in_the_same_words_at_each_start(first: str, second: str) -> None:
+    """Otherwise every restart of a worker that cannot run would be news, and a write."""
+    assert find_failure([first], 1, {}) == find_failure([second], 1, {})
+
+
 def test_the_servers_echo_never_hides_the_engines_cause() -> None:
     output = [
         ENGINE + "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
