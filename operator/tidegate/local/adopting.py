@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tidegate.local.cgroups import Cgroups
@@ -67,14 +67,17 @@ def adopt(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[P
     """The workers that are there, oldest first. It waits until of all others nothing is left."""
     found = []
     survey = Survey(boot, now, _marked(files))
+    sessions: dict[str, int] = {}
     for _, state in files.records():
+        if state and (session := _session(state, boot)):
+            sessions[state.uid] = session
         judged = judge(state, survey) if state else None
         if state and judged and judged.failed and judged.last_end and state.process:
             said = files.last_words(state, failed=True)
             judged = replace(judged, last_end=replace(judged.last_end, message=said))
         if judged:
             found.append(judged)
-    _clear(files, cgroups, {each.uid for each in found if each.process})
+    _clear(files, cgroups, {each.uid for each in found if each.process}, sessions)
     files.clear({each.uid for each in found})
     return sorted(found, key=lambda each: (each.created, each.name))
 
@@ -89,17 +92,24 @@ def _marked(files: WorkerFiles) -> dict[str, list[Seen]]:
     return found
 
 
-def _clear(files: WorkerFiles, cgroups: Cgroups, adopted: set[str]) -> None:
-    """Ends whatever carries a mark or is in a group of a worker that was not adopted."""
-    while strays := set(_strays(files, cgroups)) - adopted:
-        groups = [Group(files.mark(uid), 0, cgroups.folders(uid)) for uid in strays]
+def _session(state: PodState, boot: str) -> int:
+    """The session of a worker's record; 0 where another process has its number by now. The kernel gives none
+    away that is still a session's, so what is in it belonged to the worker, also where it hides its mark."""
+    process = state.process
+    if process is None or process.boot != boot:
+        return 0
+    seen = look_at(process.pid)
+    return process.pid if seen is None or seen.ticks == process.ticks else 0
+
+
+def _clear(files: WorkerFiles, cgroups: Cgroups, adopted: set[str], sessions: Mapping[str, int]) -> None:
+    """Ends whatever carries a mark, or is in a group or a session, of a worker that was not adopted."""
+    while True:
+        strays = {*_marked(files), *cgroups.known(), *sessions} - adopted
+        groups = [Group(files.mark(uid), sessions.get(uid, 0), cgroups.folders(uid)) for uid in strays]
         busy = [each.kill() for each in groups]
         for uid in strays:
             cgroups.remove(uid)
-        if any(busy):
-            time.sleep(LOOK_SECONDS)
-
-
-def _strays(files: WorkerFiles, cgroups: Cgroups) -> Iterator[str]:
-    yield from _marked(files)
-    yield from cgroups.known()
+        if not any(busy):
+            return
+        time.sleep(LOOK_SECONDS)

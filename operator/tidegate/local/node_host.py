@@ -89,6 +89,7 @@ class Host:
         placement = state.placement
         own = {
             MARK: self.files.mark(state.uid),
+            "SPT_NOENV": "1",  # setproctitle, which vLLM calls, would write its title over the mark
             "CUDA_VISIBLE_DEVICES": ",".join(placement.devices) if placement else "",
             "TIDEGATE_TERMINATION_MESSAGE": str(self.files.message(state.uid)),
             "TIDEGATE_ISOLATION_HOST": placement.host if placement else "",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import ENGINE, end_all, engine, opened, processes_of, script, until
-from tidegate.local.processes import mark_of
+from tidegate.local.processes import look_at, mark_of
 
 ROOT = Path(__file__).parents[3]
 SERVES = (sys.executable, str(ENGINE), "--host", "{host}", "--port", "{port}", "--model", "m")
@@ -149,6 +149,23 @@ async def test_what_a_worker_left_that_ended_meanwhile_is_gone_and_its_cause_is_
         cause = pods.facts()[0].cause
         assert cause is not None
         assert (pods.facts()[0].ended, cause.reason) == (True, "BadLuck")
+
+
+async def test_what_hides_its_mark_is_found_by_its_session(state: Path) -> None:
+    text = (
+        "import subprocess, time; "
+        "print(subprocess.Popen(['/bin/sleep', '600'], env={}).pid, flush=True); time.sleep(600)"
+    )
+    async with supervisor(state, (sys.executable, "-c", text)) as first:
+        line = await first.says("tidegate.io/pid")
+        log = await until(lambda: next((file for file in state.rglob("*.log") if file.stat().st_size), None))
+        hidden = int(await until(lambda: "\n" in (said := log.read_text()) and said))
+    os.kill(int(json.loads(line)[0]["annotations"]["tidegate.io/pid"]), signal.SIGKILL)
+    assert hidden not in processes_of(state)
+    async with opened(state) as pods:
+        seen = look_at(hidden)
+        assert seen is None or seen.ended
+        assert [each.ended for each in pods.facts()] == [True]
 
 
 @pytest.mark.parametrize("broken", ["", "{", '{"name": 5}', "[]"])
