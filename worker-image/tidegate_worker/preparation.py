@@ -89,8 +89,8 @@ def seed_model_infos(environment: MutableMapping[str, str]) -> None:
     and writes it anew where the hash is another: a stale file costs nothing.
     """
     built = next((folder for place in sys.path if (folder := Path(place, MODEL_INFOS)).is_dir()), None)
-    root = environment.get("VLLM_CACHE_ROOT") or Path(environment["HOME"], ".cache", "vllm")
-    infos = Path(root, "modelinfos")
+    general = environment.get("XDG_CACHE_HOME") or Path(environment["HOME"], ".cache")
+    infos = Path(environment.get("VLLM_CACHE_ROOT") or Path(general, "vllm"), "modelinfos")
     if built is None:
         return
     try:

@@ -60,6 +60,26 @@ def test_what_was_found_out_of_the_models_is_there_whole_or_not_at_all(
     assert (moved, _names(infos)) == ([("{}", "llama.json")], {"llama.json"})
 
 
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("VLLM_CACHE_ROOT", "modelinfos"),
+        ("XDG_CACHE_HOME", "vllm/modelinfos"),
+        ("", ".cache/vllm/modelinfos"),
+    ],
+)
+def test_it_is_put_where_vllm_looks_for_it(
+    variable: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, given = tmp_path / "packages" / MODEL_INFOS, tmp_path / "given"
+    built.mkdir(parents=True)
+    (built / "llama.json").write_text("{}")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "packages")])
+    environment = {"HOME": str(given if not variable else tmp_path)}
+    seed_model_infos(environment | ({variable: str(given)} if variable else {}))
+    assert _names(given / place) == {"llama.json"}
+
+
 def _names(folder: Path) -> set[str]:
     found: Iterable[Path] = folder.iterdir()
     return {path.name for path in found}
