@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.component.local.node_harness import until
+import pytest
+
+from tests.component.local.node_harness import processes_of, until
 from tests.component.local.supervised import simulated, supervised
 
 SLEEPY = {"idleTimeoutSeconds": 1}
@@ -39,12 +42,20 @@ async def test_a_worker_that_is_killed_is_begun_again_and_the_next_request_is_an
         assert (await stack.ask()).status_code == 200
 
 
-async def test_a_second_supervisor_takes_over_the_process_and_all_that_was_known(tmp_path: Path) -> None:
-    async with supervised(tmp_path, simulated(scaling=AWAKE), leave=True) as stack:
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """None of its processes outlives the test, whatever becomes of it."""
+    yield tmp_path
+    for pid in processes_of(tmp_path / "state"):
+        os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_second_supervisor_takes_over_the_process_and_all_that_was_known(folder: Path) -> None:
+    async with supervised(folder, simulated(scaling=AWAKE), leave=True) as stack:
         assert (await stack.ask()).status_code == 200
         await until(lambda: stack.status["phase"] == "Running" and "parts" in stack.status["coldStarts"])
         before, pids = stack.status, stack.pids
-    async with supervised(tmp_path, simulated(scaling=AWAKE)) as stack:
+    async with supervised(folder, simulated(scaling=AWAKE)) as stack:
         assert (await stack.ask()).status_code == 200
         assert stack.pids == pids, "it was not started again"
         assert stack.status["coldStarts"] == before["coldStarts"]
