@@ -21,8 +21,8 @@ BUDGET_SECONDS: Final = 5.0  # nobody waits longer, the first time; then the fau
 
 Outcome = tuple[WorkerTemplate | None, str]  # the template, or the fault
 _SILENT: Final = (
-    f"spec.model.uri: the file system has not answered for {BUDGET_SECONDS:g} s whether the model is there; see "
-    "that its disk or server is well"
+    f"spec.model.uri: the file system has not answered for {BUDGET_SECONDS:g} s whether the model is there: "
+    "see that its disk or server is well"
 )
 
 
