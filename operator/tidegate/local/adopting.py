@@ -84,11 +84,10 @@ def adopt(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[P
 
 def _marked(files: WorkerFiles) -> dict[str, list[Seen]]:
     found: dict[str, list[Seen]] = {}
-    prefix = files.mark("")
     for seen in everybody():
-        mark = "" if seen.ended else mark_of(seen.pid)
-        if mark.startswith(prefix):
-            found.setdefault(mark.removeprefix(prefix), []).append(seen)
+        uid = "" if seen.ended else files.marked(mark_of(seen.pid))
+        if uid:
+            found.setdefault(uid, []).append(seen)
     return found
 
 

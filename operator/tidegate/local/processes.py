@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <state folder>:<uid>
+MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <identity of the folder>:<uid>
 PROC = Path("/proc")
 
 
