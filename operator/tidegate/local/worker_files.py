@@ -49,7 +49,7 @@ class WorkerFiles:
         of the same path. Whoever asks first holds the folder's lock. OSError where it cannot be kept."""
         file = self.state / "identity"
         with suppress(OSError, ValueError):
-            return uuid.UUID(hex=file.read_text("ascii").strip()).hex
+            return uuid.UUID(hex=file.read_text("utf-8").strip()).hex
         made = uuid.uuid4().hex
         self._write(file, f"{made}\n".encode())
         return made
