@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <state folder>:<uid>
 PROC = Path("/proc")
+# It has ended, or may not be looked at. All else (no more files, no memory) says nothing about a process.
+GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def look_at(pid: int) -> Seen | None:
     """The process with this number now; None where there is none."""
     try:
         text = (PROC / str(pid) / "stat").read_text(errors="replace")
-    except (OSError, ValueError):
+    except GONE:
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold anything
     return Seen(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19])) if len(fields) > 19 else None
@@ -54,13 +57,13 @@ def everybody() -> Iterator[Seen]:
 def _is_of(entry: os.DirEntry[str], user: int) -> bool:
     try:
         return entry.stat().st_uid == user
-    except OSError:  # it has ended since
+    except GONE:
         return False
 
 
 def mark_of(pid: int) -> str:
     """The value of its mark; empty where it has none or may not be asked."""
-    with suppress(OSError):
+    with suppress(*GONE):
         for variable in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
             name, _, value = variable.partition(b"=")
             if name == MARK.encode():
@@ -70,6 +73,6 @@ def mark_of(pid: int) -> str:
 
 def threads_of(pid: int) -> list[int]:
     """The numbers of its threads."""
-    with suppress(OSError):
+    with suppress(*GONE):
         return [int(entry.name) for entry in (PROC / str(pid) / "task").iterdir()]
     return []
