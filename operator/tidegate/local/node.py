@@ -16,6 +16,7 @@ from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.adopting import adopt
 from tidegate.local.cgroups import Cgroups, find_cgroups
+from tidegate.local.claims import open_claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.groups import reap_orphans
 from tidegate.local.inventory import find_machine
@@ -59,7 +60,14 @@ class Node:
         self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
         containers = ContainerWorkers(self._files)
         self._host = Host(
-            self._settings, self._files, cgroups, machine, boot_id(), self._spawning, containers
+            self._settings,
+            self._files,
+            cgroups,
+            machine,
+            boot_id(),
+            self._spawning,
+            containers,
+            open_claims(self._settings.environment),
         )
         self._roster = Roster(self._host, socket.gethostname(), self._begin)
         runtimes = {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
@@ -78,6 +86,7 @@ class Node:
         if self._lock is not None:
             self._spawning.shutdown()
             self._cgroups.close()
+            self._host.claims.close()
             os.close(self._lock)
             self._lock = None
 
@@ -119,6 +128,7 @@ class Node:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSE_SECONDS):
                     await self._roster.moved.wait()
+            self._roster.schedule()  # another supervisor may have given something back
 
     async def _keep_house(self) -> None:
         orphans: set[int] = set()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tidegate.domain.core_list import Cores, format_cores
 from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
+from tidegate.local.claims import Claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.containers import Start
 from tidegate.local.groups import Group
@@ -35,6 +36,7 @@ class Host:
     boot: str
     spawning: ThreadPoolExecutor
     containers: ContainerWorkers
+    claims: Claims
 
     def cores_by(self, spec: WorkerSpec) -> str:
         """What holds a worker to its cores; of a container it is told later."""
