@@ -25,13 +25,23 @@ from pathlib import Path
 
 from harness.plan import Plan
 from harness.processes import raise_file_limit
-from harness.report import Findings, machine, plain, rows, write_results
+from harness.report import (
+    ROOT,
+    Findings,
+    machine,
+    markdown,
+    plain,
+    rows,
+    write_between_markers,
+    write_results,
+)
 from local.activation import BARE, UP, Subject, activation
 from local.proxied import GATEWAY, answering, idle, proxied
 from local.vllm import cache, tiny_chat
 from tests.component.local.manifests import service
 from tests.component.local.place import place
 
+PAGE = ROOT / "docs" / "local.md"
 PAIRS, VLLM_PAIRS, ROUNDS, SECONDS = 20, 3, 5, 3.0
 TOOLS = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux"}  # command: package
 SIMULATED = Subject("sim", "simulated engine", 0.002)
@@ -39,7 +49,7 @@ VLLM = Subject("tiny-chat", "vLLM, tiny model", 0.01)
 
 
 def main() -> int:
-    """Measure everything and print the table; a whole run is written to benchmarks/results/local.json."""
+    """Measure everything and print the table; a whole run is written to its JSON file and docs/local.md."""
     options = _options()
     missing = [package for command, package in TOOLS.items() if shutil.which(command) is None]
     if missing:
@@ -49,10 +59,13 @@ def main() -> int:
     about = machine()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         findings = asyncio.run(_measured(Path(folder), options))
-    print(plain(rows(findings.measures, [UP, BARE, GATEWAY])))
-    if (options.pairs, options.vllm_pairs, options.rounds) >= (PAIRS, VLLM_PAIRS, ROUNDS):
-        after = {"load_after": round(os.getloadavg()[0], 2)}
-        print(f"\n{write_results('local', about | after, findings)}")
+    table = rows(findings.measures, [UP, BARE, GATEWAY])
+    print(plain(table))
+    if options.pairs >= PAIRS and options.vllm_pairs >= VLLM_PAIRS and options.rounds >= ROUNDS:
+        about |= {"load_after": round(os.getloadavg()[0], 2)}
+        print(f"\n{write_results('local', about, findings)}")
+        where = ", ".join(f"{name} {value}" for name, value in about.items())
+        write_between_markers(PAGE, "bench-local", f"{markdown(table)}\n\n{where}")
     return 0
 
 

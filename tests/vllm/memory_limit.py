@@ -18,11 +18,11 @@ class Limited(list[str]):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(["sh", "-c", ENTER, str(folder)])
-        self._folder = folder
+        self.folder = folder
 
     def fill(self, mebibytes: int) -> None:
         """A file in memory takes so much of it; it is nobody's own, so the kernel kills who has most."""
-        file = Path(f"/dev/shm/{self._folder.name}")  # noqa: S108  memory of the group
+        file = Path(f"/dev/shm/{self.folder.name}")  # noqa: S108  memory of the group
         write = ["dd", "if=/dev/zero", f"of={file}", "bs=1M", f"count={mebibytes}", "status=none"]
         try:
             subprocess.run([*self, *write], check=False, timeout=120)

@@ -10,13 +10,25 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
+from tidegate_worker.after_import import AfterImport
 from tidegate_worker.preload import preload_allocator
 
 # Importing vLLM makes a million objects that stay: with Python's default of 700 the collector walks
 # through them over and over (5.5 s of CPU for the imports, 4.8 with 5,000). vLLM's engine is spawned,
 # imports this file too, and so has the same. A collection of 5,000 young objects takes 0.3 ms.
 gc.set_threshold(5_000, 20, 100)
+
+
+def _replace_usage(module: ModuleType) -> None:
+    from tidegate_worker.reclaimable import replace  # noqa: PLC0415 - the first process has no need of it
+
+    replace(module)
+
+
+# vLLM looks at the memory in the engine's process or in one that this spawns; each imports this file.
+sys.meta_path.insert(0, AfterImport("vllm.utils.cpu_resource_utils", _replace_usage))
 
 
 def main(words: Sequence[str]) -> int:

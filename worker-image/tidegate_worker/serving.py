@@ -14,6 +14,7 @@ from typing import Any
 from .drain import ENDED_BY_US
 from .engine_ends import EVENT
 from .faststart import prepare_forks
+from .reclaimable import prepare_memory
 from .report import say
 from .start_marks import StartMarks
 
@@ -51,6 +52,7 @@ def serve(words: list[str], watch: Stopwatch) -> None:
     watch.mark("imports")
     engine_arguments = configure(entry, arguments)
     watch.mark("config")
+    say("memory", **prepare_memory())  # before a fork takes it over
     say("faststart", **prepare_forks())
     gc.freeze()
     gc.enable()
