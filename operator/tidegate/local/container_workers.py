@@ -52,7 +52,7 @@ class ContainerWorkers:
         await asyncio.to_thread(self._used.add, template.runtime)
         await asyncio.to_thread(make_folders, template)
         place = Place(
-            state=self._files.state,
+            state=self._files.identity,
             uid=state.uid,
             name=state.name,
             host=placement.host if placement else "",
@@ -69,7 +69,7 @@ class ContainerWorkers:
             runtime = await self._runtime(state.spec.runtime)
             if not runtime.cpuset:
                 return True  # what its client had when it started is all that there is
-            return await pin(runtime, self._files.state, state.uid, format_cores(cores)) > 0
+            return await pin(runtime, self._files.identity, state.uid, format_cores(cores)) > 0
         except (OSError, ValueError) as error:
             self._complain(f"the container of {state.name} stays on cores that others have now: {error}")
             return False
@@ -85,7 +85,7 @@ class ContainerWorkers:
         for _ in range(TRIES):
             try:
                 runtime = await self._runtime(state.spec.runtime)
-                await end(runtime, self._files.state, state.uid)
+                await end(runtime, self._files.identity, state.uid)
             except (OSError, ValueError) as error:
                 _logger.warning("the container of %s cannot be removed: %s", state.name, error)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -98,10 +98,10 @@ class ContainerWorkers:
         for name in sorted({*names, *await asyncio.to_thread(self._used.names)}):
             try:
                 runtime = await self._runtime(name)
-                for container in await find(runtime, self._files.state):
+                for container in await find(runtime, self._files.identity):
                     if container.uid not in adopted:
-                        await end(runtime, self._files.state, container.uid)
-                if name not in names and not await find(runtime, self._files.state):
+                        await end(runtime, self._files.identity, container.uid)
+                if name not in names and not await find(runtime, self._files.identity):
                     await asyncio.to_thread(self._used.remove, name)
             except (OSError, ValueError) as error:
                 _logger.warning("containers of %s that a predecessor left cannot be removed: %s", name, error)
