@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from typing import Final, TextIO
 _LOCK: Final = "lock"
 _LOOKS_SECONDS: Final = 0.5  # far more than a look at the lock takes
 _AGAIN_SECONDS: Final = 0.02
+_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # through no link to another's file
 _MODE: Final = 0o700  # logs hold prompts, records hold tokens of downloads: nobody else's business
 
 
@@ -50,15 +53,45 @@ def held(folder: Path) -> Iterator[None]:
     The kernel gives it back however the process ends; the file stays, so that two never lock different ones.
     """
     folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o022:
-        raise ValueError(f"others may write to the state folder {folder}: chmod 700 it, or name another one")
-    with (folder / _LOCK).open("a+", encoding="utf-8") as file:
+    _require_own(folder)
+    with _opened(folder / _LOCK) as file:
         if not _locked(file):
-            raise HeldError(folder, _pid_in(file.name))
+            raise HeldError(folder, _pid_in(folder / _LOCK))
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()}))
         file.flush()
         yield
+
+
+def _require_own(folder: Path) -> None:
+    """ValueError where somebody else may put files into it. Nobody else may read it from now on."""
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise ValueError(
+            f"the state folder {folder} is of user {found.st_uid}, and this is user {os.geteuid()}: name "
+            "another one with --state"
+        )
+    if found.st_mode & 0o022:
+        raise ValueError(f"others may write to the state folder {folder}: chmod 700 it, or name another one")
+    if found.st_mode & 0o077:
+        folder.chmod(_MODE)
+
+
+def _opened(lock: Path) -> TextIO:
+    """The lock's file, made where it is missing, of this user alone. ValueError where it is none."""
+    try:
+        descriptor = os.open(lock, _OPEN, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ValueError(f"{lock} is a link, which tidegate never makes: remove it") from None
+    file = os.fdopen(descriptor, "r+", encoding="utf-8")
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or found.st_nlink != 1 or not stat.S_ISREG(found.st_mode):
+        file.close()
+        raise ValueError(f"{lock} is no file of this user alone: remove it")
+    os.fchmod(descriptor, 0o600)
+    return file
 
 
 def _locked(file: TextIO) -> bool:
