@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tidegate.domain.core_list import Cores, format_cores
 from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
+from tidegate.local.claims import Claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.containers import Start
 from tidegate.local.group_ends import end
@@ -46,6 +47,7 @@ class Host:
     boot: str
     spawning: ThreadPoolExecutor
     containers: ContainerWorkers
+    claims: Claims
 
     def cores_by(self, spec: WorkerSpec) -> str:
         """What holds a worker to its cores; of a container it is told later."""
@@ -67,7 +69,7 @@ class Host:
     async def start(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Process:
         """The process of a worker. OSError or ValueError where it cannot be started."""
         loop = asyncio.get_running_loop()
-        client = await self.containers.start_of(template, state) if template.runtime else None
+        client = await self.containers.start_of(template, state, cores) if template.runtime else None
         return await loop.run_in_executor(self.spawning, self._start, template, state, cores, client)
 
     def _start(
@@ -79,7 +81,8 @@ class Host:
         since = self.settings.now()
         pid = launch(replace(order, open_files=self.settings.worker_files))
         seen = _look_at_new(pid)
-        return Process(pid, seen.ticks if seen else 0, self.boot, since, killed)
+        groups = tuple(map(str, self.cgroups.folders(state.uid)))
+        return Process(pid, seen.ticks if seen else 0, self.boot, since, killed, groups)
 
     def _order(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Launch:
         self.cgroups.make(state.uid, format_cores(cores), state.spec.memory)
@@ -131,6 +134,11 @@ class Host:
 
     async def share(self, state: PodState, cores: Cores) -> None:
         """Moves a worker that has no cores of its own to those that are nobody's."""
-        if state.process is None or self.cgroups.pin(state.uid, format_cores(cores)):
+        if state.process is None:
+            return
+        if state.spec.runtime:  # the cores of its client tell the next look what the container has
+            if not await self.containers.pin(state, cores):
+                return
+        elif self.cgroups.pin(state.uid, format_cores(cores)):
             return
         await asyncio.to_thread(self.group(state).pin, cores)
