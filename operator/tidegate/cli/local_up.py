@@ -79,7 +79,9 @@ class _Up:
             await stack.enter_async_context(self._gateway)
             self._supervisor = supervisor = Supervisor(self._supervisor_settings(), self._node)
             stack.callback(self._node.close)  # also where nothing was ever started
-            await self._node.open()
+            if not await self._opened():
+                self._console.say("ended before it had taken over what an earlier `tidegate up` left")
+                return 0
             supervisor.check()  # it tells of the workers that were adopted, too
             self._gateway.serve(supervisor)
             await stack.enter_async_context(control_socket(self._settings.state, self))
@@ -89,6 +91,18 @@ class _Up:
             gc.collect()
             gc.freeze()  # what lives as long as the process is never looked at again
             return await self._serve(supervisor)
+
+    async def _opened(self) -> bool:
+        """Whether the workers of a predecessor are known; False where it is told to end before that."""
+        opening = asyncio.create_task(self._node.open())
+        asked = asyncio.create_task(self._ending.asked.wait())
+        try:
+            await asyncio.wait((opening, asked), return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                opening.result()
+            return opening.done()
+        finally:
+            await _cancelled(opening, asked)
 
     def _node_settings(self) -> NodeSettings:
         settings = self._settings

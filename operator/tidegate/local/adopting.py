@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -68,7 +70,20 @@ def judge(state: PodState, survey: Survey) -> PodState | None:
     return state.given_up() if state.last_end else None
 
 
-def adopt(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[PodState]:
+async def take_over(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[PodState]:
+    """See adopt. Where it is cancelled, nothing of it goes on: another one may be the next to adopt."""
+    stop = threading.Event()
+    adopting = asyncio.ensure_future(asyncio.to_thread(adopt, files, cgroups, boot, now, stop))
+    try:
+        return await asyncio.shield(adopting)
+    finally:
+        stop.set()
+        await asyncio.wait((adopting,))
+
+
+def adopt(
+    files: WorkerFiles, cgroups: Cgroups, boot: str, now: float, stop: threading.Event
+) -> list[PodState]:
     """The workers that are there, oldest first. It waits until of all others nothing is left;
     what does not end is told, and its record stays for the next time."""
     found = []
@@ -82,8 +97,9 @@ def adopt(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[P
         if judged:
             found.append(judged)
     adopted = {each.uid for each in found if each.process}
-    left = _clear(Strays(files, cgroups, boot, records, adopted), CLEAR_SECONDS)
-    files.clear({each.uid for each in found} | left)
+    left = _clear(Strays(files, cgroups, boot, records, adopted), CLEAR_SECONDS, stop)
+    if not stop.is_set():
+        files.clear({each.uid for each in found} | left)
     return sorted(found, key=lambda each: (each.created, each.name))
 
 
@@ -119,7 +135,7 @@ class Strays:
         return left
 
 
-def _clear(strays: Strays, seconds: float) -> set[str]:
+def _clear(strays: Strays, seconds: float, stop: threading.Event) -> set[str]:
     """Ends them; the workers of which something does not end in that time, which is told."""
     deadline = time.monotonic() + seconds
     while left := strays.kill():
@@ -127,5 +143,6 @@ def _clear(strays: Strays, seconds: float) -> set[str]:
             for processes in left.values():
                 _logger.error("of a worker that a predecessor left: %s", not_ended(processes))
             break
-        time.sleep(LOOK_SECONDS)
+        if stop.wait(LOOK_SECONDS):
+            break
     return set(left)

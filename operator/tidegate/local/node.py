@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
-from tidegate.local.adopting import adopt
+from tidegate.local.adopting import take_over
 from tidegate.local.cgroups import Cgroups, find_cgroups
 from tidegate.local.claims import Claims, open_claims
 from tidegate.local.container_workers import ContainerWorkers
@@ -74,7 +74,7 @@ class Node:
         )
         self._roster = Roster(self._host, socket.gethostname(), self._begin)
         runtimes = await asyncio.to_thread(self._remembered)
-        found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
+        found = await take_over(self._files, cgroups, self._host.boot, self._settings.now())
         await containers.end_strays(runtimes, {state.uid for state in found if state.process})
         for state in found:
             self._roster.adopt(state)
@@ -170,12 +170,15 @@ class Node:
         self._cgroups.close()
 
     async def _end_without_run(self) -> None:
-        running = asyncio.create_task(self.run())
+        running, emptied = asyncio.create_task(self.run()), asyncio.create_task(self._roster.empty.wait())
         try:
-            await self._roster.empty.wait()
+            await asyncio.wait((running, emptied), return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()  # whatever it failed for, nobody else would end the rest
         finally:
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            emptied.cancel()
+            await asyncio.gather(running, emptied, return_exceptions=True)
 
     def know(self, template: WorkerTemplate) -> None:
         """What pods that a predecessor left, of this service and hash, are started from should they end."""

@@ -90,6 +90,7 @@ async def test_a_container_whose_client_ended_meanwhile_is_removed(tmp_path: Pat
         pid = await pods.until_ready()
         (told,) = running(folder)
     os.kill(pid, signal.SIGKILL)
+    await until(lambda: not runs(pid))  # else it is adopted, and its end is told a little after
     async with opened(tmp_path / "state") as pods:
         await until(lambda: not runs(told["pid"]))
         assert pods.facts()[0].ended
