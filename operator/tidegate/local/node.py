@@ -30,6 +30,7 @@ from tidegate.local.processes import boot_id
 from tidegate.local.roster import Roster
 from tidegate.local.template import WorkerTemplate
 from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.worker_records import WorkerRecords
 
 _logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Node:
         self._host: Host
         self._roster: Roster
         self._lock: int | None = None
+        self._records = WorkerRecords(self._files)
         self._spawning = ThreadPoolExecutor(1, "tidegate-spawn")
 
     async def open(self) -> None:
@@ -63,7 +65,7 @@ class Node:
         self._host = Host(
             self._settings, self._files, cgroups, machine, boot_id(), self._spawning, containers
         )
-        self._roster = Roster(self._host, socket.gethostname(), self._begin)
+        self._roster = Roster(self._host, socket.gethostname(), self._begin, self._records)
         runtimes = {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
         found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
         await containers.end_strays(runtimes, {state.uid for state in found if state.process})
@@ -79,6 +81,7 @@ class Node:
         """Lets another one use the state folder; workers that run go on."""
         if self._lock is not None:
             self._spawning.shutdown()
+            self._records.close()
             self._cgroups.close()
             os.close(self._lock)
             self._lock = None
@@ -149,6 +152,7 @@ class Node:
         if self._tasks is None:
             await self._end_without_run()
         await self._roster.empty.wait()
+        await self._records.written()
         self._cgroups.close()
 
     async def _end_without_run(self) -> None:
@@ -158,6 +162,10 @@ class Node:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    async def written(self) -> None:
+        """Returns when a successor would know of all that is known by now."""
+        await self._records.written()
 
     def know(self, template: WorkerTemplate) -> None:
         """What pods that a predecessor left, of this service and hash, are started from should they end."""

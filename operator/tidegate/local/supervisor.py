@@ -53,7 +53,9 @@ class Supervisor:
         sizes = (settings.size,) if settings.size else ()
         machine = Machine(settings.default_max_depth, sizes)
         self._files = ManifestFiles(settings.manifests, machine, settings.defaults)
-        self._entries = Entries(Records(settings.state / "services"), settings.now, settings.new_uid)
+        self._entries = Entries(
+            Records(settings.state / "services", settings.put), settings.now, settings.new_uid
+        )
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._backoff: Backoff[ServiceKey] = Backoff(settings.jitter)
         self._boards = Boards()

@@ -17,6 +17,7 @@ from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.manifests import Secret
+from tidegate.local.records import Put, at_once
 from tidegate.local.template import WorkerTemplate
 
 
@@ -29,7 +30,8 @@ class SupervisorSettings:
     ``told``: a service's object before and after a change; ``{}`` before it was there and when it is gone.
     ``busy``: whether requests wait or run in the gateway at this moment. ``counts``: what it has counted of a
     service, for its targets, None: nobody tells. ``size``: of this machine. ``defaults``: fills in what a
-    manifest leaves open. ``now``: Unix time. ``poll_seconds``: between two looks at the files.
+    manifest leaves open. ``now``: Unix time. ``poll_seconds``: between two looks at the files. ``put``: how
+    what outlives the process is written, see Records.
     """
 
     manifests: Sequence[str | Path]
@@ -48,3 +50,4 @@ class SupervisorSettings:
     poll_seconds: float = 0.5
     new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
     jitter: Callable[[float, float], float] = random.uniform
+    put: Put = at_once
