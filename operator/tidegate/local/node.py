@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import socket
@@ -17,6 +16,7 @@ from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.adopting import adopt
 from tidegate.local.cgroups import Cgroups, find_cgroups
+from tidegate.local.claims import Claims, open_claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.groups import reap_orphans
 from tidegate.local.insisting import anything, insist, is_shortage
@@ -45,6 +45,7 @@ class Node:
         self._files = WorkerFiles(settings.state)
         self._tasks: asyncio.TaskGroup | None = None
         self._cgroups = Cgroups()
+        self._claims = Claims()
         self._host: Host
         self._roster: Roster
         self._lock: int | None = None
@@ -61,21 +62,36 @@ class Node:
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
         self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
+        self._claims = open_claims(self._settings.environment)
         containers = ContainerWorkers(self._files)
         self._host = Host(
-            self._settings, self._files, cgroups, machine, boot_id(), self._spawning, containers
+            self._settings,
+            self._files,
+            cgroups,
+            machine,
+            boot_id(),
+            self._spawning,
+            containers,
+            self._claims,
         )
         self._roster = Roster(self._host, socket.gethostname(), self._begin, self._records)
-        runtimes = {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
+        runtimes = await asyncio.to_thread(self._remembered)
         found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
         await containers.end_strays(runtimes, {state.uid for state in found if state.process})
         for state in found:
             self._roster.adopt(state)
 
+    def _remembered(self) -> set[str]:
+        """The runtimes with containers of a predecessor; its groups, wherever they are, are known then."""
+        for _, state in self._files.records():
+            if state and state.process:
+                self._cgroups.know(state.uid, state.process.groups)
+        return {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
+
     def _find_cgroups(self) -> Cgroups:
-        """Named by the state folder, so that two supervisors do not take each other's for strays."""
-        digest = hashlib.sha256(os.fsencode(self._files.state)).hexdigest()[:8]
-        return find_cgroups(f"tidegate-{digest}") if self._settings.cgroups else Cgroups()
+        """Named by the folder's identity, so that two supervisors do not take each other's for strays."""
+        name = f"tidegate-{self._files.identity[:8]}"
+        return find_cgroups(name) if self._settings.cgroups else Cgroups()
 
     def close(self) -> None:
         """Lets another one use the state folder; workers that run go on."""
@@ -83,6 +99,7 @@ class Node:
             self._spawning.shutdown()
             self._records.close()
             self._cgroups.close()
+            self._claims.close()
             os.close(self._lock)
             self._lock = None
 
@@ -130,6 +147,7 @@ class Node:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSE_SECONDS):
                     await self._roster.moved.wait()
+            self._roster.schedule()  # another supervisor may have given something back
 
     async def _keep_house(self) -> None:
         orphans: set[int] = set()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 import pytest
@@ -11,13 +9,14 @@ import pytest
 from tests.component.local.manifests import service
 from tests.component.local.place import Place
 from tidegate.local.own_cgroup import own_cgroup
+from tidegate.local.worker_files import WorkerFiles
 
 
 def groups(state: Path) -> list[Path]:
     """The control groups that hold the workers of a state folder."""
     own = own_cgroup()
     tops = [*own.first.values(), *([own.second, own.second.parent] if own.second else [])]
-    name = f"tidegate-{hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:8]}"
+    name = f"tidegate-{WorkerFiles(state).identity[:8]}"
     return [top / name for top in tops if (top / name).is_dir()]
 
 
