@@ -27,6 +27,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.local.control_socket import control_socket
 from tidegate.local.engines import engine_settings, found
+from tidegate.local.latest_writes import LatestWrites
 from tidegate.local.legacy_environment import Legacy, sentences, with_legacy
 from tidegate.local.node import Node
 from tidegate.local.node_settings import NodeSettings
@@ -69,6 +70,7 @@ class _Up:
         self._http = httpx.AsyncClient(trust_env=False)
         self._node = Node(self._node_settings())
         self._teller = LocalTeller(console, self._http, self._node.of)
+        self._records = LatestWrites("tidegate-services")
         self._supervisor: Supervisor | None = None
 
     async def run(self) -> int:
@@ -78,6 +80,7 @@ class _Up:
             await stack.enter_async_context(self._http)
             await stack.enter_async_context(self._gateway)
             self._supervisor = supervisor = Supervisor(self._supervisor_settings(), self._node)
+            stack.callback(self._records.close)
             stack.callback(self._node.close)  # also where nothing was ever started
             if not await self._opened():
                 self._console.say("ended before it had taken over what an earlier `tidegate up` left")
@@ -122,6 +125,7 @@ class _Up:
             told=self._teller.told,
             busy=self._gateway.busy,
             counts=self._gateway.counts,
+            put=self._records.put,
             default_max_depth=settings.default_max_depth,
             defaults=partial(with_legacy, settings.legacy),
         )

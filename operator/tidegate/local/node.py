@@ -30,6 +30,7 @@ from tidegate.local.processes import boot_id
 from tidegate.local.roster import Roster
 from tidegate.local.template import WorkerTemplate
 from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.worker_records import WorkerRecords
 
 _logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Node:
         self._host: Host
         self._roster: Roster
         self._lock: int | None = None
+        self._records = WorkerRecords(self._files)
         self._spawning = ThreadPoolExecutor(1, "tidegate-spawn")
 
     async def open(self) -> None:
@@ -72,7 +74,7 @@ class Node:
             containers,
             self._claims,
         )
-        self._roster = Roster(self._host, socket.gethostname(), self._begin)
+        self._roster = Roster(self._host, socket.gethostname(), self._begin, self._records)
         runtimes = await asyncio.to_thread(self._remembered)
         found = await take_over(self._files, cgroups, self._host.boot, self._settings.now())
         await containers.end_strays(runtimes, {state.uid for state in found if state.process})
@@ -95,6 +97,7 @@ class Node:
         """Lets another one use the state folder; workers that run go on."""
         if self._lock is not None:
             self._spawning.shutdown()
+            self._records.close()
             self._cgroups.close()
             self._claims.close()
             os.close(self._lock)
@@ -167,6 +170,7 @@ class Node:
         if self._tasks is None:
             await self._end_without_run()
         await self._roster.empty.wait()
+        await self._records.written()
         self._cgroups.close()
 
     async def _end_without_run(self) -> None:
@@ -179,6 +183,10 @@ class Node:
             running.cancel()
             emptied.cancel()
             await asyncio.gather(running, emptied, return_exceptions=True)
+
+    async def written(self) -> None:
+        """Returns when a successor would know of all that is known by now."""
+        await self._records.written()
 
     def know(self, template: WorkerTemplate) -> None:
         """What pods that a predecessor left, of this service and hash, are started from should they end."""

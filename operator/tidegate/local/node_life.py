@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -31,12 +31,14 @@ TERMINATED, KILLED = 128 + signal.SIGTERM, 128 + signal.SIGKILL
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a life asks those around it: ``commit`` is told of every change, ``cores`` are those that a worker
-    without its own may run on now, ``address`` is one that nobody has, None where there is none."""
+    without its own may run on now, ``address`` is one that nobody has, None where there is none. ``written``
+    returns when all that was committed is on the disk."""
 
     host: Host
     commit: Callable[[PodState], None]
     cores: Callable[[PodState], Cores]
     address: Callable[[], str | None]
+    written: Callable[[], Awaitable[None]]
 
 
 class Life:
@@ -117,6 +119,7 @@ class Life:
     async def _start(self, template: WorkerTemplate) -> float | None:
         try:
             await self._take_held()
+            await self._around.written()  # a successor must know of whatever was started
             if self._deleted.is_set():
                 return 0.0
             await self._spawn(template)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from tidegate.domain.loose import Json, mapping, text, whole
@@ -27,11 +28,23 @@ class Record:
     status: Json
 
 
-class Records:
-    """Files NAMESPACE/NAME.json below a folder. What has not changed is not written."""
+Put = Callable[[ServiceKey, Callable[[], None]], None]
 
-    def __init__(self, folder: Path) -> None:
+
+def at_once(_: ServiceKey, write: Callable[[], None]) -> None:
+    """Whoever puts it waits for the disk."""
+    write()
+
+
+class Records:
+    """Files NAMESPACE/NAME.json below a folder. What has not changed is not written.
+
+    ``put``: how a write for a service is done, at once or soon, one after another.
+    """
+
+    def __init__(self, folder: Path, put: Put = at_once) -> None:
         self._folder = folder
+        self._put = put
         self._written: dict[ServiceKey, Record] = {}
         self._complaint = ""
 
@@ -48,18 +61,25 @@ class Records:
 
     def save(self, key: ServiceKey, record: Record) -> None:
         """Has it on the disk, whole or as it was. A disk that is full costs the memory, not the service."""
-        if self._written.get(key) == record:
-            return
+        if self._written.get(key) != record:
+            self._written[key] = record
+            self._put(key, partial(self._try_write, key, record))
+
+    def _try_write(self, key: ServiceKey, record: Record) -> None:
         try:
             self._write(key, record)
         except OSError as error:
+            self._written.pop(key, None)  # it is tried again the next time
             self._complain(f"{self._path(key)} cannot be written, so a restart forgets: {error}")
         else:
-            self._written[key], self._complaint = record, ""
+            self._complaint = ""
 
     def remove(self, key: ServiceKey) -> None:
         """A service is gone."""
         self._written.pop(key, None)
+        self._put(key, partial(self._try_remove, key))
+
+    def _try_remove(self, key: ServiceKey) -> None:
         try:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:

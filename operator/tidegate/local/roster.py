@@ -19,6 +19,7 @@ from tidegate.local.placing import NO_CORES, Room, find_room, unshared
 from tidegate.local.pod_document import pod_document
 from tidegate.local.pod_state import Placement, PodState, made
 from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker_records import WorkerRecords
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ _TRIES = 16  # to be faster than other supervisors, each of which has then found
 class Roster:
     """``begin`` is called with each life that has been given room, once for each that is to be run."""
 
-    def __init__(self, host: Host, node: str, begin: Callable[[Life], None]) -> None:
+    def __init__(self, host: Host, node: str, begin: Callable[[Life], None], records: WorkerRecords) -> None:
         self.lives: dict[str, Life] = {}  # by uid, oldest first
         self.empty = asyncio.Event()
         self.empty.set()
@@ -38,9 +39,10 @@ class Roster:
         self._host = host
         self._node = node
         self._begin = begin
+        self._records = records
         self._documents: dict[str, Json] = {}
         self._templates: dict[tuple[ServiceKey, str], WorkerTemplate] = {}
-        self._around = Surroundings(host, self._commit, self._cores, self._address)
+        self._around = Surroundings(host, self._commit, self._cores, self._address, records.written)
 
     def adopt(self, state: PodState) -> None:
         """One that a predecessor left."""
@@ -86,7 +88,7 @@ class Roster:
         self._documents.pop(life.state.uid, None)
         if not self.lives:
             self.empty.set()
-        self._host.files.forget(life.state.uid)
+        self._records.forget(life.state.uid)
         self.moved.set()
         self._tell(life.state.spec.key)
         self.schedule()
@@ -158,13 +160,10 @@ class Roster:
         return unshared(self._host.claims.rest(self._host.machine), held) or self._host.machine.cores
 
     def _commit(self, state: PodState) -> None:
-        """A life's state has changed: it is written down, then told."""
+        """A life's state has changed: it is told, and written down."""
         if state.uid not in self.lives:
             return
-        try:
-            self._host.files.remember(state)
-        except OSError as error:
-            _logger.error("%s cannot be written down, and a successor would end it: %s", state.name, error)
+        self._records.remember(state)
         self._documents[state.uid] = pod_document(state, self._node)
         self._tell(state.spec.key)
         if state.failed:  # what it held is free

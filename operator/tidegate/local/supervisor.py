@@ -60,7 +60,8 @@ class Supervisor:
         )
         self._manifests = self._files.all
         self._preparing = Preparing(settings.build, self._secrets_in, settings.aside)
-        self._entries = Entries(Records(settings.state / "services"), settings.now, settings.new_uid)
+        records = Records(settings.state / "services", settings.put)
+        self._entries = Entries(records, settings.now, settings.new_uid)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._backoff: Backoff[ServiceKey] = Backoff(settings.jitter)
         self._boards = Boards()

@@ -19,6 +19,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.local.aside import Aside, aside
 from tidegate.local.manifest_files import REMOVAL_SECONDS
 from tidegate.local.manifests import Secret
+from tidegate.local.records import Put, at_once
 from tidegate.local.template import WorkerTemplate
 
 
@@ -33,7 +34,7 @@ class SupervisorSettings:
     service, for its targets, None: nobody tells. ``size``: of this machine. ``defaults``: fills in what a
     manifest leaves open. ``now``: Unix time. ``poll_seconds``: between two looks at the files.
     ``removal_seconds``: how long a file must have been gone, or without a service, to end it. ``aside``: does
-    what waits for a disk.
+    what waits for a disk. ``put``: how what outlives the process is written, see Records.
     """
 
     manifests: Sequence[str | Path]
@@ -54,3 +55,4 @@ class SupervisorSettings:
     aside: Aside = aside
     new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
     jitter: Callable[[float, float], float] = random.uniform
+    put: Put = at_once

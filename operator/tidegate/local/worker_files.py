@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from tidegate.local.pod_state import PodState
 
 _logger = logging.getLogger(__name__)
 
+_GONE = ".gone"  # the end of a temporary folder's name whose worker was forgotten
 LOGS_KEPT = 3  # of workers that are gone, for each service
 MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
 TAIL_BYTES, TAIL_LINES = 2048, 80  # and of the log that stands in for one
@@ -122,13 +123,23 @@ class WorkerFiles:
         return tail(self.log(state)) if failed else ""
 
     def forget(self, uid: str) -> None:
-        """It is gone: nothing stays but its log. What cannot be removed is told."""
-        shutil.rmtree(self.scratch(uid), ignore_errors=True)
-        for file in (self.message(uid), self._record(uid), self._record(uid).with_suffix(".new")):
+        """It is gone: nothing stays but its log, and its temporary folder until the next ``sweep``. What
+        cannot be removed is told."""
+        scratch = self.scratch(uid)
+        record, message = self._record(uid), self.message(uid)
+        aside = partial(scratch.rename, scratch.with_name(f"{uid}{_GONE}"))
+        for step in (aside, message.unlink, record.with_suffix(".new").unlink, record.unlink):
             try:
-                file.unlink(missing_ok=True)
+                step()
+            except FileNotFoundError:
+                continue
             except OSError as error:
                 _logger.error("what a worker that is gone has left cannot be removed: %s", error)
+
+    def sweep(self) -> None:
+        """Removes the temporary folders of those that were forgotten; as long as a large one takes."""
+        for folder in self._scratch.glob(f"*{_GONE}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self, known: Collection[str]) -> None:
         """Removes what is left of workers that nobody knows."""

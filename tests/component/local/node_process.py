@@ -49,6 +49,7 @@ async def main(folder: Path, command: tuple[str, ...]) -> None:
     await asyncio.to_thread(sys.stdin.readline)
     for pod in node.of(KEY):
         node.delete("default", pod["metadata"]["name"])
+    await node.written()
     print("deleted", flush=True)
     await running
 

@@ -258,7 +258,7 @@ async def test_killed_at_any_moment_a_supervisor_leaves_no_orphan(state: Path, s
             first.tell()
             await asyncio.sleep(chance.uniform(0, 0.3))
         else:
-            await first.says("[")  # the record is written, the process is about to be
+            await first.says("[")  # the record and the process are about to be
             await asyncio.sleep(chance.uniform(0, 0.01))
     async with opened(state) as pods:
         sessions = {os.getsid(pid) for pid in processes_of(state) if os.getsid(pid) == pid}

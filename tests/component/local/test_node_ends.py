@@ -35,8 +35,8 @@ async def test_a_deleted_worker_is_told_to_end_and_is_gone(tmp_path: Path) -> No
         assert pods.facts()[0].terminating
         await until(lambda: not pods.all())
         assert not pods.processes()
-        assert not list((tmp_path / "workers").iterdir())
-        assert not list((tmp_path / "tmp").iterdir())
+        await until(lambda: not list((tmp_path / "workers").iterdir()))
+        await until(lambda: not list((tmp_path / "tmp").iterdir()))
 
 
 async def test_one_that_does_not_hear_is_killed_when_its_grace_is_over(tmp_path: Path) -> None:
