@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tidegate.domain.loose import Json
@@ -18,6 +19,7 @@ from tidegate.local.cgroups import Cgroups, find_cgroups
 from tidegate.local.claims import Claims, open_claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.groups import reap_orphans
+from tidegate.local.insisting import anything, insist, is_shortage
 from tidegate.local.inventory import find_machine
 from tidegate.local.launching import keep_files
 from tidegate.local.node_host import Host
@@ -116,23 +118,29 @@ class Node:
             self._tasks.create_task(self._live(life))
 
     async def _live(self, life: Life) -> None:
-        """Whatever is odd about one worker, the others go on."""
+        """Whatever is odd about one worker, the others go on; what this process is short of is no reason to
+        end a worker that serves."""
+        name = life.state.name
         try:
-            await life.run()
+            await insist(name, life.run, is_shortage)
         except Exception:
-            _logger.exception("%s failed for a reason that is not foreseen", life.state.name)
-            await self._give_up(life)
+            _logger.exception("%s failed for a reason that is not foreseen", name)
+            await insist(name, partial(self._give_up, life), anything)
+        await insist(name, partial(self._remove, life), anything)
+
+    async def _give_up(self, life: Life) -> None:
+        if not life.state.failed:
+            await self._host.end_group(life.state)
+            life.set(life.state.given_up())
+        await life.run()
+
+    async def _remove(self, life: Life) -> None:
         self._host.cgroups.remove(life.state.uid)
         self._roster.remove(life)
 
-    async def _give_up(self, life: Life) -> None:
-        await self._host.end_group(life.state)
-        life.set(life.state.given_up())
-        await life.run()
-
     async def _keep_cores(self) -> None:
         while True:
-            await self._roster.share_cores()
+            await insist("the cores that workers share", self._roster.share_cores, anything)
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSE_SECONDS):
                     await self._roster.moved.wait()
@@ -145,7 +153,7 @@ class Node:
             try:
                 await asyncio.to_thread(self._files.trim_logs, logs, self._settings.log_bytes)
                 orphans = await asyncio.to_thread(reap_orphans, orphans)
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
                 _logger.warning("the logs of workers cannot be kept short: %s", error)
             await asyncio.sleep(HOUSE_SECONDS)
 

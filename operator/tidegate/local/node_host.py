@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.domain.core_list import Cores, format_cores
 from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
@@ -18,9 +20,20 @@ from tidegate.local.node_settings import NodeSettings
 from tidegate.local.placing import Machine
 from tidegate.local.pod_document import BY_AFFINITY, BY_CGROUP
 from tidegate.local.pod_state import PodState, Process, WorkerSpec
-from tidegate.local.processes import MARK, look_at
+from tidegate.local.processes import MARK, Seen, look_at
 from tidegate.local.template import HOST_WORD, PORT_WORD, WorkerTemplate
 from tidegate.local.worker_files import WorkerFiles
+
+
+def _look_at_new(pid: int) -> Seen | None:
+    """Nobody has waited for it, so it is there even where it has ended. One that cannot be looked at would be
+    nobody's: it is ended, and OSError says why."""
+    try:
+        return look_at(pid)
+    except OSError:
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +80,8 @@ class Host:
         killed = self.cgroups.oom_kills(state.uid)
         groups = tuple(map(str, self.cgroups.folders(state.uid)))
         since = self.settings.now()
-        pid = launch(order)
-        seen = look_at(pid)  # nobody has waited for it, so it is there even where it has ended
+        pid = launch(replace(order, open_files=self.settings.worker_files))
+        seen = _look_at_new(pid)
         return Process(pid, seen.ticks if seen else 0, self.boot, since, killed, groups)
 
     def _order(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Launch:

@@ -84,12 +84,12 @@ class Roster:
         if self.lives.pop(life.state.uid, None) is None:
             return
         self._documents.pop(life.state.uid, None)
+        if not self.lives:
+            self.empty.set()
         self._host.files.forget(life.state.uid)
         self.moved.set()
         self._tell(life.state.spec.key)
         self.schedule()
-        if not self.lives:
-            self.empty.set()
 
     def find(self, namespace: str, name: str) -> Life | None:
         """The one with this name."""
@@ -146,7 +146,9 @@ class Roster:
     def _address(self) -> str | None:
         settings = self._host.settings
         taken = {life.state.placement.host for life in self.lives.values() if life.state.placement}
-        return free_address(taken, (settings.port, settings.isolation_port), settings.chance)
+        with suppress(OSError):  # no socket can be had now: it looks for one again before it starts
+            return free_address(taken, (settings.port, settings.isolation_port), settings.chance)
+        return None
 
     def _cores(self, state: PodState) -> Cores:
         """Those that a worker may run on now."""
