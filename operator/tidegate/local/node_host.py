@@ -78,10 +78,10 @@ class Host:
         self.files.begin(state)
         order = self._client(client, state, cores) if client else self._order(template, state, cores)
         killed = self.cgroups.oom_kills(state.uid)
+        groups = tuple(map(str, self.cgroups.folders(state.uid)))
         since = self.settings.now()
         pid = launch(replace(order, open_files=self.settings.worker_files))
         seen = _look_at_new(pid)
-        groups = tuple(map(str, self.cgroups.folders(state.uid)))
         return Process(pid, seen.ticks if seen else 0, self.boot, since, killed, groups)
 
     def _order(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Launch:
