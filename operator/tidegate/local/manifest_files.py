@@ -108,6 +108,10 @@ class ManifestFiles:
             return None
         return contents
 
+    def paths(self) -> list[Path]:
+        """The files that were read."""
+        return [Path(name) for name in self._files if name != STDIN]
+
     def _complain(self, path: str, said: str) -> None:
         known = self._files[path]
         if said != known.complaint:
