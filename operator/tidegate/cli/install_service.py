@@ -84,7 +84,7 @@ def _unit(options: argparse.Namespace) -> Unit:
     manifests = files.read()
     if options.system and not options.user:
         _check_secrets(manifests)
-        root = [] if options.root is None else [options.root]
+        root = [] if options.root is None else [Path(options.root)]
         _check_open([*sources, *files.paths(), *root])
     given = list(words(options, options.up_actions))
     before = ("--log-level", options.log_level) if options.log_level else ()
