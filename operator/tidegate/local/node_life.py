@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import signal
 from collections.abc import Callable
@@ -11,12 +12,16 @@ from dataclasses import dataclass, replace
 
 from tidegate.domain.core_list import Cores
 from tidegate.local.addresses import port_in_use, taken_port
+from tidegate.local.group_ends import last_end
+from tidegate.local.life_pace import LifePace
 from tidegate.local.node_host import Host
 from tidegate.local.pod_ends import cannot_start, end_of
 from tidegate.local.pod_state import PodState, Process
 from tidegate.local.readiness import Readiness, ask
 from tidegate.local.template import WorkerTemplate
 from tidegate.local.watched import Watched
+
+_logger = logging.getLogger(__name__)
 
 PORT_IN_USE = "PortInUse"
 PORT_SECONDS = 1.0  # until a port that somebody has is looked at again
@@ -44,11 +49,14 @@ class Life:
         self._host = around.host
         self._deleted = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._pace = LifePace(state.spec.startup_deadline, state.spec.grace_seconds)
         if state.gone_by is not None:
             self._deleted.set()
 
     def delete(self, *, at_once: bool = False) -> None:
         """It is to end; ``at_once``: without the rest of its grace."""
+        if self.state.gone_by is None:
+            self._pace.deleted()
         self.set(self.state.deleted(self._now()))
         self._deleted.set()
         if at_once:
@@ -108,12 +116,21 @@ class Life:
 
     async def _start(self, template: WorkerTemplate) -> float | None:
         try:
-            self.set(await self._host.held(self.state))
+            await self._take_held()
+            if self._deleted.is_set():
+                return 0.0
             await self._spawn(template)
         except (OSError, ValueError) as error:
             self.set(self.state.ended(cannot_start(error, self._now())))
             return self.state.backoff.pause
         return None
+
+    async def _take_held(self) -> None:
+        """What holds it to its cores and memory; all else may have changed while that was asked."""
+        held, own = (await self._host.held(self.state)).placement, self.state.placement
+        if held is not None and own is not None:
+            placement = replace(own, cores_by=held.cores_by, memory_by=held.memory_by)
+            self.set(replace(self.state, placement=placement))
 
     async def _spawn(self, template: WorkerTemplate) -> None:
         """A start that is cancelled is not lost: whoever ends everything must know of it."""
@@ -123,7 +140,9 @@ class Life:
             await asyncio.shield(starting)
         finally:
             with suppress(OSError, ValueError):
-                self.set(self.state.begun(await starting))
+                process = await starting
+                self._pace.begun(process)
+                self.set(self.state.begun(process))
 
     async def _attend(self, process: Process) -> float:
         """A process that runs, until it and its group have ended; seconds until the next may begin."""
@@ -131,13 +150,22 @@ class Life:
         try:
             watched = Watched(process)
         except ProcessLookupError:
-            await self._end_group()
+            left = await self._host.end_group(self.state)
         else:
             try:
-                code = await self._to_its_end(watched)
+                code, left = await self._to_its_end(watched)
             finally:
                 watched.close()
+        if left:
+            return self._leave(process, left)
         return self._record_end(process, code)
+
+    def _leave(self, process: Process, left: str) -> float:
+        """What does not end is told, and nothing is started beside it."""
+        _logger.error("%s: %s", self.state.name, left)
+        end = replace(end_of(process, None, self._now(), killed=False), message=f"NotEnded: {left}")
+        self.set(self.state.ended(end).given_up())
+        return math.inf
 
     def _record_end(self, process: Process, code: int | None) -> float:
         killed = self._host.cgroups.oom_kills(self.state.uid) > process.oom_kills
@@ -146,16 +174,16 @@ class Life:
         self.set(self.state.ended(replace(end, message=said)))
         return self.state.backoff.pause
 
-    async def _to_its_end(self, watched: Watched) -> int | None:
-        """Its exit code. What it leaves is killed before it is waited for, while its number is its own."""
+    async def _to_its_end(self, watched: Watched) -> tuple[int | None, str]:
+        """Its exit code, and what does not end. What it leaves is killed before it is waited for, while its
+        number is its own."""
         late = await self._serves(watched)
         told: int | None = None
         if not watched.ended.is_set():
             told = await self._stop(watched, late=late)
-        await self._end_group()
-        await watched.ended.wait()
-        code = watched.reap()
-        return told if code is None else code
+        left = await self._host.end_group(self.state) or await last_end(watched)
+        code = watched.reap() if watched.ended.is_set() else None
+        return told if code is None else code, left
 
     async def _serves(self, watched: Watched) -> bool:
         """Until it has ended or is to end; whether that is because it is late."""
@@ -174,30 +202,27 @@ class Life:
 
     async def _probe(self, process: Process) -> None:
         """Until it has not been ready once within its deadline."""
-        readiness, spec = Readiness(process.since), self.state.spec
+        loop, age = asyncio.get_running_loop(), self._pace.age(process, self._now())
+        readiness, deadline = Readiness(loop.time() - age), loop.time() - age + self._pace.startup_deadline
         readiness.ready = self.state.ready
-        deadline = process.since + spec.startup_deadline
-        while self.state.started or self._now() < deadline:
+        while self.state.started or loop.time() < deadline:
             placement = self.state.placement
             host = placement.host if placement else ""
-            result = await ask(host, self._host.settings.port, spec.readiness_path)
-            pause = readiness.take(result, self._now())
+            result = await ask(host, self._host.settings.port, self.state.spec.readiness_path)
+            pause = readiness.take(result, loop.time())
             self.set(self.state.answers(readiness.ready, self._now()))
-            left = math.inf if self.state.started else max(0.0, deadline - self._now())
+            left = math.inf if self.state.started else max(0.0, deadline - loop.time())
             await asyncio.sleep(min(pause, left))
 
     async def _stop(self, watched: Watched, *, late: bool) -> int:
         """SIGTERM and its grace; the exit code of one that is no child: which of the two signals it took."""
-        gone_by = self.state.gone_by
-        grace = self.state.spec.grace_seconds if gone_by is None or late else gone_by - self._now()
+        gone_by = None if late else self.state.gone_by
+        grace = self._pace.grace(gone_by, self._now())
         watched.signal(signal.SIGTERM)
         ended, at_once = (asyncio.create_task(each.wait()) for each in (watched.ended, self._at_once))
         try:
-            await asyncio.wait((ended, at_once), timeout=max(0.0, grace), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((ended, at_once), timeout=grace, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended.cancel()
             at_once.cancel()
         return TERMINATED if watched.ended.is_set() else KILLED
-
-    async def _end_group(self) -> None:
-        await self._host.end_group(self.state)

@@ -22,19 +22,22 @@ class Watched:
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._fd = os.pidfd_open(process.pid)
-        seen = look_at(process.pid)
-        if seen is None or seen.ticks != process.ticks:
+        try:
+            seen = look_at(process.pid)
+            if seen is None or seen.ticks != process.ticks:
+                raise ProcessLookupError(process.pid)
+            self._loop.add_reader(self._fd, self._end)
+        except BaseException:
             os.close(self._fd)
-            raise ProcessLookupError(process.pid)
-        self._loop.add_reader(self._fd, self._end)
+            raise
 
     def _end(self) -> None:
         self._loop.remove_reader(self._fd)
         self.ended.set()
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends it; nothing where it has ended."""
-        with suppress(ProcessLookupError):
+        """Sends it; nothing where it has ended, or is another user's by now."""
+        with suppress(ProcessLookupError, PermissionError):
             signal.pidfd_send_signal(self._fd, number)
 
     def reap(self) -> int | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import uuid
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from tidegate.local.pod_state import PodState
 from tidegate.local.short_paths import remove_short_name, short_name, shorten
+
+_logger = logging.getLogger(__name__)
 
 LOGS_KEPT = 3  # of workers that are gone, for each service
 MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
@@ -42,9 +47,27 @@ class WorkerFiles:
         for folder in (self.state, self._records, self._logs, self._scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    @cached_property
+    def identity(self) -> str:
+        """Of this folder and no other, whatever paths lead to it: another mount namespace has another folder
+        of the same path. Whoever asks first holds the folder's lock. OSError where it cannot be kept."""
+        file = self.state / "identity"
+        with suppress(OSError, ValueError):
+            return uuid.UUID(hex=file.read_text("utf-8").strip()).hex
+        made = uuid.uuid4().hex
+        self._write(file, f"{made}\n".encode())
+        return made
+
     def mark(self, uid: str) -> str:
         """What the processes of a worker carry."""
-        return f"{self.state}:{uid}"
+        return f"{self.identity}:{uid}"
+
+    def marked(self, mark: str) -> str:
+        """The worker whose mark this is; empty where it is none of this folder's."""
+        identity, _, uid = mark.partition(":")
+        with suppress(ValueError):
+            return uid if identity == self.identity and str(uuid.UUID(uid)) == uid else ""
+        return ""
 
     def message(self, uid: str) -> Path:
         """Where a worker leaves one line about its end."""
@@ -107,10 +130,13 @@ class WorkerFiles:
         return tail(self.log(state)) if failed else ""
 
     def forget(self, uid: str) -> None:
-        """It is gone: nothing stays but its log."""
+        """It is gone: nothing stays but its log. What cannot be removed is told."""
         _remove(self.scratch(uid))
         for file in (self.message(uid), self._record(uid), self._record(uid).with_suffix(".new")):
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                _logger.error("what a worker that is gone has left cannot be removed: %s", error)
 
     def clear(self, known: Collection[str]) -> None:
         """Removes what is left of workers that nobody knows."""

@@ -106,8 +106,15 @@ class Pods:
 
 def processes_of(state: Path) -> set[int]:
     """The processes that run with a mark of this state folder."""
-    mark = f"{state.resolve()}:"
+    if not (file := state / "identity").exists():
+        return set()
+    mark = f"{file.read_text().strip()}:"
     return {each.pid for each in everybody() if not each.ended and mark_of(each.pid).startswith(mark)}
+
+
+def alone(state: Path) -> dict[str, str]:
+    """An environment in which what other tests' workers have is not known."""
+    return {**os.environ, "XDG_RUNTIME_DIR": str(state)}
 
 
 def ports_of(state: Path) -> tuple[int, int]:
@@ -131,7 +138,7 @@ async def opened(state: Path, *, leave: bool = False, **changes: Any) -> AsyncIt
     """A node over this folder; ``leave``: its workers go on when it is closed."""
     port, isolation = ports_of(state)
     fields: dict[str, Any] = {"machine": machine(), "changed": lambda _: None, "cgroups": False}
-    fields |= {"port": port, "isolation_port": isolation}
+    fields |= {"port": port, "isolation_port": isolation, "environment": alone(state)}
     settings = NodeSettings(state=state, **{**fields, **changes})
     node = Node(settings)
     await node.open()

@@ -35,7 +35,7 @@ TEMPLATE = WorkerTemplate(
     image="example/worker:1",
 )
 PLACE = Place(
-    state=Path("/state"),
+    state="0f0f",
     uid="0123456789ab",
     name="chat-x2x4x",
     host="127.84.0.7",
@@ -72,7 +72,7 @@ def test_the_worker_listens_on_its_own_address_of_the_machine() -> None:
 
 def test_both_labels_tell_whose_container_it_is() -> None:
     labels = values(run(DOCKER, TEMPLATE, PLACE).argv, "--label")
-    assert labels == ["tidegate.io/state=/state", "tidegate.io/worker=0123456789ab"]
+    assert labels == ["tidegate.io/state=0f0f", "tidegate.io/worker=0123456789ab"]
 
 
 def test_cores_and_memory_are_asked_for_where_the_runtime_can_give_them() -> None:
@@ -84,8 +84,9 @@ def test_cores_and_memory_are_asked_for_where_the_runtime_can_give_them() -> Non
     assert values(argv, "--shm-size") == ["1024"]
 
 
-def test_a_worker_without_cores_of_its_own_is_held_to_none() -> None:
-    assert "--cpuset-cpus" not in run(DOCKER, TEMPLATE, replace(PLACE, cores=())).argv
+def test_a_worker_without_cores_of_its_own_is_held_to_those_that_are_nobodys() -> None:
+    shared = replace(TEMPLATE, exclusive=False)
+    assert values(run(DOCKER, shared, replace(PLACE, cores=(0, 1, 3))).argv, "--cpuset-cpus") == ["0,1,3"]
 
 
 def test_a_container_is_confined_as_a_pod_is() -> None:
