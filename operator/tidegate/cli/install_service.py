@@ -10,6 +10,8 @@ from pathlib import Path
 from tidegate.cli.given_options import keep_as_given, words
 from tidegate.cli.up import add_up
 from tidegate.local import installing
+from tidegate.local.manifest_files import ManifestFiles
+from tidegate.local.manifest_set import Machine, ManifestSet
 from tidegate.local.units import NAME, Unit, render, stop_seconds
 
 _EPILOG = (
@@ -76,13 +78,19 @@ def _removed(file: Path | None, folder: Path, *, system: bool) -> str:
 
 
 def _unit(options: argparse.Namespace) -> Unit:
-    files = _manifests(options)
-    _check(options, files)
+    sources = _manifests(options)
+    _check(options)
+    files = ManifestFiles(sources, Machine())
+    manifests = files.read()
+    if options.system and not options.user:
+        _check_secrets(manifests)
+        root = [] if options.root is None else [Path(options.root)]
+        _check_open([*sources, *files.paths(), *root])
     given = list(words(options, options.up_actions))
     before = ("--log-level", options.log_level) if options.log_level else ()
     return Unit(
-        command=(sys.executable, "-m", "tidegate.cli", *before, "up", *given),
-        stop_seconds=stop_seconds(files, int(options.drain_seconds)),
+        command=(sys.executable, "-P", "-m", "tidegate.cli", *before, "up", *given),
+        stop_seconds=stop_seconds(manifests, int(options.drain_seconds)),
         system=options.system,
         user=options.user,
         groups=installing.device_groups(options.containers) if options.system else (),
@@ -108,8 +116,8 @@ def _manifests(options: argparse.Namespace) -> list[Path]:
     return [Path(each) for each in options.files]
 
 
-def _check(options: argparse.Namespace, files: list[Path]) -> None:
-    """ValueError where options exclude each other, or systemd's own user could not read what it runs."""
+def _check(options: argparse.Namespace) -> None:
+    """ValueError where options exclude each other."""
     if options.user and not options.system:
         raise ValueError("--user: is for --system; without it the service is yours")
     if options.system and options.containers == "podman":
@@ -119,16 +127,24 @@ def _check(options: argparse.Namespace, files: list[Path]) -> None:
         )
     if options.system and options.state is not None:
         raise ValueError(f"--state: systemd gives a system service its folder, /var/lib/{NAME}")
-    if options.system and not options.user:
-        _check_open(files)
+
+
+def _check_secrets(manifests: ManifestSet) -> None:
+    """What systemd's own user can read, everybody can."""
+    if manifests.secrets:
+        raise ValueError(
+            f"-f: Secret {min(manifests.secrets)} is in a file that the user that systemd makes could "
+            "read only if everybody could; name its owner with --user, or take the Secret out and put "
+            f"its variables, such as HF_TOKEN, into /etc/{NAME}/environment, which is root's alone"
+        )
 
 
 def _check_open(files: list[Path]) -> None:
     closed = installing.closed_to_others([Path(sys.executable), Path(__file__), *files])
     if closed is not None:
         raise ValueError(
-            f"{closed}: is closed to the user that systemd makes for the service; put tidegate and the "
-            "manifests where everybody can read them, such as /opt, or name their owner with --user"
+            f"{closed}: is closed to the user that systemd makes for the service; put tidegate, manifests "
+            "and models where everybody can read them, such as /opt, or name their owner with --user"
         )
 
 

@@ -47,6 +47,12 @@ class EngineSettings:
     command: tuple[str, ...] = ()
 
     @property
+    def compiled_folder(self) -> Path:
+        """What spec.cache keeps of compiled kernels; never below a root of somebody else's, which may be
+        read-only."""
+        return default_root(self.environment) / "compile"
+
+    @property
     def packages_folder(self) -> Path:
         """Where vLLM for CPUs lies for this version of Python, if it is there."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"

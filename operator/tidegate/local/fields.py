@@ -52,10 +52,17 @@ FIELDS: Final[tuple[Field, ...]] = (
         runtime=True,
     ),
     Field(
-        "engine.args, engine.env, engine.maxConcurrency, engine.readinessPath, "
-        "engine.startupDeadlineSeconds, engine.sleep",
+        "engine.args, engine.maxConcurrency, engine.readinessPath, engine.startupDeadlineSeconds, "
+        "engine.sleep",
         Effect.OBEYED,
         "",
+    ),
+    Field(
+        "engine.env",
+        Effect.OTHERWISE,
+        "these are tidegate's own in a process, whatever the manifest says: CUDA_VISIBLE_DEVICES, "
+        "SPT_NOENV, TIDEGATE_WORKER, TIDEGATE_TERMINATION_MESSAGE, TIDEGATE_ISOLATION_HOST, "
+        "TIDEGATE_ISOLATION_PORT, TIDEGATE_OWN_CGROUP",
     ),
     Field(
         "resources.cpu",
@@ -99,8 +106,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field(
         "cache.claim, cache.node",
         Effect.OTHERWISE,
-        "both mean the folder of --root: compiled kernels are kept there, and downloads where the engine "
-        "keeps them for this user (HF_HOME)",
+        "both mean this user's cache folder (XDG_CACHE_HOME, else ~/.cache): compiled kernels are kept in "
+        "tidegate/compile there, and downloads where the engine keeps them for this user (HF_HOME)",
     ),
     Field("cache.sizeLimit", Effect.NONE, "downloads are kept until somebody deletes them"),
     Field("rollout: Replace", Effect.OBEYED, ""),

@@ -64,25 +64,24 @@ def _check_ours(file: Path) -> None:
 
 
 def closed_to_others(paths: Iterable[Path]) -> Path | None:
-    """The first file or folder on the way to ``paths`` that not everybody can read or enter, if any."""
-    seen: set[Path] = set()
+    """The first of ``paths`` that not everybody can read, or folder on the way to one that not everybody can
+    enter, if any. A folder is read where its files are listed."""
     for path in paths:
         for place in (path.absolute(), path.resolve()):
-            for step in (*reversed(place.parents), place):
-                if step not in seen and _closed(step):
+            for step in reversed(place.parents):
+                if _lacks(step, stat.S_IXOTH):
                     return step
-                seen.add(step)
+            if _lacks(place, stat.S_IROTH | (stat.S_IXOTH if place.is_dir() else 0)):
+                return place
     return None
 
 
-def _closed(step: Path) -> bool:
-    """A missing one is not closed: what needs it says so itself."""
+def _lacks(step: Path, needed: int) -> bool:
+    """Whether everybody's rights are less; a missing one is not closed: what needs it says so itself."""
     try:
-        mode = step.stat().st_mode
+        return step.stat().st_mode & needed != needed
     except FileNotFoundError:
         return False
-    needed = stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH
-    return not mode & needed
 
 
 def systemd_version() -> int:

@@ -132,6 +132,10 @@ class ManifestFiles:
         except ValueError as error:
             raise ValueError(f"{_named(source)}: {error}") from None
 
+    def paths(self) -> list[Path]:
+        """The files that were read."""
+        return [Path(name) for name in self._files if name != STDIN]
+
     def _complain(self, path: str, said: str) -> None:
         known = self._files[path]
         if said != known.complaint:

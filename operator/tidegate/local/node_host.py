@@ -75,7 +75,7 @@ class Host:
     def _start(
         self, template: WorkerTemplate, state: PodState, cores: Cores, client: Start | None
     ) -> Process:
-        self.files.begin(state)
+        self.files.begin(state, self.settings.environment.get("XDG_RUNTIME_DIR", ""))
         order = self._client(client, state, cores) if client else self._order(template, state, cores)
         killed = self.cgroups.oom_kills(state.uid)
         groups = tuple(map(str, self.cgroups.folders(state.uid)))
@@ -98,7 +98,7 @@ class Host:
         return Launch(client.argv, environment, self.files.log(state), cores)
 
     def _environment(self, template: WorkerTemplate, state: PodState, *, own_group: bool) -> dict[str, str]:
-        """The supervisor's own, the template's, and what only the start knows."""
+        """The supervisor's own, the template's, and what only the start knows, which nobody else can say."""
         given = {name: self._filled(value, state) for name, value in template.environment.items()}
         placement = state.placement
         own = {
@@ -108,10 +108,10 @@ class Host:
             "TIDEGATE_TERMINATION_MESSAGE": str(self.files.message(state.uid)),
             "TIDEGATE_ISOLATION_HOST": placement.host if placement else "",
             "TIDEGATE_ISOLATION_PORT": str(self.settings.isolation_port),
-            "TMPDIR": str(self.files.scratch(state.uid)),
         }
         return {
             **self.settings.environment,
+            "TMPDIR": str(self.files.temporary(state.uid)),
             **given,
             **own,
             **({"TIDEGATE_OWN_CGROUP": "1"} if own_group else {}),

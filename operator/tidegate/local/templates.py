@@ -23,7 +23,6 @@ from tidegate.resources.model import ModelParts
 Secrets = Mapping[str, Mapping[str, str]]  # of the service's namespace: by name, then by key; decoded
 
 ADDRESS = ("--host", HOST_WORD, "--port", PORT_WORD)
-COMPILED = "compile"  # below the root: what spec.cache keeps of compiled kernels
 PATH = "PYTHONPATH"
 
 
@@ -46,7 +45,7 @@ def _process(
         **engine.environment(spec),
         "TIDEGATE_ISOLATION_HOST": HOST_WORD,
         "TIDEGATE_MEMORY_BYTES": str(parse_bytes(spec.resources.memory)),
-        **({"TIDEGATE_COMPILE_CACHE": str(settings.root / COMPILED)} if spec.cache else {}),
+        **({"TIDEGATE_COMPILE_CACHE": str(settings.compiled_folder)} if spec.cache else {}),
         **model.env,
     }
     words = (*chosen.command, *engine.arguments(service, model, ADDRESS))
@@ -60,7 +59,7 @@ def _container(
     model, mounts = model_for_container(service, settings)
     spec = service.spec
     own = {**engine.POD_HOME, **engine.environment(spec), **cache.environment(spec), **model.env}
-    compiled = Mount(str(settings.root / COMPILED), cache.COMPILED, read_only=False)
+    compiled = Mount(str(settings.compiled_folder), cache.COMPILED, read_only=False)
     given = [mount.mount_path for mount in spec.pod.volume_mounts]
     return replace(
         _template(

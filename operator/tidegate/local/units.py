@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tidegate.api.v1alpha1 import parse
-from tidegate.local.manifest_files import ManifestFiles
-from tidegate.local.manifest_set import Machine
+from tidegate.local.manifest_set import ManifestSet
 from tidegate.resources.draining import grace_seconds
 
 MARK = "# Written by tidegate install-service, which replaces this file; keep changes in a drop-in."
@@ -61,11 +59,9 @@ def render(unit: Unit) -> str:
     return "\n".join(parts)
 
 
-def stop_seconds(manifests: Sequence[str | Path], drain_seconds: int) -> int:
-    """How long a stop may take: the gateway's drain, then the longest grace of a worker. Reads the manifests:
-    OSError, or ValueError that names file, document and field."""
-    services = ManifestFiles(manifests, Machine()).read().services.values()
-    graces = [grace_seconds(parse(manifest.document).spec) for manifest in services]
+def stop_seconds(manifests: ManifestSet, drain_seconds: int) -> int:
+    """How long a stop may take: the gateway's drain, then the longest grace of a worker."""
+    graces = [grace_seconds(parse(each.document).spec) for each in manifests.services.values()]
     return drain_seconds + max(graces, default=0) + _STOP_MARGIN
 
 

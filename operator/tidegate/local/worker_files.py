@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from tidegate.local.pod_state import PodState
+from tidegate.local.short_paths import remove_short_name, short_name, shorten
 
 _logger = logging.getLogger(__name__)
 
@@ -74,8 +75,12 @@ class WorkerFiles:
         return self._records / f"{uid}.message"
 
     def scratch(self, uid: str) -> Path:
-        """Its TMPDIR; short, since the path of a socket has 107 characters at most."""
+        """Its folder of temporary files."""
         return self._scratch / uid[:8]
+
+    def temporary(self, uid: str) -> Path:
+        """Its TMPDIR: that folder, by a name that is short enough for sockets in it."""
+        return short_name(self.scratch(uid)) or self.scratch(uid)
 
     def log(self, state: PodState) -> Path:
         """Where its output goes."""
@@ -102,10 +107,13 @@ class WorkerFiles:
             opened.write(content)
         beside.replace(file)
 
-    def begin(self, state: PodState) -> None:
-        """Before a process starts: an empty message, a folder, and the log of the one before put aside."""
+    def begin(self, state: PodState, runtime_folder: str = "") -> None:
+        """Before a process starts: an empty message, a folder, and the log of the one before put aside.
+        ``runtime_folder``: the user's XDG_RUNTIME_DIR, if there is one. OSError."""
         self._write(self.message(state.uid), b"")
         self.scratch(state.uid).mkdir(mode=0o700, exist_ok=True)
+        if not state.spec.runtime:  # a container has a /tmp of its own
+            shorten(self.scratch(state.uid), runtime_folder)
         log = self.log(state)
         log.parent.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileNotFoundError):
@@ -126,6 +134,7 @@ class WorkerFiles:
         """It is gone: nothing stays but its log, and its temporary folder until the next ``sweep``. What
         cannot be removed is told."""
         scratch = self.scratch(uid)
+        remove_short_name(scratch)
         record, message = self._record(uid), self.message(uid)
         aside = partial(scratch.rename, scratch.with_name(f"{uid}{_GONE}"))
         for step in (aside, message.unlink, record.with_suffix(".new").unlink, record.unlink):
@@ -146,7 +155,7 @@ class WorkerFiles:
         short = {uid[:8] for uid in known}
         for folder in self._scratch.iterdir():
             if folder.name not in short:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
         for file in self._records.iterdir():
             if file.name.partition(".")[0] not in known:
                 file.unlink(missing_ok=True)
@@ -169,6 +178,11 @@ class WorkerFiles:
                 services.setdefault((log.parent, log.stem.rpartition("-")[0]), []).append(log)
         for logs in services.values():
             yield from sorted(logs, key=_changed, reverse=True)[LOGS_KEPT:]
+
+
+def _remove(scratch: Path) -> None:
+    remove_short_name(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def tail(log: Path) -> str:

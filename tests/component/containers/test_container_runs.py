@@ -59,9 +59,7 @@ class Machine:
     runtime: Runtime
     clients: list[asyncio.subprocess.Process]
 
-    async def start(
-        self, uid: str, state: str = "/state/one", **variables: str
-    ) -> asyncio.subprocess.Process:
+    async def start(self, uid: str, state: str = "one", **variables: str) -> asyncio.subprocess.Process:
         told = {"TOLD": str(self.folder / f"told-{uid}"), **variables}
         start = run(self.runtime, template(told), place(uid, state))
         client = await asyncio.create_subprocess_exec(
@@ -104,7 +102,7 @@ def template(environment: dict[str, str]) -> WorkerTemplate:
 
 
 def place(uid: str, state: str) -> Place:
-    return Place(Path(state), uid, f"chat-{uid}", "127.84.0.7", (), (), None, (os.getuid(), os.getgid()))
+    return Place(state, uid, f"chat-{uid}", "127.84.0.7", (), (), None, (os.getuid(), os.getgid()))
 
 
 @pytest.fixture
@@ -166,7 +164,7 @@ async def test_sigterm_to_the_client_reaches_the_worker_and_its_exit_code_comes_
     client = await machine.start("a")
     client.terminate()
     assert await within(client.wait()) == 7
-    assert await find(machine.runtime, Path("/state/one")) == ()
+    assert await find(machine.runtime, "one") == ()
 
 
 async def test_a_container_whose_client_was_killed_is_found_and_ended(machine: Machine) -> None:
@@ -174,18 +172,18 @@ async def test_a_container_whose_client_was_killed_is_found_and_ended(machine: M
     client.kill()
     await within(client.wait())
     assert alive(machine.pid("a")), "this is why it must be looked for"
-    (found,) = await find(machine.runtime, Path("/state/one"))
+    (found,) = await find(machine.runtime, "one")
     assert (found.uid, found.pid) == ("a", machine.pid("a"))
-    assert await end(machine.runtime, Path("/state/one"), "a") == 1
+    assert await end(machine.runtime, "one", "a") == 1
     await until(lambda: not alive(machine.pid("a")))
-    assert await end(machine.runtime, Path("/state/one"), "a") == 0, "nothing is left, and that is no error"
+    assert await end(machine.runtime, "one", "a") == 0, "nothing is left, and that is no error"
 
 
 async def test_containers_of_other_workers_and_of_other_supervisors_are_left_alone(machine: Machine) -> None:
-    for uid, state in (("a", "/state/one"), ("b", "/state/one"), ("c", "/state/two")):
+    for uid, state in (("a", "one"), ("b", "one"), ("c", "two")):
         await machine.start(uid, state)
-    assert {each.uid for each in await find(machine.runtime, Path("/state/one"))} == {"a", "b"}
-    assert await end(machine.runtime, Path("/state/one"), "a") == 1
+    assert {each.uid for each in await find(machine.runtime, "one")} == {"a", "b"}
+    assert await end(machine.runtime, "one", "a") == 1
     await until(lambda: not alive(machine.pid("a")))
     assert alive(machine.pid("b"))
     assert alive(machine.pid("c"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.component.local.node_harness import engine, machine, opened, script, shell, until
 from tidegate.domain.service import ServiceKey
+from tidegate.local.worker_files import WorkerFiles
 
 TELL = "import json, os, time; print(json.dumps(dict(os.environ)), flush=True); time.sleep(600)"
 WAIT = "import time; time.sleep(600)"
@@ -68,7 +69,7 @@ async def test_a_worker_has_the_environment_of_its_supervisor_its_template_and_i
         assert found["TIDEGATE_ISOLATION_HOST"] == facts.host
         assert found["TIDEGATE_ISOLATION_PORT"] == str(pods.isolation_port)
         assert stat.S_ISDIR(os.stat(found["TMPDIR"]).st_mode)  # noqa: PTH116
-        assert found["TMPDIR"].startswith(str(tmp_path / "tmp"))
+        assert found["TMPDIR"] == str(WorkerFiles(tmp_path).temporary(facts.uid))
         assert found["TIDEGATE_TERMINATION_MESSAGE"].startswith(f"{tmp_path}/workers/")
 
 

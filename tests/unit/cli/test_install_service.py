@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tidegate.cli import main
+from tidegate.local.installing import closed_to_others
 
 MANIFEST = """
 apiVersion: tidegate.io/v1alpha1
@@ -55,8 +59,8 @@ def test_the_command_is_up_with_absolute_paths_and_the_options_as_they_were_give
 ) -> None:
     given = ("-f", "chat.yaml", "--listen", "0.0.0.0:8080", "--state", "here", "--access-log")
     command = shlex.split(printed(capsys, *given)["ExecStart"])
-    assert command[:4] == [sys.executable, "-m", "tidegate.cli", "up"]
-    assert command[4:] == [
+    assert command[:5] == [sys.executable, "-P", "-m", "tidegate.cli", "up"]
+    assert command[5:] == [
         *("-f", str(tmp_path / "chat.yaml"), "--listen", "0.0.0.0:8080"),
         *("--state", str(tmp_path / "here"), "--access-log"),
     ]
@@ -165,3 +169,63 @@ def test_an_option_that_up_does_not_have_is_wrong_usage(capsys: pytest.CaptureFi
         main(["install-service", "-f", "chat.yaml", "--listen", "nowhere"])
     assert ended.value.code == 2
     assert "'nowhere' is not HOST:PORT" in capsys.readouterr().err
+
+
+def test_a_module_in_the_folder_that_the_service_starts_in_is_not_imported(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = shlex.split(printed(capsys, "-f", str(manifest))["ExecStart"])
+    (tmp_path / "tidegate").mkdir()
+    (tmp_path / "tidegate/__init__.py").write_text("raise SystemExit('somebody else')")
+    program = command[: command.index("up")]
+    done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "install-service" in done.stdout
+
+
+@pytest.mark.parametrize("system", [("--system",), ("--system", "--user", "root"), ()])
+def test_a_secret_is_never_to_be_made_readable_for_everybody(
+    system: tuple[str, ...], manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    also = "---\n{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {HF_TOKEN: abc}}\n"
+    manifest.write_text(MANIFEST + also)
+    manifest.chmod(0o600)
+    if system != ("--system",):
+        assert main(["install-service", "-f", str(manifest), *system, "--dry-run"]) == 0
+        return
+    said = refused(capsys, "-f", str(manifest), *system)
+    assert "Secret default/token" in said
+    assert "--user" in said
+    assert "/etc/tidegate/environment" in said
+
+
+@pytest.fixture
+def open_manifest(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """In a folder that everybody can read, which pytest's own are not; nor need Python and tidegate be."""
+    for name in ("sys.executable", "tidegate.cli.install_service.__file__"):
+        monkeypatch.setattr(name, "/bin/sh")
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "services/chat.yaml")
+        file.parent.mkdir()
+        file.write_text(MANIFEST)
+        for place, mode in ((Path(name), 0o755), (file.parent, 0o755), (file, 0o644)):
+            place.chmod(mode)
+        if closed_to_others([file]) is not None:
+            pytest.skip("temporary files of this machine are closed to others")
+        yield file
+
+
+def test_all_that_the_service_would_read_must_be_open_to_its_user(
+    open_manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = open_manifest.parent
+    given = ("-f", str(folder), "--system", "--dry-run")
+    (folder / "notes.txt").touch(0o600)  # nobody reads it
+    printed(capsys, *given)
+    models = folder.parent / "models"
+    models.mkdir(mode=0o711)
+    for place, closed, mode in ((open_manifest, 0o640, 0o644), (folder, 0o711, 0o755)):
+        place.chmod(closed)
+        assert refused(capsys, *given).startswith(f"tidegate: {place}: is closed to the user")
+        place.chmod(mode)
+    assert f"{models}: is closed to the user" in refused(capsys, *given, "--root", str(models))

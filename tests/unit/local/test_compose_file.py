@@ -11,6 +11,8 @@ import yaml
 
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.local.engines import engine_settings
+from tidegate.local.legacy_environment import SUPERVISOR
 from tidegate.resources.draining import grace_seconds
 
 FOLDER = Path(__file__).parents[3] / "examples/local"
@@ -78,3 +80,29 @@ def test_a_build_may_copy_what_the_dockerfiles_copy() -> None:
             inside = [each for each in allowed if each == source or each.startswith(f"{source}/")]
             inside += [each for each in allowed if source.startswith(f"{each}/")]
             assert inside, f"{file.name}: {source}"
+
+
+def test_every_command_of_compose_works_without_variables() -> None:
+    """Compose fills them in before any of its commands, ``exec`` and ``down`` too."""
+    used = re.findall(r"\$\{[^}]*\}", (FOLDER / "compose.yaml").read_text())
+    assert used
+    assert all(re.fullmatch(r"\$\{[A-Z_]+:-[^}]+\}", each) for each in used), used
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_nothing_can_be_switched_off_that_the_command_needs(service: dict[str, Any]) -> None:
+    """Without its supervisor ``up`` takes one file, and this one names a folder."""
+    assert service["command"][:3] == ["up", "-f", "/etc/tidegate"]
+    assert SUPERVISOR not in service["environment"]
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_compiled_kernels_are_kept_in_a_volume(service: dict[str, Any]) -> None:
+    lines = (FOLDER / "Dockerfile").read_text().partition("\nENV ")[2].partition("\nUSER ")[0]
+    settings = engine_settings(Path("/srv/models"), dict(re.findall(r"([A-Z_]+)=([^\s\"]+)", lines)))
+    kept = [mount["target"] for mount in service["volumes"] if mount["type"] == "volume"]
+    assert any(settings.compiled_folder.is_relative_to(target) for target in kept)
+
+
+def test_the_image_imports_nothing_from_the_present_folder() -> None:
+    assert "python -P -m tidegate.cli" in (FOLDER / "Dockerfile").read_text()

@@ -106,3 +106,9 @@ def test_the_way_to_what_a_link_leads_to_must_be_open_too(open_folder: Path) -> 
 
 def test_what_is_not_there_is_not_closed(open_folder: Path) -> None:
     assert closed_to_others([open_folder / "missing/a.yaml"]) is None
+
+
+def test_a_folder_of_manifests_must_be_listed_and_one_on_the_way_only_entered(open_folder: Path) -> None:
+    manifest = made(open_folder / "home/a.yaml", 0o711)
+    assert closed_to_others([manifest]) is None
+    assert closed_to_others([manifest.parent]) == manifest.parent

@@ -162,9 +162,15 @@ def test_a_secret_that_is_missing_is_named_with_its_field(
         build(given, secrets, settings)
 
 
-def test_what_is_compiled_is_kept_below_the_root_where_the_spec_has_a_cache(settings: EngineSettings) -> None:
+def test_what_is_compiled_is_kept_in_the_users_cache_folder_whatever_the_root_is(
+    settings: EngineSettings, tmp_path: Path
+) -> None:
+    settings = replace(
+        settings, environment={**settings.environment, "XDG_CACHE_HOME": str(tmp_path / "mine")}
+    )
+    place = str(tmp_path / "mine/tidegate/compile")
     given = service(cache={"claim": "cache"})
-    assert build(given, {}, settings).environment["TIDEGATE_COMPILE_CACHE"] == str(settings.root / "compile")
+    assert build(given, {}, settings).environment["TIDEGATE_COMPILE_CACHE"] == place
     assert "TIDEGATE_COMPILE_CACHE" not in build(service(), {}, settings).environment
 
 

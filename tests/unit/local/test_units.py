@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.local.manifest_files import ManifestFiles
+from tidegate.local.manifest_set import Machine
 from tidegate.local.units import MARK, Unit, quoted, render, stop_seconds
 
-COMMAND = (sys.executable, "-m", "tidegate.cli", "up", "-f", "/srv/models.yaml")
+COMMAND = (sys.executable, "-P", "-m", "tidegate.cli", "up", "-f", "/srv/models.yaml")
 USERS = Unit(COMMAND, stop_seconds=675, version=252)
 SYSTEMS = replace(USERS, system=True)
 UNITS = {
@@ -137,7 +139,8 @@ def test_the_longest_grace_of_all_manifests_counts(tmp_path: Path) -> None:
     for name, seconds in (("short", 10), ("long", 600)):
         (tmp_path / f"{name}.yaml").write_text(manifest.format(name=name, seconds=seconds))
     drain = int(GatewaySettings().drain_seconds)
-    assert stop_seconds([tmp_path], drain) == drain + 600 + 30 + 15
+    manifests = ManifestFiles([tmp_path], Machine()).read()
+    assert stop_seconds(manifests, drain) == drain + 600 + 30 + 15
 
 
 def test_memory_that_is_written_and_run_is_allowed_for_kernels_that_are_compiled() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from tidegate.local.worker_files import TAIL_BYTES, WorkerFiles, older_log, prev
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> WorkerFiles:
+def files(tmp_path: Path) -> Iterator[WorkerFiles]:
     found = WorkerFiles(tmp_path / "state")
     found.make()
-    return found
+    yield found
+    found.clear(set())
 
 
 def test_a_record_is_read_as_it_was_written(files: WorkerFiles) -> None:
