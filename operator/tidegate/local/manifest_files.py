@@ -20,6 +20,11 @@ Stamp = tuple[int, int, int]  # inode, change time, size
 _AGAIN: Final = (-1, -1, -1)  # the stamp of nothing
 
 
+def text_of_stdin() -> str:
+    """Of the stream that it is when this is called: it may have been closed when this module was loaded."""
+    return sys.stdin.read()
+
+
 @dataclass
 class _File:
     seen: Stamp | None = None  # at the last look; None: it was not there
@@ -40,7 +45,7 @@ class ManifestFiles:
         sources: Sequence[str | Path],
         machine: Machine,
         defaults: Defaults = lambda document: document,
-        stdin: Callable[[], str] = sys.stdin.read,
+        stdin: Callable[[], str] = text_of_stdin,
     ) -> None:
         self._sources = [str(each) for each in sources]
         self._machine = machine

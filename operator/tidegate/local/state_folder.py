@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import string
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Final, TextIO
 
 _LOCK: Final = "lock"
+_IDENTITY: Final = "identity"
+_DRAFT: Final = "identity.new"
+# What one that was killed at its start may have left, and what a file system of its own begins with.
+_NOBODYS: Final = frozenset({_LOCK, _DRAFT, "lost+found"})
 _LOOKS_SECONDS: Final = 0.5  # far more than a look at the lock takes
 _AGAIN_SECONDS: Final = 0.02
 _MODE: Final = 0o700  # logs hold prompts, records hold tokens of downloads: nobody else's business
@@ -45,11 +50,13 @@ def state_folder(given: Path | None, environment: Mapping[str, str]) -> Path:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The folder, made where it is missing, is this process's alone inside this block. HeldError, OSError.
+    """The folder, made where it is missing, is this process's alone inside this block. HeldError, OSError;
+    ValueError where it is not tidegate's, and then nothing in it is touched.
 
     The kernel gives it back however the process ends; the file stays, so that two never lock different ones.
     """
     folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
+    _require_ours(folder)
     if folder.stat().st_mode & 0o022:
         raise ValueError(f"others may write to the state folder {folder}: chmod 700 it, or name another one")
     with (folder / _LOCK).open("a+", encoding="utf-8") as file:
@@ -58,7 +65,55 @@ def held(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()}))
         file.flush()
+        identity(folder)
         yield
+
+
+def identity(folder: Path) -> str:
+    """32 hexadecimal digits of this folder and no other, made once: another mount namespace may have another
+    folder of the same path. Whoever asks holds the folder's lock. OSError where it cannot be kept.
+
+    It is what tells tidegate's folder from one that somebody has named by mistake, so it is on the disk
+    before anything else is.
+    """
+    if not (found := _identity_in(folder)):
+        found = os.urandom(16).hex()
+        draft = folder / _DRAFT
+        with open(draft, "w", encoding="ascii", opener=_for_this_user) as file:
+            file.write(f"{found}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / _IDENTITY)
+    return found
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a ``tidegate up`` has made the folder its own. OSError."""
+    return bool(_identity_in(folder))
+
+
+def _identity_in(folder: Path) -> str:
+    """Empty where there is none."""
+    try:
+        with (folder / _IDENTITY).open("rb") as file:
+            found = file.read(64).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return ""
+    return found if len(found) == 32 and set(found) <= set(string.hexdigits) else ""
+
+
+def _require_ours(folder: Path) -> None:
+    """It is listed before the identity is looked at: whoever makes one begins with that."""
+    others = sorted({each.name for each in folder.iterdir()} - _NOBODYS)
+    if others and not is_ours(folder):
+        raise ValueError(
+            f"{folder} is no state folder of tidegate's and has other things in it, such as {others[0]}: "
+            "name an empty folder, or one that is not there yet, with --state"
+        )
 
 
 def _locked(file: TextIO) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -15,6 +16,10 @@ from tidegate.local.pod_state import PodState
 LOGS_KEPT = 3  # of workers that are gone, for each service
 MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
 TAIL_BYTES, TAIL_LINES = 2048, 80  # and of the log that stands in for one
+LOGS = "*/*-?????.log"  # of workers, by the suffix of their names
+_HEX = "[0-9a-f]"
+_SCRATCH = re.compile(f"{_HEX}{{8}}")
+_RECORD = re.compile(f"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}[.](json|message|new)")
 
 
 def previous_log(log: Path) -> Path:
@@ -105,13 +110,14 @@ class WorkerFiles:
             file.unlink(missing_ok=True)
 
     def clear(self, known: Collection[str]) -> None:
-        """Removes what is left of workers that nobody knows."""
+        """Removes what is left of workers that nobody knows; a name that no worker's files have is somebody
+        else's."""
         short = {uid[:8] for uid in known}
         for folder in self._scratch.iterdir():
-            if folder.name not in short:
+            if _SCRATCH.fullmatch(folder.name) and folder.name not in short:
                 shutil.rmtree(folder, ignore_errors=True)
         for file in self._records.iterdir():
-            if file.name.partition(".")[0] not in known:
+            if _RECORD.fullmatch(file.name) and file.stem not in known:
                 file.unlink(missing_ok=True)
 
     def trim_logs(self, live: Collection[Path], most_bytes: int) -> None:
@@ -127,7 +133,7 @@ class WorkerFiles:
 
     def _old_logs(self, live: Collection[Path]) -> Iterator[Path]:
         services: dict[tuple[Path, str], list[Path]] = {}
-        for log in self._logs.glob("*/*.log"):
+        for log in self._logs.glob(LOGS):
             if log not in live:
                 services.setdefault((log.parent, log.stem.rpartition("-")[0]), []).append(log)
         for logs in services.values():
