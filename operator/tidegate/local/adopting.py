@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tidegate.local.cgroups import Cgroups
-from tidegate.local.groups import Group
+from tidegate.local.group_ends import not_ended
+from tidegate.local.groups import group_of
 from tidegate.local.pod_ends import end_of
 from tidegate.local.pod_state import PodState, Process
 from tidegate.local.processes import Seen, everybody, look_at, mark_of
 from tidegate.local.worker_files import WorkerFiles
 
+_logger = logging.getLogger(__name__)
+
 LOOK_SECONDS = 0.01  # between two looks at what was killed
+CLEAR_SECONDS = 30.0  # for all that a predecessor left to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,52 +69,63 @@ def judge(state: PodState, survey: Survey) -> PodState | None:
 
 
 def adopt(files: WorkerFiles, cgroups: Cgroups, boot: str, now: float) -> list[PodState]:
-    """The workers that are there, oldest first. It waits until of all others nothing is left."""
+    """The workers that are there, oldest first. It waits until of all others nothing is left;
+    what does not end is told, and its record stays for the next time."""
     found = []
     survey = Survey(boot, now, _marked(files))
-    sessions: dict[str, int] = {}
-    for _, state in files.records():
-        if state and (session := _session(state, boot)):
-            sessions[state.uid] = session
-        judged = judge(state, survey) if state else None
-        if state and judged and judged.failed and judged.last_end and state.process:
+    records = {uid: state for uid, state in files.records() if state and state.uid == uid}
+    for state in records.values():
+        judged = judge(state, survey)
+        if judged and judged.failed and judged.last_end and state.process:
             said = files.last_words(state, failed=True)
             judged = replace(judged, last_end=replace(judged.last_end, message=said))
         if judged:
             found.append(judged)
-    _clear(files, cgroups, {each.uid for each in found if each.process}, sessions)
-    files.clear({each.uid for each in found})
+    adopted = {each.uid for each in found if each.process}
+    left = _clear(Strays(files, cgroups, boot, records, adopted), CLEAR_SECONDS)
+    files.clear({each.uid for each in found} | left)
     return sorted(found, key=lambda each: (each.created, each.name))
 
 
 def _marked(files: WorkerFiles) -> dict[str, list[Seen]]:
     found: dict[str, list[Seen]] = {}
-    prefix = files.mark("")
     for seen in everybody():
-        mark = "" if seen.ended else mark_of(seen.pid)
-        if mark.startswith(prefix):
-            found.setdefault(mark.removeprefix(prefix), []).append(seen)
+        uid = "" if seen.ended else files.marked(mark_of(seen.pid))
+        if uid:
+            found.setdefault(uid, []).append(seen)
     return found
 
 
-def _session(state: PodState, boot: str) -> int:
-    """The session of a worker's record; 0 where another process has its number by now. The kernel gives none
-    away that is still a session's, so what is in it belonged to the worker, also where it hides its mark."""
-    process = state.process
-    if process is None or process.boot != boot:
-        return 0
-    seen = look_at(process.pid)
-    return process.pid if seen is None or seen.ticks == process.ticks else 0
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Whatever carries a mark, or is in a group or a session, of a worker that was not adopted."""
+
+    files: WorkerFiles
+    cgroups: Cgroups
+    boot: str
+    records: Mapping[str, PodState]
+    adopted: Collection[str]
+
+    def kill(self) -> dict[str, dict[int, bool]]:
+        """Those of each worker that still run, and whether this user may end them."""
+        begun = (uid for uid, state in self.records.items() if state.process)
+        known = {*_marked(self.files), *self.cgroups.known(), *begun}
+        return {uid: left for uid in known.difference(self.adopted) if (left := self._kill(uid))}
+
+    def _kill(self, uid: str) -> dict[int, bool]:
+        group = group_of(self.files, self.cgroups, uid, self.boot, self.records.get(uid))
+        left = group.kill()
+        self.cgroups.remove(uid)
+        return left
 
 
-def _clear(files: WorkerFiles, cgroups: Cgroups, adopted: set[str], sessions: Mapping[str, int]) -> None:
-    """Ends whatever carries a mark, or is in a group or a session, of a worker that was not adopted."""
-    while True:
-        strays = {*_marked(files), *cgroups.known(), *sessions} - adopted
-        groups = [Group(files.mark(uid), sessions.get(uid, 0), cgroups.folders(uid)) for uid in strays]
-        busy = [each.kill() for each in groups]
-        for uid in strays:
-            cgroups.remove(uid)
-        if not any(busy):
-            return
+def _clear(strays: Strays, seconds: float) -> set[str]:
+    """Ends them; the workers of which something does not end in that time, which is told."""
+    deadline = time.monotonic() + seconds
+    while left := strays.kill():
+        if time.monotonic() > deadline:
+            for processes in left.values():
+                _logger.error("of a worker that a predecessor left: %s", not_ended(processes))
+            break
         time.sleep(LOOK_SECONDS)
+    return set(left)

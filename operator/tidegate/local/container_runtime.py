@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tidegate.domain.loose import Json, mapping, mappings, text
 from tidegate.local.template import WorkerTemplate
 
-STATE_LABEL = "tidegate.io/state"  # the supervisor's folder
+STATE_LABEL = "tidegate.io/state"  # the identity of the supervisor's folder
 WORKER_LABEL = "tidegate.io/worker"  # the pod's uid
 _ASK_SECONDS = 30.0  # a daemon that pulls or prunes answers late
 _END_SECONDS = 60.0
@@ -104,8 +104,8 @@ def make_folders(template: WorkerTemplate) -> None:
             Path(mount.source).mkdir(parents=True, exist_ok=True)
 
 
-async def find(runtime: Runtime, state: Path) -> tuple[Container, ...]:
-    """The containers of the supervisor whose folder ``state`` is, ended ones too.
+async def find(runtime: Runtime, state: str) -> tuple[Container, ...]:
+    """The containers of the supervisor whose folder has the identity ``state``, ended ones too.
 
     OSError where the runtime does not answer.
     """
@@ -120,7 +120,7 @@ async def find(runtime: Runtime, state: Path) -> tuple[Container, ...]:
         raise OSError(f"{_named(runtime.program, ['inspect'])} answers no JSON: {said.complaint}") from None
 
 
-async def end(runtime: Runtime, state: Path, uid: str) -> int:
+async def end(runtime: Runtime, state: str, uid: str) -> int:
     """Ends with SIGKILL what is left of one worker, and takes it away; how many containers that were.
 
     OSError where the runtime does not answer: then something may be left.

@@ -47,7 +47,7 @@ class ContainerWorkers:
         runtime, placement = await self._runtime(template.runtime), state.placement
         await asyncio.to_thread(make_folders, template)
         place = Place(
-            state=self._files.state,
+            state=self._files.identity,
             uid=state.uid,
             name=state.name,
             host=placement.host if placement else "",
@@ -63,7 +63,7 @@ class ContainerWorkers:
         for _ in range(TRIES):
             try:
                 runtime = await self._runtime(state.spec.runtime)
-                await end(runtime, self._files.state, state.uid)
+                await end(runtime, self._files.identity, state.uid)
             except (OSError, ValueError) as error:
                 _logger.warning("the container of %s cannot be removed: %s", state.name, error)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -75,8 +75,8 @@ class ContainerWorkers:
         for name in names:
             try:
                 runtime = await self._runtime(name)
-                for container in await find(runtime, self._files.state):
+                for container in await find(runtime, self._files.identity):
                     if container.uid not in adopted:
-                        await end(runtime, self._files.state, container.uid)
+                        await end(runtime, self._files.identity, container.uid)
             except (OSError, ValueError) as error:
                 _logger.warning("containers of %s that a predecessor left cannot be removed: %s", name, error)

@@ -37,12 +37,13 @@ _PULL = {
 class Place:
     """What one worker was given: its name, loopback address, cores and devices.
 
-    ``state``: the supervisor's folder, which with ``uid`` is the mark that a container is found by.
+    ``state``: the identity of the supervisor's folder, which with ``uid`` is the mark that a container
+    is found by.
     ``message``: the file, which must exist, that the worker leaves its cause in; None: none is kept.
     ``user``: the numbers of user and group.
     """
 
-    state: Path
+    state: str
     uid: str
     name: str
     host: str

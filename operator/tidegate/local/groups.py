@@ -9,40 +9,46 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.local.processes import Seen, everybody, look_at, mark_of, threads_of
+from tidegate.local.cgroups import Cgroups
+from tidegate.local.pod_state import PodState, Process
+from tidegate.local.processes import Seen, everybody, look_at, mark_of, threads_of, writes_to
+from tidegate.local.worker_files import WorkerFiles, previous_log
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``mark``: what its processes carry. ``leader``: the first of them, which began a session; 0: unknown.
+    """``mark``: what its processes carry. ``leader``: the first of them, which began a session.
 
-    ``folders``: its control groups, where it has any.
+    ``folders``: its control groups, where it has any. ``logs``: the files that its output goes to.
     """
 
     mark: str
-    leader: int = 0
+    leader: Process | None = None
     folders: tuple[Path, ...] = ()
+    logs: tuple[Path, ...] = ()
 
     def members(self) -> list[Seen]:
-        """Its processes, also those that have ended and that nobody has waited for.
-
-        A session's number alone proves nothing once its leader was waited for; call it before that.
-        """
+        """Its processes, whosever they are, also those that have ended and that nobody has waited for."""
         confined = _confined(self.folders)
         return [
             each
             for each in everybody()
             if each.pid in confined
-            or (self.leader and each.session == self.leader)
+            or self._has_in_session(each)
             or (not each.ended and mark_of(each.pid) == self.mark)
         ]
 
-    def kill(self) -> bool:
-        """SIGKILL to all that run; whether there were any but the leader that is waited for."""
-        alive = [each for each in self.members() if not each.ended]
-        for each in alive:
-            _kill(each)
-        return bool(alive)
+    def _has_in_session(self, seen: Seen) -> bool:
+        """The kernel gives no number away that is still a session's. Once leader and session are gone another
+        session can have it, and lose its leader too; so without a leader its output is the second proof."""
+        if self.leader is None or seen.session != self.leader.pid:
+            return False
+        leads = look_at(self.leader.pid)
+        return writes_to(seen.pid, self.logs) if leads is None else leads.ticks == self.leader.ticks
+
+    def kill(self) -> dict[int, bool]:
+        """SIGKILL to all that run: the number of each, and whether this user may end it."""
+        return {each.pid: _kill(each) for each in self.members() if not each.ended}
 
     def pin(self, cores: Collection[int]) -> None:
         """Moves every thread of theirs to these cores."""
@@ -52,16 +58,28 @@ class Group:
                     os.sched_setaffinity(thread, cores)
 
 
-def _kill(seen: Seen) -> None:
-    """The same process that was seen, and no successor of its number."""
-    with suppress(ProcessLookupError, PermissionError):
+def group_of(files: WorkerFiles, cgroups: Cgroups, uid: str, boot: str, state: PodState | None) -> Group:
+    """That of a worker; ``state``: None where it has no record."""
+    process = state.process if state else None
+    leader = process if process and process.boot == boot else None
+    log = files.log(state) if state else None
+    logs = (log, previous_log(log)) if log else ()
+    return Group(files.mark(uid), leader, cgroups.folders(uid), logs)
+
+
+def _kill(seen: Seen) -> bool:
+    """The same process that was seen, and no successor of its number; whether this user may."""
+    with suppress(ProcessLookupError):
         held = os.pidfd_open(seen.pid)
         try:
             now = look_at(seen.pid)
             if now is not None and now.ticks == seen.ticks:
                 signal.pidfd_send_signal(held, signal.SIGKILL)
+        except PermissionError:
+            return False
         finally:
             os.close(held)
+    return True
 
 
 def _confined(folders: Collection[Path]) -> set[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
 import socket
@@ -69,9 +68,9 @@ class Node:
             self._roster.adopt(state)
 
     def _find_cgroups(self) -> Cgroups:
-        """Named by the state folder, so that two supervisors do not take each other's for strays."""
-        digest = hashlib.sha256(os.fsencode(self._files.state)).hexdigest()[:8]
-        return find_cgroups(f"tidegate-{digest}") if self._settings.cgroups else Cgroups()
+        """Named by the folder's identity, so that two supervisors do not take each other's for strays."""
+        name = f"tidegate-{self._files.identity[:8]}"
+        return find_cgroups(name) if self._settings.cgroups else Cgroups()
 
     def close(self) -> None:
         """Lets another one use the state folder; workers that run go on."""

@@ -10,7 +10,8 @@ from tidegate.domain.core_list import Cores, format_cores
 from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.containers import Start
-from tidegate.local.groups import Group
+from tidegate.local.group_ends import end
+from tidegate.local.groups import Group, group_of
 from tidegate.local.launching import Launch, launch
 from tidegate.local.node_settings import NodeSettings
 from tidegate.local.placing import Machine
@@ -19,9 +20,6 @@ from tidegate.local.pod_state import PodState, Process, WorkerSpec
 from tidegate.local.processes import MARK, look_at
 from tidegate.local.template import HOST_WORD, PORT_WORD, WorkerTemplate
 from tidegate.local.worker_files import WorkerFiles
-
-# Between two looks at a group that was killed; a process within a system call may take its time.
-FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.005, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +106,15 @@ class Host:
         return word.replace(HOST_WORD, host).replace(PORT_WORD, str(self.settings.port))
 
     def group(self, state: PodState) -> Group:
-        """All that belongs to a worker. Its session counts while no other process has its leader's number."""
-        process = state.process
-        seen = look_at(process.pid) if process else None
-        ours = process is not None and (seen is None or seen.ticks == process.ticks)
-        leader = process.pid if process is not None and ours else 0
-        return Group(self.files.mark(state.uid), leader, self.cgroups.folders(state.uid))
+        """All that belongs to a worker."""
+        return group_of(self.files, self.cgroups, state.uid, self.boot, state)
 
-    async def end_group(self, state: PodState) -> None:
-        """Kills whatever is left of a worker, until there is nothing."""
-        group, pause = self.group(state), FIRST_LOOK_SECONDS
-        while await asyncio.to_thread(group.kill):
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+    async def end_group(self, state: PodState) -> str:
+        """Kills whatever is left of a worker; empty as soon as there is nothing, else what does not end."""
+        left = await end(self.group(state))
         if state.spec.runtime:
             await self.containers.end(state)
+        return left
 
     async def share(self, state: PodState, cores: Cores) -> None:
         """Moves a worker that has no cores of its own to those that are nobody's."""

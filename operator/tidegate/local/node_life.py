@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import signal
 from collections.abc import Callable
@@ -11,12 +12,15 @@ from dataclasses import dataclass, replace
 
 from tidegate.domain.core_list import Cores
 from tidegate.local.addresses import port_in_use, taken_port
+from tidegate.local.group_ends import last_end
 from tidegate.local.node_host import Host
 from tidegate.local.pod_ends import cannot_start, end_of
 from tidegate.local.pod_state import PodState, Process
 from tidegate.local.readiness import Readiness, ask
 from tidegate.local.template import WorkerTemplate
 from tidegate.local.watched import Watched
+
+_logger = logging.getLogger(__name__)
 
 PORT_IN_USE = "PortInUse"
 PORT_SECONDS = 1.0  # until a port that somebody has is looked at again
@@ -131,13 +135,22 @@ class Life:
         try:
             watched = Watched(process)
         except ProcessLookupError:
-            await self._end_group()
+            left = await self._host.end_group(self.state)
         else:
             try:
-                code = await self._to_its_end(watched)
+                code, left = await self._to_its_end(watched)
             finally:
                 watched.close()
+        if left:
+            return self._leave(process, left)
         return self._record_end(process, code)
+
+    def _leave(self, process: Process, left: str) -> float:
+        """What does not end is told, and nothing is started beside it."""
+        _logger.error("%s: %s", self.state.name, left)
+        end = replace(end_of(process, None, self._now(), killed=False), message=f"NotEnded: {left}")
+        self.set(self.state.ended(end).given_up())
+        return math.inf
 
     def _record_end(self, process: Process, code: int | None) -> float:
         killed = self._host.cgroups.oom_kills(self.state.uid) > process.oom_kills
@@ -146,16 +159,16 @@ class Life:
         self.set(self.state.ended(replace(end, message=said)))
         return self.state.backoff.pause
 
-    async def _to_its_end(self, watched: Watched) -> int | None:
-        """Its exit code. What it leaves is killed before it is waited for, while its number is its own."""
+    async def _to_its_end(self, watched: Watched) -> tuple[int | None, str]:
+        """Its exit code, and what does not end. What it leaves is killed before it is waited for, while its
+        number is its own."""
         late = await self._serves(watched)
         told: int | None = None
         if not watched.ended.is_set():
             told = await self._stop(watched, late=late)
-        await self._end_group()
-        await watched.ended.wait()
-        code = watched.reap()
-        return told if code is None else code
+        left = await self._host.end_group(self.state) or await last_end(watched)
+        code = watched.reap() if watched.ended.is_set() else None
+        return told if code is None else code, left
 
     async def _serves(self, watched: Watched) -> bool:
         """Until it has ended or is to end; whether that is because it is late."""
@@ -198,6 +211,3 @@ class Life:
             ended.cancel()
             at_once.cancel()
         return TERMINATED if watched.ended.is_set() else KILLED
-
-    async def _end_group(self) -> None:
-        await self._host.end_group(self.state)

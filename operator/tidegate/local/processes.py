@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <state folder>:<uid>
+MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <identity of the folder>:<uid>
 PROC = Path("/proc")
 
 
@@ -44,18 +44,11 @@ def look_at(pid: int) -> Seen | None:
 
 
 def everybody() -> Iterator[Seen]:
-    """All processes of this user but this one."""
-    mine, me = os.geteuid(), os.getpid()
+    """All processes but this one, whosever they are: a worker may become another user."""
+    me = os.getpid()
     with os.scandir(PROC) as entries:
-        numbers = [int(entry.name) for entry in entries if entry.name.isdecimal() and _is_of(entry, mine)]
+        numbers = [int(entry.name) for entry in entries if entry.name.isdecimal()]
     yield from (seen for number in numbers if number != me and (seen := look_at(number)))
-
-
-def _is_of(entry: os.DirEntry[str], user: int) -> bool:
-    try:
-        return entry.stat().st_uid == user
-    except OSError:  # it has ended since
-        return False
 
 
 def mark_of(pid: int) -> str:
@@ -66,6 +59,19 @@ def mark_of(pid: int) -> str:
             if name == MARK.encode():
                 return os.fsdecode(value)
     return ""
+
+
+def writes_to(pid: int, files: Collection[Path]) -> bool:
+    """Whether its output or its errors go to one of these; False where it may not be asked."""
+    return any(_is_one(PROC / str(pid) / "fd" / number, files) for number in "12")
+
+
+def _is_one(opened: Path, files: Collection[Path]) -> bool:
+    """The name first: to ask for more could wait for a disk that does not answer."""
+    with suppress(OSError):
+        name = opened.readlink()
+        return name in files and name.samefile(opened)
+    return False
 
 
 def threads_of(pid: int) -> list[int]:

@@ -33,8 +33,8 @@ class Watched:
         self.ended.set()
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends it; nothing where it has ended."""
-        with suppress(ProcessLookupError):
+        """Sends it; nothing where it has ended, or is another user's by now."""
+        with suppress(ProcessLookupError, PermissionError):
             signal.pidfd_send_signal(self._fd, number)
 
     def reap(self) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -46,9 +48,27 @@ class WorkerFiles:
         for folder in (self.state, self._records, self._logs, self._scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    @cached_property
+    def identity(self) -> str:
+        """Of this folder and no other, whatever paths lead to it: another mount namespace has another folder
+        of the same path. Whoever asks first holds the folder's lock. OSError where it cannot be kept."""
+        file = self.state / "identity"
+        with suppress(OSError, ValueError):
+            return uuid.UUID(hex=file.read_text("utf-8").strip()).hex
+        made = uuid.uuid4().hex
+        self._write(file, f"{made}\n".encode())
+        return made
+
     def mark(self, uid: str) -> str:
         """What the processes of a worker carry."""
-        return f"{self.state}:{uid}"
+        return f"{self.identity}:{uid}"
+
+    def marked(self, mark: str) -> str:
+        """The worker whose mark this is; empty where it is none of this folder's."""
+        identity, _, uid = mark.partition(":")
+        with suppress(ValueError):
+            return uid if identity == self.identity and str(uuid.UUID(uid)) == uid else ""
+        return ""
 
     def message(self, uid: str) -> Path:
         """Where a worker leaves one line about its end."""

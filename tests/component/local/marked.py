@@ -30,7 +30,9 @@ class Marked:
 def marked(state: Path) -> list[Marked]:
     """Those of the workers that belong to a state folder; a process that has ended and was not waited for has
     no environment any more, and is none of them."""
-    prefix = f"{MARK}={state.resolve()}:".encode()
+    if not (file := state / "identity").exists():
+        return []
+    prefix = f"{MARK}={file.read_text().strip()}:".encode()
     found = [_read(folder, prefix) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
     return [process for process in found if process is not None]
 

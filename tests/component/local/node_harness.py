@@ -106,7 +106,9 @@ class Pods:
 
 def processes_of(state: Path) -> set[int]:
     """The processes that run with a mark of this state folder."""
-    mark = f"{state.resolve()}:"
+    if not (file := state / "identity").exists():
+        return set()
+    mark = f"{file.read_text().strip()}:"
     return {each.pid for each in everybody() if not each.ended and mark_of(each.pid).startswith(mark)}
 
 

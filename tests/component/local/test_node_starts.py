@@ -63,7 +63,7 @@ async def test_a_worker_has_the_environment_of_its_supervisor_its_template_and_i
         facts = pods.facts()[0]
         assert (found["OURS"], found["BOTH"]) == ("1", "2")
         assert found["AT"] == f"{facts.host}:{pods.port}"
-        assert found["TIDEGATE_WORKER"] == f"{tmp_path}:{facts.uid}"
+        assert found["TIDEGATE_WORKER"] == f"{(tmp_path / 'identity').read_text().strip()}:{facts.uid}"
         assert found["CUDA_VISIBLE_DEVICES"] == ""
         assert found["TIDEGATE_ISOLATION_HOST"] == facts.host
         assert found["TIDEGATE_ISOLATION_PORT"] == str(pods.isolation_port)

@@ -35,7 +35,7 @@ TEMPLATE = WorkerTemplate(
     image="example/worker:1",
 )
 PLACE = Place(
-    state=Path("/state"),
+    state="0f0f",
     uid="0123456789ab",
     name="chat-x2x4x",
     host="127.84.0.7",
@@ -72,7 +72,7 @@ def test_the_worker_listens_on_its_own_address_of_the_machine() -> None:
 
 def test_both_labels_tell_whose_container_it_is() -> None:
     labels = values(run(DOCKER, TEMPLATE, PLACE).argv, "--label")
-    assert labels == ["tidegate.io/state=/state", "tidegate.io/worker=0123456789ab"]
+    assert labels == ["tidegate.io/state=0f0f", "tidegate.io/worker=0123456789ab"]
 
 
 def test_cores_and_memory_are_asked_for_where_the_runtime_can_give_them() -> None:
