@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from tidegate.local.pod_state import PodState
+from tidegate.local.state_folder import identity
 
 LOGS_KEPT = 3  # of workers that are gone, for each service
 MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
@@ -50,14 +51,8 @@ class WorkerFiles:
 
     @cached_property
     def identity(self) -> str:
-        """Of this folder and no other, whatever paths lead to it: another mount namespace has another folder
-        of the same path. Whoever asks first holds the folder's lock. OSError where it cannot be kept."""
-        file = self.state / "identity"
-        with suppress(OSError, ValueError):
-            return uuid.UUID(hex=file.read_text("utf-8").strip()).hex
-        made = uuid.uuid4().hex
-        self._write(file, f"{made}\n".encode())
-        return made
+        """Of this state folder and no other. OSError where it cannot be kept."""
+        return identity(self.state)
 
     def mark(self, uid: str) -> str:
         """What the processes of a worker carry."""
