@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from tests.e2e.kubectl import Kubectl, Object
+from tests.e2e.kubectl import Kubectl, Object, eventually
 from tests.e2e.model_store import GATED, MODEL, SIZE
 from tests.e2e.services import ENGINE_SIM, Services, simulated
 
@@ -52,6 +52,16 @@ def administrator(kubectl: Kubectl, namespace: str, script: str, below: str = ""
         kubectl.run("wait", *where, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100)
     finally:
         kubectl.run("delete", *where, "--wait=true", "--grace-period=1", timeout=90)
+
+
+def told_why(services: Services, name: str, reason: str, words: str) -> None:
+    """Waits until Ready has this reason and, at the same look, these words: a next try may begin at once."""
+
+    def told() -> bool:
+        ready = services.condition(name, "Ready")
+        return ready.get("reason") == reason and words in ready.get("message", "")
+
+    eventually(told, f"{reason}, with {words}", seconds=120)
 
 
 def in_engine(kubectl: Kubectl, services: Services, name: str, script: str) -> str:

@@ -15,6 +15,7 @@ from tests.e2e.cached_models import (
     digest_in_engine,
     digest_in_store,
     in_engine,
+    told_why,
 )
 from tests.e2e.kubectl import CommandError, Kubectl, Object, eventually
 from tests.e2e.model_store import GATED, SIZE, open_store, told
@@ -79,9 +80,7 @@ def test_two_pods_fill_one_cache_and_one_is_killed_half_way(
     store = open_store(kubectl, namespace)
     with volume(kubectl, namespace):
         services.apply(cached("one", namespace, store, claim=CLAIM))
-        reason = "CacheNotWritable"
-        eventually(lambda: services.condition("one", "Ready").get("reason") == reason, reason, seconds=120)
-        assert f"the claim {CLAIM}" in services.condition("one", "Ready")["message"]
+        told_why(services, "one", "CacheNotWritable", f"the claim {CLAIM}")
         administrator(kubectl, namespace, "os.chown(folder, 1000, 1000)")
 
         services.apply(cached("two", namespace, store, claim=CLAIM))

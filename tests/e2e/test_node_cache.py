@@ -13,6 +13,7 @@ from tests.e2e.cached_models import (
     digest_in_engine,
     digest_in_store,
     in_engine,
+    told_why,
 )
 from tests.e2e.kubectl import Kubectl, eventually
 from tests.e2e.model_store import GATED, SIZE, open_store, told
@@ -41,9 +42,7 @@ def test_a_namespace_that_may_use_the_node_has_a_folder_of_its_own_and_fetches_a
     told(kubectl, namespace, "/open")
     with prepared_node(kubectl, namespace):
         services.apply(cached("one", namespace, store, node=True))
-        reason = "PodSecurityViolated"
-        eventually(lambda: services.condition("one", "Ready").get("reason") == reason, reason, seconds=120)
-        assert "hostPath" in services.condition("one", "Ready")["message"]
+        told_why(services, "one", "PodSecurityViolated", "hostPath")
         level = "pod-security.kubernetes.io/enforce=privileged"
         kubectl.run("label", "namespace", namespace, level, "--overwrite")
         services.wait_phase("one", "Running", seconds=180)

@@ -11,7 +11,8 @@ from typing import Final
 
 from tidegate.cli.here import add_state, client, folder
 from tidegate.local.client import NobodyError
-from tidegate.local.state_folder import held, holder, is_ours
+from tidegate.local.state_folder import held, holder
+from tidegate.local.state_identity import is_ours
 
 _EPILOG = (
     "Exit codes: 0 nothing runs any more, also where nothing did; 1 something still does, with a sentence on "

@@ -40,7 +40,7 @@ _log = logging.getLogger("tidegate.local")
 @dataclass(frozen=True)
 class UpSettings:
     """What the command line and the environment say. ``state``: held by this process. ``root`` None: the
-    user's own cache folder."""
+    user's own cache folder. ``worker_files``: see NodeSettings."""
 
     manifests: tuple[str, ...]
     state: Path
@@ -48,6 +48,7 @@ class UpSettings:
     gateway: GatewaySettings
     default_max_depth: int
     legacy: Legacy
+    worker_files: int | None = None
 
 
 async def up(settings: UpSettings) -> int:
@@ -66,7 +67,7 @@ class _Up:
         self._gateway = GatewayBeside(settings.gateway)
         self._engines = engine_settings(settings.root, os.environ)
         self._http = httpx.AsyncClient(trust_env=False)
-        self._node = Node(NodeSettings(state=settings.state, changed=self._pods_changed))
+        self._node = Node(self._node_settings())
         self._teller = LocalTeller(console, self._http, self._node.of)
         self._supervisor: Supervisor | None = None
 
@@ -77,6 +78,7 @@ class _Up:
             await stack.enter_async_context(self._http)
             await stack.enter_async_context(self._gateway)
             self._supervisor = supervisor = Supervisor(self._supervisor_settings(), self._node)
+            stack.callback(self._node.close)  # also where nothing was ever started
             await self._node.open()
             supervisor.check()  # it tells of the workers that were adopted, too
             self._gateway.serve(supervisor)
@@ -87,6 +89,12 @@ class _Up:
             gc.collect()
             gc.freeze()  # what lives as long as the process is never looked at again
             return await self._serve(supervisor)
+
+    def _node_settings(self) -> NodeSettings:
+        settings = self._settings
+        return NodeSettings(
+            state=settings.state, changed=self._pods_changed, worker_files=settings.worker_files
+        )
 
     def _supervisor_settings(self) -> SupervisorSettings:
         settings = self._settings

@@ -73,6 +73,7 @@ def _served(options: argparse.Namespace, legacy: Legacy) -> int:
     import uvloop  # noqa: PLC0415  other commands must not wait for it
 
     from tidegate.cli.local_up import UpSettings, up  # noqa: PLC0415
+    from tidegate.local.launching import take_more_files  # noqa: PLC0415
 
     settings = UpSettings(
         manifests=tuple(str(path) for path in options.files),
@@ -81,6 +82,7 @@ def _served(options: argparse.Namespace, legacy: Legacy) -> int:
         gateway=_gateway_settings(options),
         default_max_depth=_default_max_depth(options, legacy),
         legacy=legacy,
+        worker_files=take_more_files(),
     )
     return uvloop.run(up(settings))
 

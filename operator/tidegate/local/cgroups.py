@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +21,19 @@ _CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 class Cgroups:
     """The folders below which each worker gets one; a controller that is not there cannot be used.
 
-    ``unified``: the controllers that are those of version 2.
+    ``unified``: the controllers that are those of version 2. ``elsewhere``: see ``know``.
     """
 
     parents: Mapping[str, Path] = field(default_factory=dict)  # by controller
     unified: bool = False
+    elsewhere: dict[str, tuple[Path, ...]] = field(default_factory=dict, compare=False)  # by uid
+
+    def know(self, uid: str, folders: Iterable[str]) -> None:
+        """Groups of a worker that a predecessor made, which may have been in another one itself."""
+        own = [folder for _, folder in self._of(uid)]
+        found = tuple(path for path in map(Path, folders) if path.name == uid and path not in own)
+        if found:
+            self.elsewhere[uid] = found
 
     def make(self, uid: str, cores: str, memory: int) -> tuple[Path, ...]:
         """The groups of a worker: its cores, as a list, and its memory in bytes. OSError where one fails."""
@@ -50,12 +58,14 @@ class Cgroups:
             (folder / "memory.swap.max").write_text("0")
 
     def pin(self, uid: str, cores: str) -> bool:
-        """Other cores for a worker; False where cores are not kept by groups."""
-        if CPUSET not in self.parents:
-            return False
-        with suppress(FileNotFoundError):
-            (self.parents[CPUSET] / uid / "cpuset.cpus").write_text(cores)
-        return True
+        """Other cores for a worker; False where no group of its keeps cores."""
+        done = False
+        for file in (folder / "cpuset.cpus" for folder in self.folders(uid)):
+            with suppress(OSError):
+                if file.exists():  # opening would make one where the folder is no control group
+                    file.write_text(cores)
+                    done = True
+        return done
 
     @property
     def complete(self) -> bool:
@@ -66,26 +76,31 @@ class Cgroups:
         """The files that a process of one thread writes 0 into. ``tasks`` moves that thread alone, for which
         the kernel waits for nobody; version 2 has it for whole processes only."""
         name = "cgroup.procs" if self.unified else "tasks"
-        return tuple(folder / name for folder in self.folders(uid))
+        own = dict.fromkeys(folder for _, folder in self._of(uid) if folder.is_dir())
+        return tuple(folder / name for folder in own)
 
     def folders(self, uid: str) -> tuple[Path, ...]:
         """The groups of a worker that are there."""
-        return tuple(dict.fromkeys(folder for _, folder in self._of(uid) if folder.is_dir()))
+        own = (folder for _, folder in self._of(uid))
+        every = dict.fromkeys((*own, *self.elsewhere.get(uid, ())))
+        return tuple(folder for folder in every if folder.is_dir())
 
     def oom_kills(self, uid: str) -> int:
         """How many of its processes the kernel has killed at its memory's limit."""
-        if MEMORY not in self.parents:
-            return 0
-        name = "memory.events" if self.unified else "memory.oom_control"
-        text = read(self.parents[MEMORY] / uid / name)
-        found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
-        return int(found[1]) if found else 0
+        names = ("memory.events", "memory.oom_control")  # of version 2, of version 1
+        texts = (read(folder / name) for folder in self.folders(uid) for name in names)
+        found = (re.search(r"^oom_kill (\d+)$", text, re.MULTILINE) for text in texts)
+        return sum(int(each[1]) for each in found if each)
 
     def remove(self, uid: str) -> None:
         """Removes its groups; one that still has a process stays."""
         for folder in self.folders(uid):
             with suppress(OSError):
                 folder.rmdir()
+                if folder in self.elsewhere.get(uid, ()):
+                    folder.parent.rmdir()  # the predecessor's own, when this was the last one in it
+        if not self.folders(uid):
+            self.elsewhere.pop(uid, None)
 
     def close(self) -> None:
         """Removes what holds the groups of workers, where there is none any more."""
@@ -97,7 +112,7 @@ class Cgroups:
         """The uids that have groups."""
         return {
             folder.name for parent in self.parents.values() for folder in parent.iterdir() if folder.is_dir()
-        } - {SUPERVISOR}
+        } - {SUPERVISOR} | set(self.elsewhere)
 
     def _of(self, uid: str) -> Iterator[tuple[str, Path]]:
         for controller, parent in self.parents.items():

@@ -135,6 +135,17 @@ async def end(runtime: Runtime, state: str, uid: str) -> int:
     return len(ids)
 
 
+async def pin(runtime: Runtime, state: str, uid: str, cores: str) -> int:
+    """Moves a worker's containers to these cores, given as a list; how many there are.
+
+    OSError where the runtime cannot.
+    """
+    ids = await _ids(runtime, f"{STATE_LABEL}={state}", f"{WORKER_LABEL}={uid}")
+    if ids:
+        await _ask(runtime.program, "update", "--cpuset-cpus", cores, *ids)
+    return len(ids)
+
+
 async def _ids(runtime: Runtime, *labels: str) -> list[str]:
     filters = [word for label in labels for word in ("--filter", f"label={label}")]
     return (await _ask(runtime.program, "ps", "--all", "--quiet", "--no-trunc", *filters)).split()

@@ -35,7 +35,7 @@ _PULL = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What one worker was given: its name, loopback address, cores and devices.
+    """What one worker was given: its name, loopback address, the cores that it may run on, and devices.
 
     ``state``: the identity of the supervisor's folder, which with ``uid`` is the mark that a container
     is found by.

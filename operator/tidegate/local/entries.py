@@ -19,7 +19,8 @@ from tidegate.local.template import WorkerTemplate
 @dataclass
 class Entry:
     """One service. ``replicas`` None: as many as workers of a predecessor were adopted. ``fault``: why there
-    is no template, a sentence that names the field. ``deleted``: the time at which its manifest was gone."""
+    is no template, a sentence that names the field. ``stale``: the template is not of what the manifests say
+    now, and has to be made anew. ``deleted``: the time at which its manifest was gone."""
 
     key: ServiceKey
     manifest: Manifest
@@ -30,6 +31,7 @@ class Entry:
     replicas: int | None = None
     template: WorkerTemplate | None = None
     fault: str = ""
+    stale: bool = True
     deleted: str = ""
     costs: dict[str, int] = field(default_factory=dict)  # deletion costs by a worker's uid
     _read: tuple[Manifest, Json, InferenceService] | None = None  # the typed form, and of what

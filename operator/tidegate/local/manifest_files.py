@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tidegate.local.manifest_paths import (
+    STDIN,
+    Stamp,
+    expanded,
+    is_regular,
+    stamp_of,
+    text_of,
+    text_once,
+)
 from tidegate.local.manifest_set import Machine, ManifestSet, together
 from tidegate.local.manifests import Contents, Defaults, read_contents
 
 _logger = logging.getLogger("tidegate.local")
 
-STDIN: Final = "-"
-_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-Stamp = tuple[int, int, int]  # inode, change time, size
-_AGAIN: Final = (-1, -1, -1)  # the stamp of nothing
+REMOVAL_SECONDS: Final = 5.0  # an editor, git or a shell's > takes less from emptying a file to filling it
+_NOTHING: Final = Contents({}, {})
+_UNREAD: Final = (-1, -1, -1)  # the stamp of nothing
 
 
 def text_of_stdin() -> str:
@@ -28,90 +36,106 @@ def text_of_stdin() -> str:
 @dataclass
 class _File:
     seen: Stamp | None = None  # at the last look; None: it was not there
-    taken: Stamp | None = None  # what was read
-    contents: Contents = field(default_factory=lambda: Contents({}, {}))  # the last good ones
+    since: float = 0.0  # when it was first seen so
+    read: Stamp | None = None  # what was read last
+    contents: Contents = _NOTHING  # the last good ones
+    wanted: Contents | None = None  # what was read, is good by itself, and does not hold yet
+    once: bool = False  # a pipe, say: it cannot be read again
     complaint: str = ""
 
 
+@dataclass
 class ManifestFiles:
     """``sources``: files, folders (their .yaml, .yml and .json files), or ``-``: stdin, which is read once.
+    So is whatever else is no regular file.
 
     An editor may write a file in pieces, or put another one in its place: what a file says holds once it was
-    the same at two looks.
+    the same at two looks, and ends services or Secrets once it was the same for ``removal_seconds``.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[str | Path],
-        machine: Machine,
-        defaults: Defaults = lambda document: document,
-        stdin: Callable[[], str] = text_of_stdin,
-    ) -> None:
-        self._sources = [str(each) for each in sources]
-        self._machine = machine
-        self._defaults = defaults
-        self._stdin = stdin
-        self._files: dict[str, _File] = {}
-        self.all = ManifestSet(machine)
+    sources: Sequence[str | Path]
+    machine: Machine
+    defaults: Defaults = lambda document: document
+    stdin: Callable[[], str] = text_of_stdin
+    removal_seconds: float = REMOVAL_SECONDS
+    all: ManifestSet = field(init=False)
+    _files: dict[str, _File] = field(default_factory=dict, init=False)
+    _unread: dict[str, str] = field(default_factory=dict, init=False)  # complaints about folders
+    _tried: object = field(default=None, init=False)  # what did not hold together the last time
+
+    def __post_init__(self) -> None:
+        self.all = ManifestSet(self.machine)
 
     def read(self) -> ManifestSet:
         """Everything, at the start: OSError, or ValueError that names file, document and field."""
-        for source in self._sources:
+        for source in map(str, self.sources):
             if source == STDIN:
-                self._files[source] = _File(contents=self._parsed(source, self._stdin()))
-        for path in self._paths():
-            if not _is_there(path):
-                raise FileNotFoundError(2, "there is no such file or folder", path)
-            stamp = _stamp(path)
-            contents = self._parsed(path, Path(path).read_text(encoding="utf-8"))
-            self._files[path] = _File(stamp, stamp, contents)
-        self.all = together(self._machine, ((name, each.contents) for name, each in self._files.items()))
+                self._files[source] = _File(contents=self._parsed(source, self.stdin()), once=True)
+                continue
+            for path in expanded(source):
+                if path not in self._files:
+                    self._files[path] = self._first(path)
+        self.all = together(self.machine, ((name, each.contents) for name, each in self._files.items()))
         return self.all
 
-    def look(self) -> bool:
-        """Whether anything has changed; what cannot be used is complained about once, and changes nothing."""
-        candidates = {path: contents for path in self._paths() if (contents := self._changed(path))}
-        if not candidates:
+    def _first(self, path: str) -> _File:
+        if not Path(path).exists():
+            raise FileNotFoundError(2, "there is no such file or folder", path)
+        stamp, once = stamp_of(path), not is_regular(path)
+        contents = self._parsed(path, text_once(path) if once else text_of(path))
+        return _File(seen=stamp, read=stamp, contents=contents, once=once)
+
+    def look(self, now: float) -> bool:
+        """Whether anything has changed; what cannot be used is complained about once, and changes nothing.
+        ``now``: seconds on any clock that never goes back. It may wait for the disk."""
+        for path in self._paths():
+            known = self._files.setdefault(path, _File())
+            if not known.once:
+                self._look_at(path, known, now)
+        wanted = {path: each.wanted for path, each in self._files.items() if each.wanted is not None}
+        situation = [
+            (path, each.read, path in wanted, now - each.since >= self.removal_seconds)
+            for path, each in self._files.items()
+        ]
+        if not wanted or situation == self._tried:
             return False
-        taken = self._accepted(candidates)
-        for path in taken:
-            self._files[path].contents, self._files[path].complaint = candidates[path], ""
+        taken = self._accepted(wanted, now)
+        self._tried = None if taken else situation
         return bool(taken)
 
-    def _accepted(self, candidates: dict[str, Contents]) -> set[str]:
-        """The files whose new contents hold together with all others; ``all`` is what holds then."""
-        now = {path: candidates.get(path, each.contents) for path, each in self._files.items()}
-        try:
-            self.all = together(self._machine, now.items())
-        except ValueError as error:
-            if len(candidates) == 1:
-                (path,) = candidates
-                self._files[path].taken = _AGAIN  # another file may make room for it
-                self._complain(path, str(error))
-                return set()
-        else:
-            return set(candidates)
-        taken: set[str] = set()
-        for path, contents in candidates.items():  # each by itself, so that one of them spoils nothing
-            if self._accepted({path: contents}):
-                taken.add(path)
-                self._files[path].contents = contents
-        return taken
+    # -- one file
 
-    def _changed(self, path: str) -> Contents | None:
-        known, stamp = self._files.setdefault(path, _File()), _stamp(path)
-        settled, known.seen = stamp == known.seen, stamp
-        if stamp == known.taken or not settled:
-            return None
-        known.taken = stamp
-        if stamp is None:
-            return Contents({}, {})
+    def _look_at(self, path: str, known: _File, now: float) -> None:
+        stamp = stamp_of(path)
+        if stamp != known.seen:
+            known.seen, known.since, known.read, known.wanted = stamp, now, _UNREAD, None
+            return
+        if stamp == known.read:
+            return
+        known.read = stamp
         try:
-            contents = self._parsed(path, Path(path).read_text(encoding="utf-8"))
+            wanted = self._again(path, known) if stamp is not None else _NOTHING
         except (OSError, ValueError) as error:
             self._complain(path, str(error))
-            return None
-        return contents
+            return
+        if wanted == known.contents:
+            known.complaint = ""
+        else:
+            known.wanted = wanted
+
+    def _again(self, path: str, known: _File) -> Contents:
+        found = self._parsed(path, text_of(path))
+        if found.blank and (known.contents.services or known.contents.secrets):
+            raise ValueError("it is empty; remove the file, or write an empty List, to end its services")
+        return found
+
+    def _parsed(self, source: str, text: str) -> Contents:
+        try:
+            return read_contents(text, self.defaults)
+        except RecursionError:
+            raise ValueError(f"{_named(source)}: it is nested too deeply") from None
+        except ValueError as error:
+            raise ValueError(f"{_named(source)}: {error}") from None
 
     def _complain(self, path: str, said: str) -> None:
         known = self._files[path]
@@ -120,41 +144,58 @@ class ManifestFiles:
             named = said if path in said else f"{path}: {said}"
             _logger.error("%s; what it said before still holds", named)
 
-    def _parsed(self, source: str, text: str) -> Contents:
+    # -- all files
+
+    def _accepted(self, wanted: Mapping[str, Contents], now: float) -> set[str]:
+        """The files whose new contents hold together with all others; ``all`` is what holds then."""
+        if not wanted:
+            return set()
+        contents = {path: wanted.get(path, each.contents) for path, each in self._files.items()}
         try:
-            return read_contents(text, self._defaults)
-        except ValueError as error:
-            raise ValueError(f"{_named(source)}: {error}") from None
+            found = together(self.machine, contents.items())
+        except (ValueError, RecursionError) as error:
+            if len(wanted) == 1:  # another file may make room for it
+                self._complain(next(iter(wanted)), str(error))
+                return set()
+            # each by itself, so that one of them spoils nothing
+            return {path for path, each in wanted.items() if self._accepted({path: each}, now)}
+        if hasty := self._hasty(wanted, found, now):
+            return self._accepted({path: wanted[path] for path in wanted.keys() - hasty}, now)
+        self.all = found
+        for path, each in wanted.items():
+            known = self._files[path]
+            known.contents, known.wanted, known.complaint = each, None, ""
+        return set(wanted)
+
+    def _hasty(self, wanted: Mapping[str, Contents], found: ManifestSet, now: float) -> set[str]:
+        """The files that would end something, and have not said so for long enough."""
+        services, secrets = self.all.services.keys() - found.services, self.all.secrets.keys() - found.secrets
+        ending = {
+            path
+            for path in wanted
+            if services & self._files[path].contents.services.keys()
+            or secrets & self._files[path].contents.secrets.keys()
+        }
+        return {path for path in ending if now - self._files[path].since < self.removal_seconds}
 
     def _paths(self) -> list[str]:
         """Every file that is or was there, once; the order is that of the sources."""
-        found = [path for source in self._sources if source != STDIN for path in _expanded(source)]
-        gone = [path for path in self._files if path != STDIN]
-        return list(dict.fromkeys([*found, *gone]))
+        found = [
+            path for source in map(str, self.sources) if source != STDIN for path in self._within(source)
+        ]
+        return list(dict.fromkeys([*found, *self._files]))
 
-
-def _expanded(source: str) -> Iterator[str]:
-    path = Path(source)
-    if not path.is_dir():
-        yield source
-        return
-    yield from sorted(str(each) for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
-
-
-def _is_there(path: str) -> bool:
-    return Path(path).exists()
+    def _within(self, source: str) -> list[str]:
+        """Nothing new where a folder cannot be read; what its files said holds."""
+        try:
+            found, said = list(expanded(source)), ""
+        except OSError as error:
+            found, said = [], str(error)
+        if said and said != self._unread.get(source):
+            _logger.error("%s; what is in it holds as it was", said)
+        self._unread[source] = said
+        return found
 
 
 def _named(source: str) -> str:
     return "stdin" if source == STDIN else source
-
-
-def _stamp(path: str) -> Stamp | None:
-    """None where it is not there. One that may not be looked at is there: to read it says why."""
-    try:
-        stat = Path(path).stat()
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return (0, 0, 0)
-    return (stat.st_ino, stat.st_mtime_ns, stat.st_size)

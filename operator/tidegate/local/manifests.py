@@ -40,10 +40,12 @@ _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a namespace
 @dataclass(frozen=True, slots=True)
 class Contents:
     """The objects of one file. ``services``: by key, each with the place in the file, and without what an API
-    server would have added. ``secrets``: by namespace and name; key to text."""
+    server would have added. ``secrets``: by namespace and name; key to text.
+    ``blank``: there is no document at all, not even an empty List."""
 
     services: Mapping[ServiceKey, tuple[str, Json]]
     secrets: Mapping[ServiceKey, Secret]
+    blank: bool = False
 
 
 def read_contents(text: str, defaults: Defaults = lambda document: document) -> Contents:
@@ -51,7 +53,8 @@ def read_contents(text: str, defaults: Defaults = lambda document: document) -> 
     document and field."""
     services: dict[ServiceKey, tuple[str, Json]] = {}
     secrets: dict[ServiceKey, Secret] = {}
-    for place, document in _objects(text):
+    written = documents(text)
+    for place, document in _objects(written):
         try:
             kind, key = _kind(document), _key(document)
             if key in (services if kind == KIND else secrets):
@@ -62,12 +65,12 @@ def read_contents(text: str, defaults: Defaults = lambda document: document) -> 
                 secrets[key] = _secret(document)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
-    return Contents(services, secrets)
+    return Contents(services, secrets, blank=all(document is None for document in written))
 
 
-def _objects(text: str) -> Iterator[tuple[str, Any]]:
+def _objects(written: list[Any]) -> Iterator[tuple[str, Any]]:
     """Each object and where it is; a List, as kubectl writes it, is its items."""
-    for number, document in enumerate(documents(text), 1):
+    for number, document in enumerate(written, 1):
         place = f"document {number}"
         items = mapping(document).get("items")
         if mapping(document).get("kind") == "List" and isinstance(items, list):

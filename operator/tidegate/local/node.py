@@ -9,14 +9,17 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.adopting import adopt
 from tidegate.local.cgroups import Cgroups, find_cgroups
+from tidegate.local.claims import Claims, open_claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.groups import reap_orphans
+from tidegate.local.insisting import anything, insist, is_shortage
 from tidegate.local.inventory import find_machine
 from tidegate.local.launching import keep_files
 from tidegate.local.node_host import Host
@@ -41,6 +44,7 @@ class Node:
         self._files = WorkerFiles(settings.state)
         self._tasks: asyncio.TaskGroup | None = None
         self._cgroups = Cgroups()
+        self._claims = Claims()
         self._host: Host
         self._roster: Roster
         self._lock: int | None = None
@@ -56,16 +60,31 @@ class Node:
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
         self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
+        self._claims = open_claims(self._settings.environment)
         containers = ContainerWorkers(self._files)
         self._host = Host(
-            self._settings, self._files, cgroups, machine, boot_id(), self._spawning, containers
+            self._settings,
+            self._files,
+            cgroups,
+            machine,
+            boot_id(),
+            self._spawning,
+            containers,
+            self._claims,
         )
         self._roster = Roster(self._host, socket.gethostname(), self._begin)
-        runtimes = {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
+        runtimes = await asyncio.to_thread(self._remembered)
         found = await asyncio.to_thread(adopt, self._files, cgroups, self._host.boot, self._settings.now())
         await containers.end_strays(runtimes, {state.uid for state in found if state.process})
         for state in found:
             self._roster.adopt(state)
+
+    def _remembered(self) -> set[str]:
+        """The runtimes with containers of a predecessor; its groups, wherever they are, are known then."""
+        for _, state in self._files.records():
+            if state and state.process:
+                self._cgroups.know(state.uid, state.process.groups)
+        return {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
 
     def _find_cgroups(self) -> Cgroups:
         """Named by the folder's identity, so that two supervisors do not take each other's for strays."""
@@ -77,6 +96,7 @@ class Node:
         if self._lock is not None:
             self._spawning.shutdown()
             self._cgroups.close()
+            self._claims.close()
             os.close(self._lock)
             self._lock = None
 
@@ -98,26 +118,33 @@ class Node:
             self._tasks.create_task(self._live(life))
 
     async def _live(self, life: Life) -> None:
-        """Whatever is odd about one worker, the others go on."""
+        """Whatever is odd about one worker, the others go on; what this process is short of is no reason to
+        end a worker that serves."""
+        name = life.state.name
         try:
-            await life.run()
+            await insist(name, life.run, is_shortage)
         except Exception:
-            _logger.exception("%s failed for a reason that is not foreseen", life.state.name)
-            await self._give_up(life)
+            _logger.exception("%s failed for a reason that is not foreseen", name)
+            await insist(name, partial(self._give_up, life), anything)
+        await insist(name, partial(self._remove, life), anything)
+
+    async def _give_up(self, life: Life) -> None:
+        if not life.state.failed:
+            await self._host.end_group(life.state)
+            life.set(life.state.given_up())
+        await life.run()
+
+    async def _remove(self, life: Life) -> None:
         self._host.cgroups.remove(life.state.uid)
         self._roster.remove(life)
 
-    async def _give_up(self, life: Life) -> None:
-        await self._host.end_group(life.state)
-        life.set(life.state.given_up())
-        await life.run()
-
     async def _keep_cores(self) -> None:
         while True:
-            await self._roster.share_cores()
+            await insist("the cores that workers share", self._roster.share_cores, anything)
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOUSE_SECONDS):
                     await self._roster.moved.wait()
+            self._roster.schedule()  # another supervisor may have given something back
 
     async def _keep_house(self) -> None:
         orphans: set[int] = set()
@@ -126,7 +153,7 @@ class Node:
             try:
                 await asyncio.to_thread(self._files.trim_logs, logs, self._settings.log_bytes)
                 orphans = await asyncio.to_thread(reap_orphans, orphans)
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
                 _logger.warning("the logs of workers cannot be kept short: %s", error)
             await asyncio.sleep(HOUSE_SECONDS)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.domain.core_list import Cores, format_cores
 from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups
+from tidegate.local.claims import Claims
 from tidegate.local.container_workers import ContainerWorkers
 from tidegate.local.containers import Start
 from tidegate.local.group_ends import end
@@ -17,9 +20,20 @@ from tidegate.local.node_settings import NodeSettings
 from tidegate.local.placing import Machine
 from tidegate.local.pod_document import BY_AFFINITY, BY_CGROUP
 from tidegate.local.pod_state import PodState, Process, WorkerSpec
-from tidegate.local.processes import MARK, look_at
+from tidegate.local.processes import MARK, Seen, look_at
 from tidegate.local.template import HOST_WORD, PORT_WORD, WorkerTemplate
 from tidegate.local.worker_files import WorkerFiles
+
+
+def _look_at_new(pid: int) -> Seen | None:
+    """Nobody has waited for it, so it is there even where it has ended. One that cannot be looked at would be
+    nobody's: it is ended, and OSError says why."""
+    try:
+        return look_at(pid)
+    except OSError:
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,7 @@ class Host:
     boot: str
     spawning: ThreadPoolExecutor
     containers: ContainerWorkers
+    claims: Claims
 
     def cores_by(self, spec: WorkerSpec) -> str:
         """What holds a worker to its cores; of a container it is told later."""
@@ -54,7 +69,7 @@ class Host:
     async def start(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Process:
         """The process of a worker. OSError or ValueError where it cannot be started."""
         loop = asyncio.get_running_loop()
-        client = await self.containers.start_of(template, state) if template.runtime else None
+        client = await self.containers.start_of(template, state, cores) if template.runtime else None
         return await loop.run_in_executor(self.spawning, self._start, template, state, cores, client)
 
     def _start(
@@ -64,9 +79,10 @@ class Host:
         order = self._client(client, state, cores) if client else self._order(template, state, cores)
         killed = self.cgroups.oom_kills(state.uid)
         since = self.settings.now()
-        pid = launch(order)
-        seen = look_at(pid)  # nobody has waited for it, so it is there even where it has ended
-        return Process(pid, seen.ticks if seen else 0, self.boot, since, killed)
+        pid = launch(replace(order, open_files=self.settings.worker_files))
+        seen = _look_at_new(pid)
+        groups = tuple(map(str, self.cgroups.folders(state.uid)))
+        return Process(pid, seen.ticks if seen else 0, self.boot, since, killed, groups)
 
     def _order(self, template: WorkerTemplate, state: PodState, cores: Cores) -> Launch:
         self.cgroups.make(state.uid, format_cores(cores), state.spec.memory)
@@ -118,6 +134,11 @@ class Host:
 
     async def share(self, state: PodState, cores: Cores) -> None:
         """Moves a worker that has no cores of its own to those that are nobody's."""
-        if state.process is None or self.cgroups.pin(state.uid, format_cores(cores)):
+        if state.process is None:
+            return
+        if state.spec.runtime:  # the cores of its client tell the next look what the container has
+            if not await self.containers.pin(state, cores):
+                return
+        elif self.cgroups.pin(state.uid, format_cores(cores)):
             return
         await asyncio.to_thread(self.group(state).pin, cores)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tidegate.domain.core_list import Cores
 from tidegate.local.addresses import port_in_use, taken_port
 from tidegate.local.group_ends import last_end
+from tidegate.local.life_pace import LifePace
 from tidegate.local.node_host import Host
 from tidegate.local.pod_ends import cannot_start, end_of
 from tidegate.local.pod_state import PodState, Process
@@ -48,11 +49,14 @@ class Life:
         self._host = around.host
         self._deleted = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._pace = LifePace(state.spec.startup_deadline, state.spec.grace_seconds)
         if state.gone_by is not None:
             self._deleted.set()
 
     def delete(self, *, at_once: bool = False) -> None:
         """It is to end; ``at_once``: without the rest of its grace."""
+        if self.state.gone_by is None:
+            self._pace.deleted()
         self.set(self.state.deleted(self._now()))
         self._deleted.set()
         if at_once:
@@ -112,12 +116,21 @@ class Life:
 
     async def _start(self, template: WorkerTemplate) -> float | None:
         try:
-            self.set(await self._host.held(self.state))
+            await self._take_held()
+            if self._deleted.is_set():
+                return 0.0
             await self._spawn(template)
         except (OSError, ValueError) as error:
             self.set(self.state.ended(cannot_start(error, self._now())))
             return self.state.backoff.pause
         return None
+
+    async def _take_held(self) -> None:
+        """What holds it to its cores and memory; all else may have changed while that was asked."""
+        held, own = (await self._host.held(self.state)).placement, self.state.placement
+        if held is not None and own is not None:
+            placement = replace(own, cores_by=held.cores_by, memory_by=held.memory_by)
+            self.set(replace(self.state, placement=placement))
 
     async def _spawn(self, template: WorkerTemplate) -> None:
         """A start that is cancelled is not lost: whoever ends everything must know of it."""
@@ -127,7 +140,9 @@ class Life:
             await asyncio.shield(starting)
         finally:
             with suppress(OSError, ValueError):
-                self.set(self.state.begun(await starting))
+                process = await starting
+                self._pace.begun(process)
+                self.set(self.state.begun(process))
 
     async def _attend(self, process: Process) -> float:
         """A process that runs, until it and its group have ended; seconds until the next may begin."""
@@ -187,26 +202,26 @@ class Life:
 
     async def _probe(self, process: Process) -> None:
         """Until it has not been ready once within its deadline."""
-        readiness, spec = Readiness(process.since), self.state.spec
+        loop, age = asyncio.get_running_loop(), self._pace.age(process, self._now())
+        readiness, deadline = Readiness(loop.time() - age), loop.time() - age + self._pace.startup_deadline
         readiness.ready = self.state.ready
-        deadline = process.since + spec.startup_deadline
-        while self.state.started or self._now() < deadline:
+        while self.state.started or loop.time() < deadline:
             placement = self.state.placement
             host = placement.host if placement else ""
-            result = await ask(host, self._host.settings.port, spec.readiness_path)
-            pause = readiness.take(result, self._now())
+            result = await ask(host, self._host.settings.port, self.state.spec.readiness_path)
+            pause = readiness.take(result, loop.time())
             self.set(self.state.answers(readiness.ready, self._now()))
-            left = math.inf if self.state.started else max(0.0, deadline - self._now())
+            left = math.inf if self.state.started else max(0.0, deadline - loop.time())
             await asyncio.sleep(min(pause, left))
 
     async def _stop(self, watched: Watched, *, late: bool) -> int:
         """SIGTERM and its grace; the exit code of one that is no child: which of the two signals it took."""
-        gone_by = self.state.gone_by
-        grace = self.state.spec.grace_seconds if gone_by is None or late else gone_by - self._now()
+        gone_by = None if late else self.state.gone_by
+        grace = self._pace.grace(gone_by, self._now())
         watched.signal(signal.SIGTERM)
         ended, at_once = (asyncio.create_task(each.wait()) for each in (watched.ended, self._at_once))
         try:
-            await asyncio.wait((ended, at_once), timeout=max(0.0, grace), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((ended, at_once), timeout=grace, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended.cancel()
             at_once.cancel()

@@ -26,7 +26,8 @@ class NodeSettings:
 
     ``environment``: what workers get besides their template's. ``machine``: what there is for workers; None:
     what this process may use. ``cgroups``: whether to make any, where this user may. ``log_bytes``: of one
-    worker's output, before what is older goes.
+    worker's output, before what is older goes. ``worker_files``: the files that a worker may have open at
+    first, its soft limit; None: as many as this process.
     """
 
     state: Path
@@ -37,5 +38,6 @@ class NodeSettings:
     port: int = WORKER_PORT
     isolation_port: int = WORKER_ISOLATION_PORT
     log_bytes: int = LOG_BYTES
+    worker_files: int | None = None
     now: Callable[[], float] = time.time
     chance: random.Random = field(default_factory=random.SystemRandom)

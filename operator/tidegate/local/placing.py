@@ -10,6 +10,7 @@ from tidegate.local.core_choice import Topology, choose
 from tidegate.local.pod_state import Placement, PodState, WorkerSpec
 
 GPU = "nvidia.com/gpu"
+NO_CORES = "0/1 nodes are available: 1 Insufficient cpu."  # a scheduler's sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,18 @@ class Room:
     devices: tuple[str, ...]
 
 
-def find_room(spec: WorkerSpec, machine: Machine, others: Iterable[PodState]) -> Room | str:
+def find_room(
+    spec: WorkerSpec, machine: Machine, others: Iterable[PodState], *, sharers: bool = False
+) -> Room | str:
     """What a worker gets beside those that hold something; else why not, in the scheduler's words.
 
     Those that share cores are not counted against each other, and one core at least is always left to them.
+    ``sharers``: whether there are any beside ``others``.
     """
     held = [(each.spec, each.placement) for each in others if each.placement is not None]
     free = unshared(machine, (has for _, has in held))
     missing = []
-    if not _enough_cores(spec, free, any(not other.exclusive for other, _ in held)):
+    if not _enough_cores(spec, free, sharers or any(not other.exclusive for other, _ in held)):
         missing.append("cpu")
     if spec.memory + sum(other.memory for other, _ in held) > machine.memory:
         missing.append("memory")

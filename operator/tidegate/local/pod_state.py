@@ -70,7 +70,8 @@ class Placement:
 class Process:
     """A process that no other is taken for: ``ticks`` is its start since the machine's, ``boot`` which one.
 
-    ``since``: Unix time of its start. ``oom_kills``: those of its group before it began.
+    ``since``: Unix time of its start. ``oom_kills``: those of its group before it began. ``groups``: the
+    folders of its control groups.
     """
 
     pid: int
@@ -78,6 +79,7 @@ class Process:
     boot: str
     since: float
     oom_kills: int = 0
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

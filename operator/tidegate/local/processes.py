@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 MARK = "TIDEGATE_WORKER"  # in the environment of each process of a worker: <identity of the folder>:<uid>
 PROC = Path("/proc")
+# It has ended, or may not be looked at. All else (no more files, no memory) says nothing about a process.
+GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ def look_at(pid: int) -> Seen | None:
     """The process with this number now; None where there is none."""
     try:
         text = (PROC / str(pid) / "stat").read_text(errors="replace")
-    except (OSError, ValueError):
+    except GONE:
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold anything
     return Seen(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19])) if len(fields) > 19 else None
@@ -53,12 +57,21 @@ def everybody() -> Iterator[Seen]:
 
 def mark_of(pid: int) -> str:
     """The value of its mark; empty where it has none or may not be asked."""
-    with suppress(OSError):
-        for variable in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
-            name, _, value = variable.partition(b"=")
-            if name == MARK.encode():
-                return os.fsdecode(value)
+    for variable in _environment(pid).split(b"\0"):
+        name, _, value = variable.partition(b"=")
+        if name == MARK.encode():
+            return os.fsdecode(value)
     return ""
+
+
+def _environment(pid: int) -> bytes:
+    with suppress(*GONE):
+        try:
+            return (PROC / str(pid) / "environ").read_bytes()
+        except OSError as error:
+            if error.errno != errno.EIO:  # it has given the memory back in which its environment was
+                raise
+    return b""
 
 
 def writes_to(pid: int, files: Collection[Path]) -> bool:
@@ -76,6 +89,6 @@ def _is_one(opened: Path, files: Collection[Path]) -> bool:
 
 def threads_of(pid: int) -> list[int]:
     """The numbers of its threads."""
-    with suppress(OSError):
+    with suppress(*GONE):
         return [int(entry.name) for entry in (PROC / str(pid) / "task").iterdir()]
     return []

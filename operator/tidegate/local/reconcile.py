@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,12 +24,12 @@ _UNHEARD: Final = 1.0  # seconds
 @dataclass(frozen=True)
 class ReconcileSettings:
     """``now``: Unix time. ``busy``: whether requests of a service wait or run at this moment. ``prepare``:
-    has a service's template made anew. ``told``: a service's object before and after a change of its status.
-    ``changed``: have a service looked at."""
+    has a service's template made anew, and returns when it is of what the manifests say. ``told``: a
+    service's object before and after a change of its status. ``changed``: have a service looked at."""
 
     now: Callable[[], float]
     busy: Callable[[ServiceKey], bool]
-    prepare: Callable[[Entry], None]
+    prepare: Callable[[Entry], Awaitable[None]]
     told: Callable[[Json, Json], None]
     changed: Callable[[ServiceKey], None]
 
@@ -61,21 +61,24 @@ class Reconciler:
         if entry.deleted:
             self._wind_down(entry)
             return None
-        if entry.template is None:
-            self._settings.prepare(entry)
+        await self._prepared(entry)
         manifest = entry.manifest
         decided = await self._autoscaler.decide(entry.service, lambda: self._look(entry, manifest))
         if decided is None:
             return 0.0  # the manifest has changed meanwhile
         return self._scale_and_tell(entry, *decided)
 
-    def wake(self, key: ServiceKey) -> bool:
+    async def _prepared(self, entry: Entry) -> None:
+        """Nothing else has had its turn where its template is there and as it should be."""
+        if entry.stale or entry.template is None:
+            await self._settings.prepare(entry)
+
+    async def wake(self, key: ServiceKey) -> bool:
         """From no worker to one, which begins at once; whether that changed anything. WakeError."""
-        entry = self._entries.get(key)
-        if entry is None or entry.deleted:
-            raise WakeError(f"{key} is in no manifest any more")
-        if entry.template is None:
-            self._settings.prepare(entry)
+        entry = self._present(key)
+        await self._prepared(entry)
+        if self._present(key) is not entry:
+            raise WakeError(f"{key} is another service now", FAULT_RECHECK)
         self._require_waking(entry)
         changed = self._replicas.of(entry) == 0
         if changed:
@@ -83,6 +86,13 @@ class Reconciler:
         self._replicas.keep(entry)
         self._settings.changed(key)
         return changed
+
+    def _present(self, key: ServiceKey) -> Entry:
+        """WakeError where there is none."""
+        entry = self._entries.get(key)
+        if entry is None or entry.deleted:
+            raise WakeError(f"{key} is in no manifest any more")
+        return entry
 
     def _require_waking(self, entry: Entry) -> None:
         """WakeError where no worker may be begun for a request."""
@@ -118,7 +128,7 @@ class Reconciler:
     def _look(self, entry: Entry, manifest: object) -> Scene | None:
         """None where the pass is about something that is not so any more."""
         gone = entry.deleted or self._entries.get(entry.key) is not entry
-        return None if gone or entry.manifest is not manifest else self._scene(entry)
+        return None if gone or entry.stale or entry.manifest is not manifest else self._scene(entry)
 
     def _scene(self, entry: Entry) -> Scene:
         workers, now = self._replicas.workers(entry), self._settings.now()

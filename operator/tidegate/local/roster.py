@@ -15,7 +15,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.local.addresses import free_address
 from tidegate.local.node_host import Host
 from tidegate.local.node_life import Life, Surroundings
-from tidegate.local.placing import find_room, unshared
+from tidegate.local.placing import NO_CORES, Room, find_room, unshared
 from tidegate.local.pod_document import pod_document
 from tidegate.local.pod_state import Placement, PodState, made
 from tidegate.local.template import WorkerTemplate
@@ -23,6 +23,8 @@ from tidegate.local.template import WorkerTemplate
 _logger = logging.getLogger(__name__)
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own for such names: no vowels, so no words
+
+_TRIES = 16  # to be faster than other supervisors, each of which has then found room
 
 
 class Roster:
@@ -42,6 +44,8 @@ class Roster:
 
     def adopt(self, state: PodState) -> None:
         """One that a predecessor left."""
+        if state.placement and not self._host.claims.take_back(state.placement):
+            _logger.warning("%s runs on cores or devices that another tidegate has given away", state.name)
         self._add(Life(state, self._around, self._templates.get((state.spec.key, state.spec.hash))))
 
     def create(self, template: WorkerTemplate) -> str:
@@ -80,12 +84,12 @@ class Roster:
         if self.lives.pop(life.state.uid, None) is None:
             return
         self._documents.pop(life.state.uid, None)
+        if not self.lives:
+            self.empty.set()
         self._host.files.forget(life.state.uid)
         self.moved.set()
         self._tell(life.state.spec.key)
         self.schedule()
-        if not self.lives:
-            self.empty.set()
 
     def find(self, namespace: str, name: str) -> Life | None:
         """The one with this name."""
@@ -100,6 +104,7 @@ class Roster:
 
     def schedule(self) -> None:
         """Gives room to those that wait for it, oldest first; a large one does not hold up others."""
+        self._host.claims.keep(life.state.placement for life in self.lives.values() if life.state.placement)
         for life in tuple(self.lives.values()):
             if life.state.holds or life.state.failed or life.state.gone_by is not None:
                 continue
@@ -112,7 +117,7 @@ class Roster:
             self._begin(life)
 
     def _placed(self, state: PodState) -> PodState:
-        room = find_room(state.spec, self._host.machine, self._others(state))
+        room = self._room(state)
         if isinstance(room, str):
             return state.refused(room)
         placement = Placement(
@@ -125,20 +130,32 @@ class Roster:
         )
         return state.placed(placement)
 
+    def _room(self, state: PodState) -> Room | str:
+        """What is its now, also as far as other supervisors know; else why there is none."""
+        claims = self._host.claims
+        for _ in range(_TRIES):
+            rest, sharers = claims.rest(self._host.machine), claims.others_share()
+            room = find_room(state.spec, rest, self._others(state), sharers=sharers)
+            if isinstance(room, str) or claims.take(room):
+                return room
+        return NO_CORES
+
     def _others(self, state: PodState) -> list[PodState]:
         return [life.state for life in self.lives.values() if life.state.uid != state.uid]
 
     def _address(self) -> str | None:
         settings = self._host.settings
         taken = {life.state.placement.host for life in self.lives.values() if life.state.placement}
-        return free_address(taken, (settings.port, settings.isolation_port), settings.chance)
+        with suppress(OSError):  # no socket can be had now: it looks for one again before it starts
+            return free_address(taken, (settings.port, settings.isolation_port), settings.chance)
+        return None
 
     def _cores(self, state: PodState) -> Cores:
         """Those that a worker may run on now."""
         if state.placement is not None and state.placement.cores:
             return frozenset(state.placement.cores)
         held = [life.state.placement for life in self.lives.values() if life.state.placement]
-        return unshared(self._host.machine, held) or self._host.machine.cores
+        return unshared(self._host.claims.rest(self._host.machine), held) or self._host.machine.cores
 
     def _commit(self, state: PodState) -> None:
         """A life's state has changed: it is written down, then told."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
-import string
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
+from tidegate.local.state_identity import identity, require_ours
+
 _LOCK: Final = "lock"
-_IDENTITY: Final = "identity"
-_DRAFT: Final = "identity.new"
-# What one that was killed at its start may have left, and what a file system of its own begins with.
-_NOBODYS: Final = frozenset({_LOCK, _DRAFT, "lost+found"})
 _LOOKS_SECONDS: Final = 0.5  # far more than a look at the lock takes
 _AGAIN_SECONDS: Final = 0.02
+_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # through no link to another's file
 _MODE: Final = 0o700  # logs hold prompts, records hold tokens of downloads: nobody else's business
 
 
@@ -51,17 +51,16 @@ def state_folder(given: Path | None, environment: Mapping[str, str]) -> Path:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """The folder, made where it is missing, is this process's alone inside this block. HeldError, OSError;
-    ValueError where it is not tidegate's, and then nothing in it is touched.
+    ValueError where it is not tidegate's or not this user's, and then nothing in it is touched.
 
     The kernel gives it back however the process ends; the file stays, so that two never lock different ones.
     """
     folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
-    _require_ours(folder)
-    if folder.stat().st_mode & 0o022:
-        raise ValueError(f"others may write to the state folder {folder}: chmod 700 it, or name another one")
-    with (folder / _LOCK).open("a+", encoding="utf-8") as file:
+    require_ours(folder)
+    _require_own(folder)
+    with _opened(folder / _LOCK) as file:
         if not _locked(file):
-            raise HeldError(folder, _pid_in(file.name))
+            raise HeldError(folder, _pid_in(folder / _LOCK))
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()}))
         file.flush()
@@ -69,51 +68,35 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def identity(folder: Path) -> str:
-    """32 hexadecimal digits of this folder and no other, made once: another mount namespace may have another
-    folder of the same path. Whoever asks holds the folder's lock. OSError where it cannot be kept.
-
-    It is what tells tidegate's folder from one that somebody has named by mistake, so it is on the disk
-    before anything else is.
-    """
-    if not (found := _identity_in(folder)):
-        found = os.urandom(16).hex()
-        draft = folder / _DRAFT
-        with open(draft, "w", encoding="ascii", opener=_for_this_user) as file:
-            file.write(f"{found}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / _IDENTITY)
-    return found
-
-
-def _for_this_user(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-def is_ours(folder: Path) -> bool:
-    """Whether a ``tidegate up`` has made the folder its own. OSError."""
-    return bool(_identity_in(folder))
-
-
-def _identity_in(folder: Path) -> str:
-    """Empty where there is none."""
-    try:
-        with (folder / _IDENTITY).open("rb") as file:
-            found = file.read(64).decode("ascii", "replace").strip()
-    except FileNotFoundError:
-        return ""
-    return found if len(found) == 32 and set(found) <= set(string.hexdigits) else ""
-
-
-def _require_ours(folder: Path) -> None:
-    """It is listed before the identity is looked at: whoever makes one begins with that."""
-    others = sorted({each.name for each in folder.iterdir()} - _NOBODYS)
-    if others and not is_ours(folder):
+def _require_own(folder: Path) -> None:
+    """ValueError where somebody else may put files into it. Nobody else may read it from now on."""
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
         raise ValueError(
-            f"{folder} is no state folder of tidegate's and has other things in it, such as {others[0]}: "
-            "name an empty folder, or one that is not there yet, with --state"
+            f"the state folder {folder} is of user {found.st_uid}, and this is user {os.geteuid()}: name "
+            "another one with --state"
         )
+    if found.st_mode & 0o022:
+        raise ValueError(f"others may write to the state folder {folder}: chmod 700 it, or name another one")
+    if found.st_mode & 0o077:
+        folder.chmod(_MODE)
+
+
+def _opened(lock: Path) -> TextIO:
+    """The lock's file, made where it is missing, of this user alone. ValueError where it is none."""
+    try:
+        descriptor = os.open(lock, _OPEN, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ValueError(f"{lock} is a link, which tidegate never makes: remove it") from None
+    file = os.fdopen(descriptor, "r+", encoding="utf-8")
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or found.st_nlink != 1 or not stat.S_ISREG(found.st_mode):
+        file.close()
+        raise ValueError(f"{lock} is no file of this user alone: remove it")
+    os.fchmod(descriptor, 0o600)
+    return file
 
 
 def _locked(file: TextIO) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final
 
 from tidegate.control.autoscale import Autoscaler
@@ -26,8 +27,10 @@ from tidegate.local.files import Sink
 from tidegate.local.listening import listen
 from tidegate.local.manifest_files import ManifestFiles
 from tidegate.local.manifest_set import Machine
+from tidegate.local.manifests import Secret
 from tidegate.local.observing import Observer
 from tidegate.local.pods import Pods
+from tidegate.local.preparing import Preparing
 from tidegate.local.reconcile import Reconciler, ReconcileSettings
 from tidegate.local.records import Records
 from tidegate.local.replicas import Replicas
@@ -52,7 +55,11 @@ class Supervisor:
         self._pods = pods
         sizes = (settings.size,) if settings.size else ()
         machine = Machine(settings.default_max_depth, sizes)
-        self._files = ManifestFiles(settings.manifests, machine, settings.defaults)
+        self._files = ManifestFiles(
+            settings.manifests, machine, settings.defaults, removal_seconds=settings.removal_seconds
+        )
+        self._manifests = self._files.all
+        self._preparing = Preparing(settings.build, self._secrets_in, settings.aside)
         self._entries = Entries(Records(settings.state / "services"), settings.now, settings.new_uid)
         self._queue: KeyedQueue[ServiceKey] = KeyedQueue()
         self._backoff: Backoff[ServiceKey] = Backoff(settings.jitter)
@@ -68,7 +75,9 @@ class Supervisor:
         observer = Observer(
             self._pods, self._replicas, self._boards, settings.default_max_depth, settings.url_base
         )
-        own = ReconcileSettings(settings.now, settings.busy, self._prepare, self._told, self._queue.add)
+        own = ReconcileSettings(
+            settings.now, settings.busy, self._preparing.prepare, self._told, self._queue.add
+        )
         autoscaler = Autoscaler(counters, DeletionOrder(counters, self._mark))
         return Reconciler(self._entries, observer, autoscaler, own)
 
@@ -92,7 +101,7 @@ class Supervisor:
         """See Substrate; the worker begins before this returns."""
         if self._ended:
             raise WakeError("this tidegate is ending: it starts no worker any more")
-        return self._reconciler.wake(key)
+        return await self._reconciler.wake(key)
 
     # -- for the node and for people
 
@@ -135,6 +144,7 @@ class Supervisor:
         finally:
             self._ended = True
             self._queue.close()
+            self._preparing.close()
 
     def _parts(self) -> list[Coroutine[Any, Any, None]]:
         settings, boards = self._settings, self._boards
@@ -170,23 +180,30 @@ class Supervisor:
             self._queue.add(each)
 
     async def _follow_files(self) -> None:
+        complaint = ""
         while True:
             await asyncio.sleep(self._settings.poll_seconds)
-            if self._files.look():
-                self._take()
+            now = asyncio.get_running_loop().time()
+            try:
+                if await self._settings.aside(partial(self._files.look, now)):
+                    self._take()
+            except Exception as error:
+                if complaint != repr(error):
+                    _logger.exception("the manifests could not be looked at; they hold as they were")
+                complaint = repr(error)
 
     # -- what manifests mean
 
     def _take(self) -> None:
         """The manifests are others, or were read for the first time."""
-        taken = self._entries.take(self._files.all)
+        self._manifests = self._files.all
+        taken = self._entries.take(self._manifests)
         for entry in taken.replaced:
             self._reconciler.forget(entry)
         for entry in taken.new:
             self._settings.told({}, entry.document)
         for entry in self._entries.all():
-            if not entry.deleted:
-                self._prepare(entry)
+            entry.stale = True
             self.changed(entry.key)
 
     def _told(self, before: Json, after: Json) -> None:
@@ -195,13 +212,8 @@ class Supervisor:
         metadata = mapping((after or before).get("metadata"))
         self._views.tell(ServiceKey(metadata["namespace"], metadata["name"]))
 
-    def _prepare(self, entry: Entry) -> None:
-        """Its template, from the spec and the Secrets as they are; what stands in the way is its fault."""
-        secrets = self._files.all.secrets_in(entry.key.namespace)
-        try:
-            entry.template, entry.fault = self._settings.build(entry.service, secrets), ""
-        except (OSError, ValueError) as error:
-            entry.template, entry.fault = None, str(error)
+    def _secrets_in(self, namespace: str) -> Mapping[str, Secret]:
+        return self._manifests.secrets_in(namespace)
 
     # -- what others than this loop want to know
 

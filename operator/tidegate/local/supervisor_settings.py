@@ -16,6 +16,8 @@ from tidegate.domain.fitting import NodeSize
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
+from tidegate.local.aside import Aside, aside
+from tidegate.local.manifest_files import REMOVAL_SECONDS
 from tidegate.local.manifests import Secret
 from tidegate.local.template import WorkerTemplate
 
@@ -30,6 +32,8 @@ class SupervisorSettings:
     ``busy``: whether requests wait or run in the gateway at this moment. ``counts``: what it has counted of a
     service, for its targets, None: nobody tells. ``size``: of this machine. ``defaults``: fills in what a
     manifest leaves open. ``now``: Unix time. ``poll_seconds``: between two looks at the files.
+    ``removal_seconds``: how long a file must have been gone, or without a service, to end it. ``aside``: does
+    what waits for a disk.
     """
 
     manifests: Sequence[str | Path]
@@ -46,5 +50,7 @@ class SupervisorSettings:
     default_max_depth: int = DEFAULT_MAX_DEPTH
     now: Callable[[], float] = time.time
     poll_seconds: float = 0.5
+    removal_seconds: float = REMOVAL_SECONDS
+    aside: Aside = aside
     new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
     jitter: Callable[[float, float], float] = random.uniform

@@ -22,11 +22,14 @@ class Watched:
         self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._fd = os.pidfd_open(process.pid)
-        seen = look_at(process.pid)
-        if seen is None or seen.ticks != process.ticks:
+        try:
+            seen = look_at(process.pid)
+            if seen is None or seen.ticks != process.ticks:
+                raise ProcessLookupError(process.pid)
+            self._loop.add_reader(self._fd, self._end)
+        except BaseException:
             os.close(self._fd)
-            raise ProcessLookupError(process.pid)
-        self._loop.add_reader(self._fd, self._end)
+            raise
 
     def _end(self) -> None:
         self._loop.remove_reader(self._fd)

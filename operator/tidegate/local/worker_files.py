@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -14,7 +15,9 @@ from pathlib import Path
 import msgspec
 
 from tidegate.local.pod_state import PodState
-from tidegate.local.state_folder import identity
+from tidegate.local.state_identity import identity
+
+_logger = logging.getLogger(__name__)
 
 LOGS_KEPT = 3  # of workers that are gone, for each service
 MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
@@ -119,10 +122,13 @@ class WorkerFiles:
         return tail(self.log(state)) if failed else ""
 
     def forget(self, uid: str) -> None:
-        """It is gone: nothing stays but its log."""
+        """It is gone: nothing stays but its log. What cannot be removed is told."""
         shutil.rmtree(self.scratch(uid), ignore_errors=True)
         for file in (self.message(uid), self._record(uid), self._record(uid).with_suffix(".new")):
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                _logger.error("what a worker that is gone has left cannot be removed: %s", error)
 
     def clear(self, known: Collection[str]) -> None:
         """Removes what is left of workers that nobody knows; a name that no worker's files have is somebody

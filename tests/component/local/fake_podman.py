@@ -67,6 +67,20 @@ def remove(names: list[str]) -> None:
                 file.unlink()
 
 
+def update(cores: str, names: list[str]) -> None:
+    """Other cores, which are only written down; it fails while there is a file ``no-update``."""
+    if (FOLDER / "no-update").exists():
+        sys.exit(125)
+    for name in names:
+        file = FOLDER / f"{name}.json"
+        told = json.loads(file.read_text())
+        words = told["words"]
+        words[words.index("--cpuset-cpus") + 1] = cores
+        beside = file.with_suffix(".new")
+        beside.write_text(json.dumps(told))
+        beside.replace(file)
+
+
 def inspected(names: list[str]) -> list[dict[str, Any]]:
     """As podman tells them."""
     all_of_them = containers([])
@@ -91,6 +105,8 @@ def main(words: list[str]) -> int:
         print("\n".join(containers(words)))
     elif words[0] == "rm":
         remove([word for word in words[1:] if not word.startswith("-")])
+    elif words[0] == "update":
+        update(words[2], words[3:])
     elif words[0] == "inspect":
         print(json.dumps(inspected(words)))
     return 0

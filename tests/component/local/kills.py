@@ -52,7 +52,7 @@ async def kill_once(here: Place, told: Book, chance: random.Random) -> list[Kill
     """
     here.put(*(_tide(moment, told) for moment in Moment))
     first = await here.start()
-    under_way = [await _stream(first, told, Moment.SERVING), await _drained(here, first, told)]
+    under_way = [await _drained(here, first, told), await _stream(first, told, Moment.SERVING)]
     await first.answered(Moment.ENDING)
     under_way.append(first.begin(Moment.STARTING))
     await asyncio.sleep(chance.uniform(0, 1.5))  # a second of idleness, or a start, and a half
@@ -77,10 +77,12 @@ def _tide(moment: Moment, told: Book, idle: int | None = None) -> Json:
     return service(moment, engine, idle=usual if idle is None else idle)
 
 
-async def _stream(up: Up, told: Book, moment: Moment, worker: str = "") -> asyncio.Task[httpx.Response]:
+async def _stream(
+    up: Up, told: Book, moment: Moment, worker: str = "", tokens: int = TOKENS
+) -> asyncio.Task[httpx.Response]:
     """A stream that has begun: through the gateway, or of the ``worker`` itself."""
     id_ = f"{moment}-{len(told.read().begun)}"
-    task = up.begin(moment, tokens=TOKENS, stream=True, request_id=id_, worker=worker)
+    task = up.begin(moment, tokens=tokens, stream=True, request_id=id_, worker=worker)
     await until(lambda: told.read().begun[id_], "the stream runs")
     return task
 
@@ -90,7 +92,7 @@ async def _drained(here: Place, up: Up, told: Book) -> asyncio.Task[httpx.Respon
     await up.answered(Moment.DRAINING)
     [pod] = await up.pods(Moment.DRAINING)
     url = f"http://{pod['status']['podIP']}:{WORKER_PORT}"
-    stream = await _stream(up, told, Moment.DRAINING, url)
+    stream = await _stream(up, told, Moment.DRAINING, url, 3 * TOKENS)  # a file must be gone for 5 s
     (here.manifests / f"{Moment.DRAINING}.yaml").unlink()
 
     async def drains() -> bool:

@@ -112,6 +112,11 @@ def processes_of(state: Path) -> set[int]:
     return {each.pid for each in everybody() if not each.ended and mark_of(each.pid).startswith(mark)}
 
 
+def alone(state: Path) -> dict[str, str]:
+    """An environment in which what other tests' workers have is not known."""
+    return {**os.environ, "XDG_RUNTIME_DIR": str(state)}
+
+
 def ports_of(state: Path) -> tuple[int, int]:
     """Those of the workers of a state folder, whoever looks after them; somebody may have the usual ones."""
     file = state.with_name(f"{state.name}.ports")
@@ -133,7 +138,7 @@ async def opened(state: Path, *, leave: bool = False, **changes: Any) -> AsyncIt
     """A node over this folder; ``leave``: its workers go on when it is closed."""
     port, isolation = ports_of(state)
     fields: dict[str, Any] = {"machine": machine(), "changed": lambda _: None, "cgroups": False}
-    fields |= {"port": port, "isolation_port": isolation}
+    fields |= {"port": port, "isolation_port": isolation, "environment": alone(state)}
     settings = NodeSettings(state=state, **{**fields, **changes})
     node = Node(settings)
     await node.open()

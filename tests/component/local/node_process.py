@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.component.local.node_harness import machine, ports_of
+from tests.component.local.node_harness import alone, machine, ports_of
 from tests.unit.local.templates import KEY, template
 from tidegate.domain.service import ServiceKey
 from tidegate.local.node import Node
@@ -36,6 +36,7 @@ async def main(folder: Path, command: tuple[str, ...]) -> None:
             cgroups=groups,
             port=port,
             isolation_port=isolation,
+            environment=alone(folder),
         )
     )
     await node.open()

@@ -71,7 +71,9 @@ class Place:
     def environment(self) -> dict[str, str]:
         """A user's who has nothing but a home."""
         kept = {name: value for name, value in os.environ.items() if name not in UNSET}
-        return kept | {"HOME": str(self.folder), **self.variables}
+        # What other tests' workers have to themselves is told elsewhere.
+        own = {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
+        return kept | own | dict(self.variables)
 
     async def tidegate(self, *words: str, stdin: bytes = b"") -> Said:
         """Another command, from its start to its end."""

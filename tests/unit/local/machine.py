@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import yaml
@@ -17,6 +17,14 @@ from tidegate.domain.loose import Json
 from tidegate.local.supervisor import Supervisor, SupervisorSettings
 
 EPOCH = 1_700_000_000.0  # the Unix time at which a test's clock begins
+
+
+T = TypeVar("T")
+
+
+async def at_once(work: Callable[[], T], /) -> T:
+    """A thread would take its time, which a virtual clock does not wait for."""
+    return work()
 
 
 class Machine:
@@ -40,7 +48,8 @@ class Machine:
 
     def write(self, *documents: Any) -> None:
         """The manifest's file, whole."""
-        self.file.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+        nothing = {"apiVersion": "v1", "kind": "List", "items": []}
+        self.file.write_text(yaml.safe_dump_all(documents or [nothing]), encoding="utf-8")
 
     async def __aenter__(self) -> Machine:
         self.begin()
@@ -64,6 +73,7 @@ class Machine:
             "http": http,
             "busy": self.gateway.busy,
             "now": self.now,
+            "aside": at_once,
         }
         self.supervisor = Supervisor(SupervisorSettings(**given | self.settings), self.pods)
         self.pods.changed = self.supervisor.changed

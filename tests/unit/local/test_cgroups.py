@@ -129,6 +129,35 @@ def test_without_any_group_nothing_can_be_made(tmp_path: Path) -> None:
     assert groups.known() == set()
 
 
+def test_cores_are_not_kept_where_a_worker_has_no_group(tmp_path: Path) -> None:
+    first(tmp_path)
+    (tmp_path / "sys/fs/cgroup/cpuset/ours").mkdir()
+    (tmp_path / "sys/fs/cgroup/cpuset/ours/tasks").write_text("")
+    groups = find_cgroups("ours", tmp_path)
+    assert "cpuset" in groups.parents
+    assert not groups.pin("uid", "3")
+
+
+def test_groups_that_a_predecessor_made_elsewhere_are_a_workers_too(tmp_path: Path) -> None:
+    second(tmp_path, "/unit/supervisor")
+    other = tmp_path / "session/ours/uid"
+    prepare(other, "cpuset.cpus")
+    (other / "memory.events").write_text("oom_kill 2\n")
+    groups = find_cgroups("ours", tmp_path)
+    groups.know("uid", [str(other), str(tmp_path / "session"), str(tmp_path / "gone/uid")])
+    assert groups.folders("uid") == (other,), "what has another name is no worker's"
+    assert "uid" in groups.known()
+    assert groups.oom_kills("uid") == 2
+    assert groups.entries("uid") == (), "its next process begins here"
+    assert groups.pin("uid", "3")
+    assert (other / "cpuset.cpus").read_text() == "3"
+    for file in other.iterdir():  # of a control group's own files rmdir takes no notice
+        file.unlink()
+    groups.remove("uid")
+    assert not (tmp_path / "session/ours").exists()
+    assert groups.known() == set()
+
+
 def test_the_memory_of_a_container_is_what_its_groups_allow(tmp_path: Path) -> None:
     own = second(tmp_path, "/pod/container")
     (own / "memory.max").write_text("max\n")

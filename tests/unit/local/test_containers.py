@@ -84,8 +84,9 @@ def test_cores_and_memory_are_asked_for_where_the_runtime_can_give_them() -> Non
     assert values(argv, "--shm-size") == ["1024"]
 
 
-def test_a_worker_without_cores_of_its_own_is_held_to_none() -> None:
-    assert "--cpuset-cpus" not in run(DOCKER, TEMPLATE, replace(PLACE, cores=())).argv
+def test_a_worker_without_cores_of_its_own_is_held_to_those_that_are_nobodys() -> None:
+    shared = replace(TEMPLATE, exclusive=False)
+    assert values(run(DOCKER, shared, replace(PLACE, cores=(0, 1, 3))).argv, "--cpuset-cpus") == ["0,1,3"]
 
 
 def test_a_container_is_confined_as_a_pod_is() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tidegate.cli import main
-from tidegate.local.state_folder import held, identity, is_ours
+from tidegate.local.state_folder import held
+from tidegate.local.state_identity import identity, is_ours
 from tidegate.local.worker_files import LOGS_KEPT, WorkerFiles
 
 UID = "11111111-1111-4111-8111-111111111111"
@@ -30,9 +31,11 @@ def listed(folder: Path) -> set[Path]:
 
 def test_a_folder_with_other_things_in_it_is_refused_and_stays_as_it_is(foreign: Path) -> None:
     before = listed(foreign)
+    foreign.chmod(0o755)
     with pytest.raises(ValueError, match=r"no state folder .* such as logs: .* --state"), held(foreign):
         pass
     assert listed(foreign) == before
+    assert foreign.stat().st_mode & 0o777 == 0o755
 
 
 def test_up_refuses_it_in_one_sentence(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:

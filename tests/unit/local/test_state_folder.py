@@ -74,3 +74,39 @@ def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
 
 def test_nobody_holds_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert holder(tmp_path / "none") is None
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with (
+        pytest.raises(ValueError, match=rf"of user {os.getuid()}, and this is user .* --state"),
+        held(tmp_path),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_others_may_read_is_closed_and_so_is_its_lock(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    lock = tmp_path / "lock"
+    lock.touch(0o644)
+    with held(tmp_path):
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+        assert lock.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("planted", ["symlink_to", "hardlink_to"])
+def test_a_lock_that_is_a_link_costs_nobody_his_file(tmp_path: Path, planted: str) -> None:
+    folder, other = tmp_path / "state", tmp_path / "other"
+    folder.mkdir(0o700)
+    other.write_text("precious")
+    getattr(folder / "lock", planted)(other)
+    with pytest.raises(ValueError, match="remove it"), held(folder):
+        pass
+    assert other.read_text() == "precious"
+
+
+def test_what_an_earlier_and_longer_holder_has_written_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(json.dumps({"pid": 10**12}))
+    with held(tmp_path):
+        assert holder(tmp_path) == os.getpid()

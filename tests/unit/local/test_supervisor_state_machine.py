@@ -152,7 +152,7 @@ class Life(RuleBasedStateMachine):
     def the_manifest_goes(self) -> None:
         self.spec = None
         self.machine.write()
-        self.do(asyncio.sleep(1.2))
+        self.do(asyncio.sleep(7))
 
     @rule(pause=st.sampled_from([0.0, 20.0]))
     def the_supervisor_is_replaced(self, pause: float) -> None:
