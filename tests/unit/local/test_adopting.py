@@ -54,7 +54,7 @@ def test_nothing_survives_a_start_of_the_machine() -> None:
 
 
 def test_one_without_a_number_is_adopted_by_its_mark() -> None:
-    leader = replace(myself(), session=os.getpid())
+    leader = replace(myself(), session=os.getpid(), parent=1)
     judged = judge(placed(uid="u"), survey(u=[leader]))
     assert judged is not None
     assert judged.process is not None
@@ -64,7 +64,7 @@ def test_one_without_a_number_is_adopted_by_its_mark() -> None:
 
 
 def test_the_first_process_is_told_from_its_children_that_lead_sessions_too() -> None:
-    first = replace(myself(), session=os.getpid())
+    first = replace(myself(), session=os.getpid(), parent=1)
     child = replace(first, pid=os.getpid() - 1, session=os.getpid() - 1, parent=os.getpid())
     judged = judge(placed(uid="u"), survey(u=[child, first]))
     assert judged is not None
