@@ -24,8 +24,9 @@ MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
 TAIL_BYTES, TAIL_LINES = 2048, 80  # and of the log that stands in for one
 LOGS = "*/*-?????.log"  # of workers, by the suffix of their names
 _HEX = "[0-9a-f]"
-_SCRATCH = re.compile(f"{_HEX}{{8}}")
-_RECORD = re.compile(f"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}[.](json|message|new)")
+_UID = f"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_SCRATCH = re.compile(f"{_HEX}{{8}}|{_UID}[.]gone")  # in use, or put aside to be removed
+_RECORD = re.compile(f"{_UID}[.](json|message|new)")
 
 
 def previous_log(log: Path) -> Path:

@@ -82,7 +82,7 @@ def test_a_file_that_is_only_called_identity_makes_no_folder_tidegates(foreign: 
 def test_what_has_not_the_name_of_a_workers_file_is_nobodys_business(tmp_path: Path) -> None:
     files = WorkerFiles(tmp_path / "state")
     files.make()
-    others = [files.state / name for name in ("tmp/mine", "tmp/11111111x", "workers/a.json", "workers/note")]
+    others = [files.state / name for name in ("tmp/mine", "tmp/mine.gone", "workers/a.json", "workers/note")]
     logs = [files.state / "logs/app" / f"server{number}.log" for number in range(LOGS_KEPT + 2)]
     for file in (*others, *logs):
         file.parent.mkdir(exist_ok=True)
