@@ -12,6 +12,7 @@ from typing import Final
 from tidegate.cli.here import add_state, client, folder
 from tidegate.local.client import NobodyError
 from tidegate.local.state_folder import held, holder
+from tidegate.local.state_identity import is_ours
 
 _EPILOG = (
     "Exit codes: 0 nothing runs any more, also where nothing did; 1 something still does, with a sentence on "
@@ -36,7 +37,7 @@ def _down(options: argparse.Namespace) -> int:
         for line in client(options).down(at_once=options.now):
             print(line, file=sys.stderr)
     except NobodyError:
-        if where.is_dir():
+        if is_ours(where):  # another folder is not made one
             return asyncio.run(_end_what_is_left(where, at_once=options.now))
         print(f"tidegate: nothing runs with the state folder {where}", file=sys.stderr)
         return 0

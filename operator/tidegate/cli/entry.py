@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Final, NoReturn
 
 from tidegate import __version__
@@ -37,6 +38,7 @@ for what it loads."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of one command: 0, 1 where it failed (with a sentence on stderr), 2 for wrong usage."""
+    _open_closed_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
     level = options.log_level or getattr(options, "usual_log_level", LOG_LEVEL)
@@ -56,6 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KubeConfigError, KubeError, OSError, ValueError) as error:
         print(f"tidegate: {_sentence(error)}", file=sys.stderr)
         return 1
+
+
+def _open_closed_streams() -> None:
+    """Whoever starts a command may have closed one (``<&-``, some supervisors): what is written there goes
+    nowhere, and no file that is opened for something else takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  as long as the process
+            setattr(sys, name, stream)
 
 
 def _sentence(error: Exception) -> str:

@@ -50,9 +50,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _here(options: argparse.Namespace) -> bool:
     """Whether the question is about this machine: said so, or a ``tidegate up`` runs here."""
-    if options.cluster or options.ask_gateways:
+    if options.cluster:
         return False
-    return options.local or options.state is not None or _runs(options)
+    if options.local or options.state is not None:
+        return True
+    return not options.ask_gateways and _runs(options)
 
 
 def _runs(options: argparse.Namespace) -> bool:

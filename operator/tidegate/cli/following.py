@@ -43,12 +43,14 @@ def whole(path: Path, tail: int | None = None) -> Iterator[bytes]:
 
 
 class Following:
-    """Begins with a worker; when that is gone goes on with the service's newest, unless it is ``pinned``."""
+    """Begins with the log of a worker, also of one that has gone; then goes on with that of the service's
+    newest, unless it is ``pinned``."""
 
-    def __init__(self, asked: ControlClient, told: Told, worker: str, *, pinned: bool) -> None:
+    def __init__(self, asked: ControlClient, told: Told, worker: str, path: Path, *, pinned: bool) -> None:
         self._asked = asked
         self._told = told
         self._worker = worker
+        self._path = path
         self._pinned = pinned
         self._over = False  # there is nothing more to come, of any worker
 
@@ -56,7 +58,7 @@ class Following:
         """Bytes as they are written, until the ``tidegate up``, the service or the pinned worker has gone."""
         while not self._over:
             worker = self._worker
-            with LogFile(self._told.logs[worker]) as file:
+            with LogFile(self._path) as file:
                 if tail is not None:
                     file.from_end(tail)
                 yield from self._of_one(file)
@@ -93,7 +95,7 @@ class Following:
         if self._pinned:
             self._over = True
         elif newest and newest != self._worker:
-            self._told, self._worker = told, newest
+            self._told, self._worker, self._path = told, newest, told.logs[newest]
 
 
 def _note(text: str) -> None:

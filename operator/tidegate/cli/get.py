@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from tidegate.cli.here import EXIT_CODES, add_state, client, one_of
@@ -34,26 +34,28 @@ def _get(options: argparse.Namespace) -> int:
     if options.watch:
         return _watch(options)
     telling = client(options).services()
-    chosen = _chosen(telling, options)
+    chosen, missing = _chosen(telling, options)
     if options.output in ("json", "yaml", "name"):
-        one = len(options.names) == 1
-        _print(_document([each.service for each in chosen], one=one), options.output)
+        if chosen or not missing:
+            one = len(options.names) == 1
+            _print(_document([each.service for each in chosen], one=one), options.output)
     elif chosen:
         table = _table(chosen, options)
         rows = [table.row(each.service, telling.now) for each in chosen]
         _write(table.lines(rows if options.no_headers else [table.head, *rows]))
-    else:
+    elif not missing:
         where = f" in namespace {options.namespace}" if options.namespace else ""
         print(f"No InferenceServices run here{where}.", file=sys.stderr)
-    return 0
+    for complaint in missing:
+        print(f"tidegate: {complaint}", file=sys.stderr)
+    return 1 if missing else 0
 
 
 def _watch(options: argparse.Namespace) -> int:
     """As kubectl does: what is, then each object again whenever something of it changes that is shown."""
     table: Table | None = None
     before: dict[tuple[str, str], object] = {}
-    for telling in client(options).watch():
-        chosen = _chosen(telling, options) if not before else _known(telling, options)
+    for chosen, now in _watched(options):
         first = table is None
         table = table or _table(chosen, options)
         changed = [each for each in chosen if before.get(_id(each)) != _shown(each, table, options)]
@@ -64,28 +66,41 @@ def _watch(options: argparse.Namespace) -> int:
                     _write(["---"])
                 _print(each.service, options.output)
             continue
-        rows = [table.row(each.service, telling.now) for each in changed]
+        rows = [table.row(each.service, now) for each in changed]
         head = [table.head] if first and not options.no_headers else []
         _write(table.lines([*head, *rows]))
     print("tidegate: the tidegate up that was watched has ended", file=sys.stderr)
     return 0
 
 
-def _chosen(telling: Telling, options: argparse.Namespace) -> list[Told]:
-    if options.names:
-        return [one_of(telling.services, name, options.namespace) for name in options.names]
-    return _known(telling, options)
+def _chosen(telling: Telling, options: argparse.Namespace) -> tuple[list[Told], list[str]]:
+    """The services, and a complaint about each name that is none's."""
+    if not options.names:
+        return _known(telling, options), []
+    found, missing = [], []
+    for name in options.names:
+        try:
+            found.append(one_of(telling.services, name, options.namespace))
+        except ValueError as error:
+            missing.append(str(error))
+    return found, missing
+
+
+def _watched(options: argparse.Namespace) -> Iterator[tuple[list[Told], float]]:
+    """The services again and again, with the time. ValueError where a name is none's at the beginning; what
+    it means then it goes on meaning, also while there is no such service."""
+    wanted: set[tuple[str, str]] | None = None
+    for telling in client(options).watch():
+        if wanted is None:
+            wanted = {_id(one_of(telling.services, name, options.namespace)) for name in options.names}
+        known = _known(telling, options)
+        yield [each for each in known if not wanted or _id(each) in wanted], telling.now
 
 
 def _known(telling: Telling, options: argparse.Namespace) -> list[Told]:
-    """Without a complaint where one of those that are watched is gone."""
+    """Those of the namespace, in the order in which they are shown."""
     found = sorted(telling.services, key=_id)
-    names = {name.rpartition("/")[2] for name in options.names}
-    return [
-        each
-        for each in found
-        if options.namespace in (None, each.namespace) and (not names or each.name in names)
-    ]
+    return [each for each in found if options.namespace in (None, each.namespace)]
 
 
 def _table(services: Sequence[Told], options: argparse.Namespace) -> Table:

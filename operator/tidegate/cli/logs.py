@@ -57,7 +57,7 @@ def _pieces(
 ) -> Iterator[bytes]:
     if not options.follow:
         return whole(path, options.tail)
-    following = Following(asked, told, worker, pinned=options.worker is not None)
+    following = Following(asked, told, worker, path, pinned=options.worker is not None)
     return following.pieces(options.tail)
 
 

@@ -84,9 +84,18 @@ def in_cluster() -> bool:
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and (SERVICE_ACCOUNT_DIR / "token").is_file()
 
 
+def _users_own() -> str:
+    try:
+        return str(Path.home() / ".kube" / "config")
+    except RuntimeError:
+        raise KubeConfigError(
+            "this user has no home folder to look for a kubeconfig in; set KUBECONFIG"
+        ) from None
+
+
 def kubeconfig_files() -> str:
     """The kubeconfig's path or paths, joined as kubectl does; KubeConfigError where none exists."""
-    paths = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    paths = os.environ.get("KUBECONFIG") or _users_own()
     if not any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep) if path):
         raise KubeConfigError(
             f"no cluster to talk to: not in a pod, and no kubeconfig at {paths}; set KUBECONFIG"

@@ -56,23 +56,26 @@ class ControlClient:
                 return  # it was gone before the last line had come
 
     def _asked(self, method: str, path: str, seconds: float | None) -> http.client.HTTPResponse:
+        """The begin of an answer, which has to come soon; ``seconds``: between what comes then, None: it may
+        take its time."""
         connection = http.client.HTTPConnection("tidegate")
-        connection.sock = self._connected(seconds)
+        connected = connection.sock = self._connected()
         try:
             connection.request(method, path, headers={"Connection": "close"})
             answer = connection.getresponse()
+            connected.settimeout(seconds)
         except (http.client.HTTPException, OSError) as error:
             raise SilentError(self._silent(error)) from None
         if answer.status != http.client.OK:
             raise SilentError(f"the tidegate up that runs here does not know {path}: another version?")
         return answer
 
-    def _connected(self, seconds: float | None) -> socket.socket:
+    def _connected(self) -> socket.socket:
         """One that holds the folder and does not listen yet is about to."""
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
-                return _connect(self._folder, seconds)
+                return _connect(self._folder)
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 if holder(self._folder) is None:
                     raise NobodyError(self._nobody()) from None
@@ -94,11 +97,11 @@ class ControlClient:
         return f"the tidegate up of {self._folder}, {who}, does not answer{why}: {todo}"
 
 
-def _connect(folder: Path, seconds: float | None) -> socket.socket:
+def _connect(folder: Path) -> socket.socket:
     """By way of the folder's descriptor: a socket's path has 107 bytes at most, a folder's has not."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     connected = socket.socket(socket.AF_UNIX)
-    connected.settimeout(seconds or _ANSWER_SECONDS)
+    connected.settimeout(_ANSWER_SECONDS)
     try:
         connected.connect(f"/proc/self/fd/{descriptor}/{_SOCKET}")
     except OSError:
@@ -106,7 +109,6 @@ def _connect(folder: Path, seconds: float | None) -> socket.socket:
         raise
     finally:
         os.close(descriptor)
-    connected.settimeout(seconds)
     return connected
 
 

@@ -93,8 +93,8 @@ async def _listings(answers: Answers) -> AsyncIterator[str]:
 
 async def _stream(request: web.Request, lines: AsyncIterator[str]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
-    await response.prepare(request)
     with suppress(ConnectionError):  # whoever asked has left
+        await response.prepare(request)
         async for line in lines:
             await response.write(line.encode() + b"\n")
     return response

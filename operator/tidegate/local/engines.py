@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tidegate.api.v1alpha1 import InferenceService
+from tidegate.local.home import home
 from tidegate.resources.names import COMMAND_ANNOTATION, RUNTIME_ANNOTATION
 
 RUNTIMES = ("podman", "docker")
@@ -30,8 +31,9 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}  # a line of the log is there when it is 
 
 
 def default_root(environment: Mapping[str, str]) -> Path:
-    """The user's cache folder for tidegate, where models and claims are looked for; it need not exist."""
-    base = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """The user's cache folder for tidegate, where models and claims are looked for; it need not exist.
+    ValueError where there is no home."""
+    base = environment.get("XDG_CACHE_HOME") or home("XDG_CACHE_HOME") / ".cache"
     return Path(base).absolute() / "tidegate"
 
 
@@ -62,7 +64,7 @@ class EngineSettings:
 
 def engine_settings(root: Path | None, environment: Mapping[str, str]) -> EngineSettings:
     """Of ``tidegate up``: its ``--root``, None for the default, and its environment. ValueError names a
-    variable that is wrong."""
+    variable that is wrong or missing."""
     given = COMMAND_VARIABLE in environment
     command = _words(environment[COMMAND_VARIABLE], COMMAND_VARIABLE) if given else ()
     place = default_root(environment) if root is None else root.absolute()

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tidegate.local.home import home
 from tidegate.local.units import MARK, NAME
 
 SYSTEM = Path("/etc/systemd/system")
@@ -18,11 +19,12 @@ _KFD = Path("/dev/kfd")  # there where AMD's compute driver runs
 
 
 def unit_folder(environment: Mapping[str, str], *, system: bool) -> Path:
-    """Where units lie: the machine's, or those of the user whose environment it is."""
+    """Where units lie: the machine's, or those of the user whose environment it is. ValueError: no home."""
     if system:
         return SYSTEM
     given = environment.get("XDG_CONFIG_HOME", "")
-    return (Path(given) if Path(given).is_absolute() else Path.home() / ".config") / "systemd/user"
+    folder = Path(given) if Path(given).is_absolute() else home("XDG_CONFIG_HOME") / ".config"
+    return folder / "systemd/user"
 
 
 def install(folder: Path, text: str) -> Path:

@@ -28,6 +28,11 @@ _NOTHING: Final = Contents({}, {})
 _UNREAD: Final = (-1, -1, -1)  # the stamp of nothing
 
 
+def text_of_stdin() -> str:
+    """Of the stream that it is when this is called: it may have been closed when this module was loaded."""
+    return sys.stdin.read()
+
+
 @dataclass
 class _File:
     seen: Stamp | None = None  # at the last look; None: it was not there
@@ -51,7 +56,7 @@ class ManifestFiles:
     sources: Sequence[str | Path]
     machine: Machine
     defaults: Defaults = lambda document: document
-    stdin: Callable[[], str] = sys.stdin.read
+    stdin: Callable[[], str] = text_of_stdin
     removal_seconds: float = REMOVAL_SECONDS
     all: ManifestSet = field(init=False)
     _files: dict[str, _File] = field(default_factory=dict, init=False)

@@ -21,6 +21,7 @@ from pathlib import Path
 from tidegate.api.model_source import ModelSource
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.local.engines import EngineSettings
+from tidegate.local.home import home
 from tidegate.local.template import Mount
 from tidegate.resources.model import ModelParts, model_parts
 from tidegate.resources.names import RUNTIME_ANNOTATION
@@ -104,5 +105,7 @@ def _claim(name: str, root: Path) -> Mount:
 
 def _hub_cache(environment: Mapping[str, str]) -> str:
     """Where huggingface_hub keeps what it has downloaded, by its own variables."""
-    general = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return environment.get(HUB_CACHE) or str(Path(general, "huggingface"))
+    if told := environment.get(HUB_CACHE):
+        return told
+    general = environment.get("XDG_CACHE_HOME") or str(home("XDG_CACHE_HOME") / ".cache")
+    return str(Path(general, "huggingface"))

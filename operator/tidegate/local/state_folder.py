@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
+from tidegate.local.state_identity import identity, require_ours
+
 _LOCK: Final = "lock"
 _LOOKS_SECONDS: Final = 0.5  # far more than a look at the lock takes
 _AGAIN_SECONDS: Final = 0.02
@@ -48,11 +50,13 @@ def state_folder(given: Path | None, environment: Mapping[str, str]) -> Path:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The folder, made where it is missing, is this process's alone inside this block. HeldError, OSError.
+    """The folder, made where it is missing, is this process's alone inside this block. HeldError, OSError;
+    ValueError where it is not tidegate's or not this user's, and then nothing in it is touched.
 
     The kernel gives it back however the process ends; the file stays, so that two never lock different ones.
     """
     folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
+    require_ours(folder)
     _require_own(folder)
     with _opened(folder / _LOCK) as file:
         if not _locked(file):
@@ -60,6 +64,7 @@ def held(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()}))
         file.flush()
+        identity(folder)
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterator
@@ -15,6 +16,7 @@ import msgspec
 
 from tidegate.local.pod_state import PodState
 from tidegate.local.short_paths import remove_short_name, short_name, shorten
+from tidegate.local.state_identity import identity
 
 _logger = logging.getLogger(__name__)
 
@@ -22,6 +24,11 @@ _GONE = ".gone"  # the end of a temporary folder's name whose worker was forgott
 LOGS_KEPT = 3  # of workers that are gone, for each service
 MESSAGE_BYTES = 4096  # a kubelet's own limit of a termination message
 TAIL_BYTES, TAIL_LINES = 2048, 80  # and of the log that stands in for one
+LOGS = "*/*-?????.log"  # of workers, by the suffix of their names
+_HEX = "[0-9a-f]"
+_UID = f"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_SCRATCH = re.compile(f"{_HEX}{{8}}|{_UID}[.]gone")  # in use, or put aside to be removed
+_RECORD = re.compile(f"{_UID}[.](json|message|new)")
 
 
 def previous_log(log: Path) -> Path:
@@ -50,14 +57,8 @@ class WorkerFiles:
 
     @cached_property
     def identity(self) -> str:
-        """Of this folder and no other, whatever paths lead to it: another mount namespace has another folder
-        of the same path. Whoever asks first holds the folder's lock. OSError where it cannot be kept."""
-        file = self.state / "identity"
-        with suppress(OSError, ValueError):
-            return uuid.UUID(hex=file.read_text("utf-8").strip()).hex
-        made = uuid.uuid4().hex
-        self._write(file, f"{made}\n".encode())
-        return made
+        """Of this state folder and no other. OSError where it cannot be kept."""
+        return identity(self.state)
 
     def mark(self, uid: str) -> str:
         """What the processes of a worker carry."""
@@ -151,13 +152,14 @@ class WorkerFiles:
             shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self, known: Collection[str]) -> None:
-        """Removes what is left of workers that nobody knows."""
+        """Removes what is left of workers that nobody knows; a name that no worker's files have is somebody
+        else's."""
         short = {uid[:8] for uid in known}
         for folder in self._scratch.iterdir():
-            if folder.name not in short:
+            if _SCRATCH.fullmatch(folder.name) and folder.name not in short:
                 _remove(folder)
         for file in self._records.iterdir():
-            if file.name.partition(".")[0] not in known:
+            if _RECORD.fullmatch(file.name) and file.stem not in known:
                 file.unlink(missing_ok=True)
 
     def trim_logs(self, live: Collection[Path], most_bytes: int) -> None:
@@ -173,7 +175,7 @@ class WorkerFiles:
 
     def _old_logs(self, live: Collection[Path]) -> Iterator[Path]:
         services: dict[tuple[Path, str], list[Path]] = {}
-        for log in self._logs.glob("*/*.log"):
+        for log in self._logs.glob(LOGS):
             if log not in live:
                 services.setdefault((log.parent, log.stem.rpartition("-")[0]), []).append(log)
         for logs in services.values():

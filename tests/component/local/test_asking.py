@@ -143,10 +143,10 @@ async def test_get_watch_adds_a_row_for_what_changes_and_ends_with_the_up(
     fake = Fake([shown("qwen"), shown("phi")])
     async with place(tmp_path / "s", fake, capfd) as here:
         watching = asyncio.create_task(here.tidegate("get", "--watch"))
-        head = await _until_written(capfd, "qwen")
+        head = await until_written(capfd, "qwen")
         fake.shown[0].service["status"]["phase"] = "Stopping"
         fake.heard.tell(True)
-        out = head + await _until_written(capfd, "Stopping")
+        out = head + await until_written(capfd, "Stopping")
         fake.heard.close()
         code, rest, err = await watching
     assert (code, rest) == (0, "")
@@ -273,15 +273,16 @@ async def test_followed_logs_go_on_with_the_next_worker_until_the_up_ends(
     seen = ""
     async with place(tmp_path / "s", fake, capfd) as here:
         following = asyncio.create_task(here.tidegate("logs", "qwen", "--follow"))
-        seen += await _until_written(capfd, "first\n")
+        seen += await until_written(capfd, "first\n")
         fake.shown = [shown(pods=(scenes.worker("qwen-bbbbb", 5),), logs={"qwen-bbbbb": str(second)})]
-        seen += await _until_written(capfd, "second\n")
+        seen += await until_written(capfd, "second\n")
         fake.shown = []
         code, _, _ = await following
     assert (code, seen) == (0, "first\nsecond\n")
 
 
-async def _until_written(capture: pytest.CaptureFixture[str], wanted: str) -> str:
+async def until_written(capture: pytest.CaptureFixture[str], wanted: str) -> str:
+    """What is on stdout by the time that the wanted text is."""
     seen, deadline = "", time.monotonic() + SECONDS
     while wanted not in seen:
         assert time.monotonic() < deadline, seen

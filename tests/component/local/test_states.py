@@ -92,9 +92,7 @@ async def test_of_requests_on_an_engine_that_is_killed_none_is_lost_and_the_work
     def ended() -> list[int]:
         return [stage.told.read().ended[f"w{number}"] for number in range(4)]
 
-    await until(
-        lambda: all(ended()), "the engine has told the end of each, which it does after its last byte"
-    )
+    await until(lambda: all(ended()), "the engine has told each end, after its last byte")
     assert ended() == [1] * 4
     for events in await asyncio.wait_for(asyncio.gather(*streams), SECONDS):
         assert events[-1] != "[DONE]"

@@ -56,13 +56,13 @@ def test_a_log_within_its_limit_is_left_alone(files: WorkerFiles) -> None:
 def test_the_logs_of_the_last_three_workers_that_are_gone_stay(files: WorkerFiles) -> None:
     logs = []
     for number in range(6):
-        log = files.log(replace(new(), name=f"chat-{number}"))
+        log = files.log(replace(new(), name=f"chat-aaaa{number}"))
         log.parent.mkdir(exist_ok=True)
         for file in (log, previous_log(log)):
             file.write_text("x")
             os.utime(file, (number, number))
         logs.append(log)
-    other = files.log(replace(new(), name="chat-room-0"))
+    other = files.log(replace(new(), name="chat-room-aaaa0"))
     other.write_text("x")
     files.trim_logs({logs[0]}, 50)
     assert [log.exists() for log in logs] == [True, False, False, True, True, True]
@@ -93,12 +93,13 @@ def test_a_long_log_is_told_by_its_last_whole_lines(tmp_path: Path) -> None:
 
 
 def test_what_belongs_to_nobody_is_removed(files: WorkerFiles) -> None:
-    for uid in ("11111111-a", "22222222-b"):
+    ours, stray = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "12")
+    for uid in (ours, stray):
         state = replace(new(), uid=uid)
         files.begin(state)
         files.remember(state)
-    files.clear({"11111111-a"})
-    assert [uid for uid, _ in files.records()] == ["11111111-a"]
-    assert files.scratch("11111111-a").exists()
-    assert not files.scratch("22222222-b").exists()
-    assert not files.message("22222222-b").exists()
+    files.clear({ours})
+    assert [uid for uid, _ in files.records()] == [ours]
+    assert files.scratch(ours).exists()
+    assert not files.scratch(stray).exists()
+    assert not files.message(stray).exists()
