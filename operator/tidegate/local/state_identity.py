@@ -23,7 +23,7 @@ def identity(folder: Path) -> str:
     if not (found := _identity_in(folder)):
         found = os.urandom(_DIGITS // 2).hex()
         draft = folder / _DRAFT
-        with open(draft, "w", encoding="ascii", opener=_for_this_user) as file:
+        with open(draft, "w", encoding="utf-8", opener=_for_this_user) as file:
             file.write(f"{found}\n")
             file.flush()
             os.fsync(file.fileno())
@@ -44,7 +44,7 @@ def _identity_in(folder: Path) -> str:
     """Empty where there is none."""
     try:
         with (folder / _IDENTITY).open("rb") as file:
-            found = file.read(2 * _DIGITS).decode("ascii", "replace").strip()
+            found = file.read(2 * _DIGITS).decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return ""
     return found if len(found) == _DIGITS and set(found) <= set(string.hexdigits) else ""

@@ -71,15 +71,25 @@ async def test_what_runs_is_told_as_a_table_as_json_and_in_sentences(here: Place
 async def test_a_watch_shows_each_phase_and_ends_with_the_up(here: Place) -> None:
     here.put(service("tide", idle=600))
     up = await here.start()
-    watching = asyncio.create_task(here.tidegate("get", "--watch", "--state", str(here.state)))
-    await up.answered("tide")
-    await up.wait_phase("tide", "Running")
-    assert await up.stop() == 0, up.said()
-    said = await asyncio.wait_for(watching, SECONDS)
-    assert said.code == 0
-    assert said.out.startswith("NAME")
-    assert "Running" in said.out
-    assert "has ended" in said.err
+    seen = here.folder / "watched"
+    with seen.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *(*COMMAND, "get", "--watch", "--state", str(here.state)),
+            stdout=out,
+            stderr=out,
+            env=here.environment,
+        )
+        try:
+            await up.answered("tide")
+            await until(lambda: "Running" in seen.read_text(), "the watch shows that it runs")
+            assert await up.stop() == 0, up.said()
+            assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert seen.read_text().startswith("NAME")
+    assert "has ended" in seen.read_text()
 
 
 async def test_followed_logs_tell_of_a_restart_and_go_on(here: Place) -> None:

@@ -51,4 +51,4 @@ async def test_a_worker_of_a_deep_state_folder_can_listen_and_leaves_nothing(tmp
             assert (await pods.first_line(name)).startswith(f"{runtime}/tidegate-")
             pods.node.delete("default", name)
             await until(lambda: not pods.all())
-            assert not [each for each in os.listdir(runtime) if each.startswith("tidegate-")]  # noqa: PTH208
+            await until(lambda: not list(Path(runtime).glob("tidegate-*")))
