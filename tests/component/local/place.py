@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,20 @@ UNSET = (
     *("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "CUDA_VISIBLE_DEVICES"),
     *("IDLE_TIMEOUT_SEC", "Q_MAX", "ENABLE_SUPERVISOR", "TIDEGATE_WORKER_COMMAND"),
 )
+
+
+@contextmanager
+def every_signal_heard() -> Iterator[None]:
+    """What begins within it ignores no signal that these tests send, whatever runs them (nohup ignores one)."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    ignored = [number for number, handler in before.items() if handler is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,8 @@ class Place:
     ) -> tuple[asyncio.subprocess.Process, Path]:
         """The process alone, and the file of its stderr; ``under``: a command that runs it."""
         stderr = self.folder / f"stderr-{len(list(self.folder.glob('stderr-*')))}"
-        with stderr.open("wb") as errors, stderr.with_name(f"access-{stderr.name}").open("wb") as accesses:
+        beside = stderr.with_name(f"access-{stderr.name}")
+        with stderr.open("wb") as errors, beside.open("wb") as accesses, every_signal_heard():
             process = await asyncio.create_subprocess_exec(
                 *(*under, *COMMAND, "--log-level", "INFO", *self.up_words(*sources)),
                 stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
