@@ -149,7 +149,8 @@ class WorkerFiles:
     def sweep(self) -> None:
         """Removes the temporary folders of those that were forgotten; as long as a large one takes."""
         for folder in self._scratch.glob(f"*{_GONE}"):
-            shutil.rmtree(folder, ignore_errors=True)
+            if _SCRATCH.fullmatch(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self, known: Collection[str]) -> None:
         """Removes what is left of workers that nobody knows; a name that no worker's files have is somebody

@@ -31,7 +31,7 @@ UNSET = (
 
 @contextmanager
 def every_signal_heard() -> Iterator[None]:
-    """What begins within it ignores no signal that these tests send, whatever runs them (nohup ignores one)."""
+    """What begins within it ignores no signal that these tests send; nohup has SIGHUP ignored."""
     before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
     ignored = [number for number, handler in before.items() if handler is signal.SIG_IGN]
     for number in ignored:
