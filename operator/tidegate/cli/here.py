@@ -23,7 +23,7 @@ _NAMED: Final = 5  # services that a sentence names
 def add_state(parser: argparse.ArgumentParser) -> None:
     """``--state``, of every command that has to do with a ``tidegate up``."""
     text = "where a tidegate up keeps its state"
-    default = "$STATE_DIRECTORY, $XDG_STATE_HOME/tidegate or ~/.local/state/tidegate"
+    default = "$STATE_DIRECTORY, $XDG_STATE_HOME/tidegate/local or ~/.local/state/tidegate/local"
     parser.add_argument("--state", type=Path, metavar="FOLDER", help=f"{text} ({default})")
 
 

@@ -35,17 +35,18 @@ class HeldError(ValueError):
 
 
 def state_folder(given: Path | None, environment: Mapping[str, str]) -> Path:
-    """``given``, else systemd's StateDirectory, else tidegate's below the user's own (XDG). ValueError: the
+    """``given``, else systemd's StateDirectory, else tidegate's below the user's own (XDG), beside the development
+    cluster's. ValueError: the
     user has no home."""
     if given is not None:
         return given.absolute()
     if told := environment.get("STATE_DIRECTORY", "").partition(":")[0]:
         return Path(told)
     if (state := environment.get("XDG_STATE_HOME", "")).startswith("/"):
-        return Path(state) / "tidegate"
+        return Path(state) / "tidegate/local"
     if not (home := environment.get("HOME", "")).startswith("/"):
         raise ValueError("there is no HOME to keep state in: name a folder with --state")
-    return Path(home) / ".local/state/tidegate"
+    return Path(home) / ".local/state/tidegate/local"
 
 
 @contextmanager

@@ -24,10 +24,10 @@ with held(Path(sys.argv[1])):
 
 def test_the_folder_is_the_one_that_is_named_else_systemds_else_the_users() -> None:
     home = {"HOME": "/home/me"}
-    assert state_folder(None, home) == Path("/home/me/.local/state/tidegate")
-    assert state_folder(None, {**home, "XDG_STATE_HOME": "/s"}) == Path("/s/tidegate")
+    assert state_folder(None, home) == Path("/home/me/.local/state/tidegate/local")
+    assert state_folder(None, {**home, "XDG_STATE_HOME": "/s"}) == Path("/s/tidegate/local")
     assert state_folder(None, {**home, "XDG_STATE_HOME": "relative"}) == Path(
-        "/home/me/.local/state/tidegate"
+        "/home/me/.local/state/tidegate/local"
     )
     systemd = {**home, "XDG_STATE_HOME": "/s", "STATE_DIRECTORY": "/var/lib/tidegate:/var/lib/more"}
     assert state_folder(None, systemd) == Path("/var/lib/tidegate")
