@@ -35,9 +35,8 @@ class HeldError(ValueError):
 
 
 def state_folder(given: Path | None, environment: Mapping[str, str]) -> Path:
-    """``given``, else systemd's StateDirectory, else tidegate's below the user's own (XDG), beside the development
-    cluster's. ValueError: the
-    user has no home."""
+    """``given``, else systemd's StateDirectory, else one below the user's own (XDG), beside that of the
+    development cluster. ValueError: the user has no home."""
     if given is not None:
         return given.absolute()
     if told := environment.get("STATE_DIRECTORY", "").partition(":")[0]:
