@@ -44,7 +44,8 @@ class LocalTeller:
         if not after:
             self._last.pop(change.key, None)
             self._say(change.key, "gone")
-        elif not _has_phase(after):  # it was read, and not looked at yet
+        elif not _has_phase(after):  # it was read, and not looked at yet: its name is known to all lines
+            self._width = max(self._width, len(called(change.key)))
             return
         elif not _has_phase(before):
             self._say(change.key, first_line(after))

@@ -27,6 +27,6 @@ def disturbed_by(seen: Between) -> str:
     """What others took between two looks."""
     return (
         f"within {seen.seconds:.0f} s others ran there for {seen.others:.1f} s while its threads waited "
-        f"{seen.waited:.1f} s for a core and ran {seen.used:.1f} s: something outside of the kubelet's hands "
-        f"uses its cores"
+        f"{seen.waited:.1f} s for a core and ran {seen.used:.1f} s: somebody who was not "
+        "given these cores uses them"
     )

@@ -15,11 +15,11 @@ Json = dict[str, Any]
 BROKEN = "EngineFailed: the engine ended with exit code 1"
 
 
-def service(phase: str, ready: str) -> Json:
-    """``default/tiny`` in a phase; ``ready``: ``Reason: message`` of its condition Ready."""
+def service(phase: str, ready: str, name: str = "tiny") -> Json:
+    """A service in a phase; ``ready``: ``Reason: message`` of its condition Ready."""
     reason, _, message = ready.partition(": ")
     condition = {"type": "Ready", "status": "False", "reason": reason, "message": message}
-    metadata = {"namespace": "default", "name": "tiny"}
+    metadata = {"namespace": "default", "name": name}
     spec = {"model": {"uri": "hf://a/b"}, "resources": {"cpu": 2, "memory": "2Gi"}}
     return {"metadata": metadata, "spec": spec, "status": {"phase": phase, "conditions": [condition]}}
 
@@ -40,6 +40,19 @@ def test_a_service_is_told_of_when_it_has_a_phase_and_when_it_is_gone() -> None:
         "tiny      Idle       hf://a/b, 2 cores, 2Gi; the next request wakes it",
         "tiny      gone",
     ]
+
+
+def test_lines_are_aligned_from_the_first_on_since_all_names_are_read_before() -> None:
+    stream = io.StringIO()
+    long = "a-name-that-is-long"
+    with Console(stream) as console:
+        teller = LocalTeller(console, httpx.AsyncClient(), lambda _: ())
+        for name in ("tiny", long):
+            teller.told({}, {"metadata": {"namespace": "default", "name": name}})
+        for name in ("tiny", long):
+            unread = {"metadata": {"namespace": "default", "name": name}}
+            teller.told(unread, service("Idle", "Idle", name))
+    assert len({line.index("Idle") for line in stream.getvalue().splitlines()}) == 1
 
 
 def test_a_cause_is_told_once_for_each_time_that_it_ends_a_start() -> None:
