@@ -39,10 +39,10 @@ def documents(text: str, origin: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def shipped() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object under examples/, crds/ and tests/, but for the values files."""
+    """Every object under examples/, crds/ and tests/; files of values and of docker compose hold none."""
     for folder in ("examples", "crds", "tests"):
         for path in sorted((ROOT / folder).rglob("*.yaml")):
-            if "values" not in path.name:
+            if "values" not in path.name and path.name != "compose.yaml":
                 yield from documents(path.read_text(), str(path.relative_to(ROOT)))
 
 
