@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,9 +103,16 @@ def _gateway(options: argparse.Namespace) -> int:
         raise ValueError("--peer-namespace needs a cluster: with --file, name each gateway with --peer")
     if options.peer and options.peer_namespace:
         raise ValueError("--peer and --peer-namespace exclude each other")
-    settings = GatewaySettings(
-        peer_host=peer_host,
-        peer_port=peer_port,
+    settings = replace(gateway_settings(options), peer_host=peer_host, peer_port=peer_port)
+    import uvloop  # noqa: PLC0415  a command that shares its options must not wait for it
+
+    uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
+    return 0
+
+
+def gateway_settings(options: argparse.Namespace) -> GatewaySettings:
+    """What every gateway's command line says, also that of one machine."""
+    return GatewaySettings(
         listen_host=options.listen[0],
         listen_port=options.listen[1],
         admin_host=options.admin_listen[0],
@@ -114,10 +122,6 @@ def _gateway(options: argparse.Namespace) -> int:
         first_byte_timeout=options.first_byte_timeout,
         silence_timeout=options.silence_timeout,
     )
-    import uvloop  # noqa: PLC0415  a command that shares its options must not wait for it
-
-    uvloop.run(_serve_file(settings, options) if options.file else _serve_cluster(settings, options))
-    return 0
 
 
 async def _serve_file(settings: GatewaySettings, options: argparse.Namespace) -> None:

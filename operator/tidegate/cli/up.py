@@ -6,11 +6,12 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tidegate.cli.arguments import address, positive
-from tidegate.cli.gateway import add_upstream_limits
+from tidegate.cli.gateway import add_upstream_limits, gateway_settings
 from tidegate.cli.here import add_state, folder
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.gateway.settings import GatewaySettings
@@ -109,14 +110,5 @@ def _default_max_depth(options: argparse.Namespace, legacy: Legacy) -> int:
 
 def _gateway_settings(options: argparse.Namespace) -> GatewaySettings:
     terminal = sys.stdout.isatty()
-    return GatewaySettings(
-        listen_host=options.listen[0],
-        listen_port=options.listen[1],
-        admin_host=options.admin_listen[0],
-        admin_port=options.admin_listen[1],
-        drain_seconds=options.drain_seconds,
-        connect_timeout=options.connect_timeout,
-        first_byte_timeout=options.first_byte_timeout,
-        silence_timeout=options.silence_timeout,
-        access_log=not terminal if options.access_log is None else options.access_log,
-    )
+    access_log = not terminal if options.access_log is None else options.access_log
+    return replace(gateway_settings(options), access_log=access_log)
