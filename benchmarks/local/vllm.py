@@ -8,7 +8,7 @@ import sys
 
 from harness.report import ROOT
 from tests.component.local.manifests import Json, service
-from tidegate.local.engines import default_root, engine_settings, found
+from tidegate.local.worker.engines import default_root, engine_settings, found
 
 NONE = "no vLLM"  # how `found` begins where there is none
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.cli.here import add_state, client, folder
-from tidegate.local.client import NobodyError
-from tidegate.local.state_folder import held, holder
-from tidegate.local.state_identity import is_ours
+from tidegate.local.asking.client import NobodyError
+from tidegate.local.state.state_folder import held, holder
+from tidegate.local.state.state_identity import is_ours
 
 _EPILOG = (
     "Exit codes: 0 nothing runs any more, also where nothing did; 1 something still does, with a sentence on "
@@ -56,8 +56,8 @@ def _wait_for_end(where: Path) -> None:
 
 
 async def _end_what_is_left(where: Path, *, at_once: bool) -> int:
-    from tidegate.local.node import Node  # noqa: PLC0415  it is the exception
-    from tidegate.local.node_settings import NodeSettings  # noqa: PLC0415
+    from tidegate.local.machine.node import Node  # noqa: PLC0415  it is the exception
+    from tidegate.local.machine.node_settings import NodeSettings  # noqa: PLC0415
 
     with held(where):
         node = Node(NodeSettings(state=where, changed=lambda _: None))

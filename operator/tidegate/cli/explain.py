@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tidegate.cli.here import add_state, client, folder, one_of
-from tidegate.local.state_folder import holder
+from tidegate.local.state.state_folder import holder
 
 if TYPE_CHECKING:
     from tidegate.views.seen import Seen

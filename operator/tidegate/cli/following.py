@@ -10,9 +10,9 @@ from typing import Final
 
 from tidegate.cli.here import one_of
 from tidegate.domain.loose import mapping, text
-from tidegate.local.client import ControlClient
-from tidegate.local.log_file import LogFile
-from tidegate.local.wire import Told
+from tidegate.local.asking.client import ControlClient
+from tidegate.local.asking.log_file import LogFile
+from tidegate.local.asking.wire import Told
 
 _LOOK_SECONDS: Final = 0.2  # between two looks at a file that does not grow
 _WORKERS_EVERY: Final = 5  # of these looks: whether the worker is still there

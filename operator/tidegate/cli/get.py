@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from tidegate.cli.here import EXIT_CODES, add_state, client, one_of
-from tidegate.local.wire import Telling, Told
+from tidegate.local.asking.wire import Telling, Told
 from tidegate.views.table import Table
 
 _FORMS: Final = ("wide", "json", "yaml", "name")

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from tidegate.local.client import ControlClient
-from tidegate.local.state_folder import state_folder
-from tidegate.local.wire import Told
+from tidegate.local.asking.client import ControlClient
+from tidegate.local.asking.wire import Told
+from tidegate.local.state.state_folder import state_folder
 
 EXIT_CODES: Final = (
     "Exit codes: 0 done; 1 not done (no `tidegate up` runs here, no such service), with a sentence on "

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tidegate.cli.given_options import keep_as_given, words
 from tidegate.cli.up import add_up
-from tidegate.local import installing
-from tidegate.local.manifest_files import ManifestFiles
-from tidegate.local.manifest_set import Machine, ManifestSet
-from tidegate.local.units import NAME, Unit, render, stop_seconds
+from tidegate.local.manifests.manifest_files import ManifestFiles
+from tidegate.local.manifests.manifest_set import Machine, ManifestSet
+from tidegate.local.service import installing
+from tidegate.local.service.units import NAME, Unit, render, stop_seconds
 
 _EPILOG = (
     "Every option of tidegate up is taken and stands in the unit. Changes of your own belong into a drop-in "

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tidegate.cli.console import Console
 from tidegate.cli.ending import Ending
 from tidegate.cli.gateway_beside import GatewayBeside
-from tidegate.local.node import Node
+from tidegate.local.machine.node import Node
 from tidegate.views import words
 
 _SAY_SECONDS: Final = 5.0  # between two lines while nothing changes

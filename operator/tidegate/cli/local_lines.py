@@ -8,7 +8,7 @@ from typing import Final
 from tidegate.domain.events import COLD_START, WARNING, Announcement
 from tidegate.domain.loose import Json, condition, mapping, text, whole
 from tidegate.domain.service import ServiceKey
-from tidegate.local.news import Change
+from tidegate.local.supervision.news import Change
 from tidegate.views import words
 
 _DEFAULT_NAMESPACE: Final = "default"

@@ -15,7 +15,7 @@ from tidegate.cli.local_lines import PHASE_WIDTH, called, first_line, lines
 from tidegate.domain.events import COLD_START
 from tidegate.domain.loose import Json, mapping, text
 from tidegate.domain.service import ServiceKey
-from tidegate.local.news import News
+from tidegate.local.supervision.news import News
 from tidegate.resources.names import WORKER_ISOLATION_PORT
 from tidegate.views.start_table import start_parts, start_table
 

@@ -25,15 +25,15 @@ from tidegate.cli.local_end import LocalEnd
 from tidegate.cli.local_teller import LocalTeller
 from tidegate.domain.service import ServiceKey
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.local.control_socket import control_socket
-from tidegate.local.engines import engine_settings, found
+from tidegate.local.asking.control_socket import control_socket
+from tidegate.local.asking.wire import written
 from tidegate.local.latest_writes import LatestWrites
-from tidegate.local.legacy_environment import Legacy, sentences, with_legacy
-from tidegate.local.node import Node
-from tidegate.local.node_settings import NodeSettings
-from tidegate.local.supervisor import Supervisor, SupervisorSettings
-from tidegate.local.templates import build
-from tidegate.local.wire import written
+from tidegate.local.machine.node import Node
+from tidegate.local.machine.node_settings import NodeSettings
+from tidegate.local.manifests.legacy_environment import Legacy, sentences, with_legacy
+from tidegate.local.supervision.supervisor import Supervisor, SupervisorSettings
+from tidegate.local.worker.engines import engine_settings, found
+from tidegate.local.worker.templates import build
 
 _log = logging.getLogger("tidegate.local")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tidegate.cli.following import Following, newest_worker, whole
 from tidegate.cli.here import EXIT_CODES, add_namespace, add_state, client, folder, one_of
-from tidegate.local.client import ControlClient
-from tidegate.local.log_file import kept_logs
-from tidegate.local.wire import Told
-from tidegate.local.worker_files import previous_log
+from tidegate.local.asking.client import ControlClient
+from tidegate.local.asking.log_file import kept_logs
+from tidegate.local.asking.wire import Told
+from tidegate.local.worker.worker_files import previous_log
 
 
 def add_logs(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from tidegate.domain.loose import Json
 from tidegate.domain.scaling import Load
-from tidegate.local.wire import Told
+from tidegate.local.asking.wire import Told
 from tidegate.views.seen import Seen
 
 

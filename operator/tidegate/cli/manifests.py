@@ -18,7 +18,7 @@ def add_manifests(parser: argparse.ArgumentParser) -> None:
 
 def _manifests(options: argparse.Namespace) -> int:
     from tidegate.gateway.reference import gateway_reference  # noqa: PLC0415  the operator needs none of it
-    from tidegate.local.fields import fields_page  # noqa: PLC0415
+    from tidegate.local.manifests.fields import fields_page  # noqa: PLC0415
 
     pages = {
         "docs/reference/gateway.md": gateway_reference(gateway_flags()),

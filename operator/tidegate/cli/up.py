@@ -15,8 +15,8 @@ from tidegate.cli.gateway import add_upstream_limits, gateway_settings
 from tidegate.cli.here import add_state, folder
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.local.legacy_environment import Legacy, gateway_only, read_legacy
-from tidegate.local.state_folder import held
+from tidegate.local.manifests.legacy_environment import Legacy, gateway_only, read_legacy
+from tidegate.local.state.state_folder import held
 from tidegate.resources.names import GATEWAY_ADMIN_PORT, GATEWAY_PORT
 
 _EPILOG: Final = (
@@ -74,7 +74,7 @@ def _served(options: argparse.Namespace, legacy: Legacy) -> int:
     import uvloop  # noqa: PLC0415  other commands must not wait for it
 
     from tidegate.cli.local_up import UpSettings, up  # noqa: PLC0415
-    from tidegate.local.launching import take_more_files  # noqa: PLC0415
+    from tidegate.local.processes.launching import take_more_files  # noqa: PLC0415
 
     settings = UpSettings(
         manifests=tuple(str(path) for path in options.files),

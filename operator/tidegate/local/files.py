@@ -12,7 +12,7 @@ from tidegate.api.config import parse_service_config
 from tidegate.domain.errors import WakeError
 from tidegate.domain.limits import DEFAULT_MAX_DEPTH
 from tidegate.domain.service import ServiceKey, ServiceView, Worker
-from tidegate.local.documents import documents
+from tidegate.local.manifests.documents import documents
 from tidegate.resources.names import ENDPOINTS_ANNOTATION, KIND
 
 _log = logging.getLogger("tidegate.local")

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tidegate.domain.service import ServiceKey
-from tidegate.local.container_runtime import Runtime, end, find, find_runtime
-from tidegate.local.containers import Place, run
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.containers.command_line import Place, run
+from tidegate.local.containers.container_runtime import Runtime, end, find, find_runtime
+from tidegate.local.worker.template import WorkerTemplate
 
 PATIENCE = 60.0
 SECRET = "hf_only_for_this_test"  # noqa: S105

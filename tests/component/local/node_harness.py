@@ -16,11 +16,11 @@ from tests.unit.local.templates import KEY, template
 from tidegate.domain.core_list import Cores
 from tidegate.domain.loose import Json
 from tidegate.domain.workers import WorkerFacts, worker_facts
-from tidegate.local.node import Node
-from tidegate.local.node_settings import NodeSettings
-from tidegate.local.placing import Machine
-from tidegate.local.processes import everybody, mark_of
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.machine.node import Node
+from tidegate.local.machine.node_settings import NodeSettings
+from tidegate.local.machine.placing import Machine
+from tidegate.local.processes.table import everybody, mark_of
+from tidegate.local.worker.template import WorkerTemplate
 
 ENGINE = Path(__file__).parents[2] / "engine_sim/engine.py"
 PATIENCE = 60.0  # seconds for one effect, on a machine that stands still

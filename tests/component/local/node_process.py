@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.component.local.node_harness import alone, machine, ports_of
 from tests.unit.local.templates import KEY, template
 from tidegate.domain.service import ServiceKey
-from tidegate.local.node import Node
-from tidegate.local.node_settings import NodeSettings
+from tidegate.local.machine.node import Node
+from tidegate.local.machine.node_settings import NodeSettings
 
 
 async def main(folder: Path, command: tuple[str, ...]) -> None:

@@ -19,11 +19,11 @@ from tidegate.domain.service import ServiceKey
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.server import Gateway
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.local.engines import EngineSettings
-from tidegate.local.node import Node
-from tidegate.local.node_settings import NodeSettings
-from tidegate.local.supervisor import Supervisor, SupervisorSettings
-from tidegate.local.templates import build
+from tidegate.local.machine.node import Node
+from tidegate.local.machine.node_settings import NodeSettings
+from tidegate.local.supervision.supervisor import Supervisor, SupervisorSettings
+from tidegate.local.worker.engines import EngineSettings
+from tidegate.local.worker.templates import build
 from tidegate.resources.names import COMMAND_ANNOTATION
 
 KEY = ServiceKey("default", "tide")

@@ -19,10 +19,10 @@ from tests.unit.views import scenes
 from tidegate.cli import main
 from tidegate.cli.listeners import Listeners
 from tidegate.domain.scaling import Load
-from tidegate.local.control_socket import SOCKET, control_socket
-from tidegate.local.shown import Shown
-from tidegate.local.state_folder import held
-from tidegate.local.wire import written
+from tidegate.local.asking.control_socket import SOCKET, control_socket
+from tidegate.local.asking.wire import written
+from tidegate.local.state.state_folder import held
+from tidegate.local.supervision.shown import Shown
 from tidegate.views.event import Event
 
 Json = dict[str, Any]

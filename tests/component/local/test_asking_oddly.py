@@ -12,8 +12,8 @@ import pytest
 from tests.component.local.test_asking import SECONDS, Fake, Json, place, shown, until_written
 from tests.component.local.waiting import until
 from tests.unit.views import scenes
-from tidegate.local.control_socket import control_socket
-from tidegate.local.state_folder import held
+from tidegate.local.asking.control_socket import control_socket
+from tidegate.local.state.state_folder import held
 
 
 @dataclass

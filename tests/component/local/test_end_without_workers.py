@@ -8,8 +8,8 @@ import pytest
 
 from tests.component.local.manifests import service
 from tests.component.local.place import Place
-from tidegate.local.own_cgroup import own_cgroup
-from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.processes.own_cgroup import own_cgroup
+from tidegate.local.worker.worker_files import WorkerFiles
 
 
 def groups(state: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import ENGINE, end_all, engine, opened, processes_of, script, until
-from tidegate.local.processes import look_at, mark_of
+from tidegate.local.processes.table import look_at, mark_of
 
 ROOT = Path(__file__).parents[3]
 SERVES = (sys.executable, str(ENGINE), "--host", "{host}", "--port", "{port}", "--model", "m")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import engine, machine, opened, script, until
-from tidegate.local.cgroups import CPUSET, MEMORY, Cgroups, find_cgroups
+from tidegate.local.processes.cgroups import CPUSET, MEMORY, Cgroups, find_cgroups
 
 MIB = 1024**2
 GREEDY = "import time; time.sleep(0.1); block = b'x' * (512 * 1024 * 1024); time.sleep(600)"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.component.local.node_harness import ENGINE, end_all, opened, script, until
-from tidegate.local.processes import look_at
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.processes.table import look_at
+from tidegate.local.worker.template import WorkerTemplate
 
 PODMAN = Path(__file__).with_name("fake_podman.py")
 

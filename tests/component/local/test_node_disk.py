@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.component.local.node_harness import opened, shell, until
-from tidegate.local import node_host
-from tidegate.local.launching import Launch, launch
-from tidegate.local.pod_state import PodState
-from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.machine import node_host
+from tidegate.local.processes.launching import Launch, launch
+from tidegate.local.worker.pod_state import PodState
+from tidegate.local.worker.worker_files import WorkerFiles
 
 
 async def test_files_are_written_and_removed_beside_the_event_loop(

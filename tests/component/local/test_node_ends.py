@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from tests.component.local.node_harness import engine, opened, processes_of, script, shell, until
-from tidegate.local.worker_files import previous_log
+from tidegate.local.worker.worker_files import previous_log
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.component.local.node_harness import opened, script, until
-from tidegate.local.fields import FIELDS
+from tidegate.local.manifests.fields import FIELDS
 
 TELL = "import json, os, time; print(json.dumps(dict(os.environ)), flush=True); time.sleep(600)"
 LISTEN = (

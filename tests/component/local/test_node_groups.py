@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import end_all, opened, processes_of, script, shell, until
-from tidegate.local import adopting, group_ends
-from tidegate.local.processes import look_at
+from tidegate.local.machine import adopting
+from tidegate.local.processes import group_ends
+from tidegate.local.processes.table import look_at
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 # It reads its mark away, ignores SIGTERM, and is another user's from its second program on.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import engine, machine, opened, until
-from tidegate.local.cgroups import CPUSET, Cgroups, find_cgroups
-from tidegate.local.node import Node
+from tidegate.local.machine.node import Node
+from tidegate.local.processes.cgroups import CPUSET, Cgroups, find_cgroups
 
 ELSEWHERE = f"tidegate-elsewhere-{os.getpid()}"
 

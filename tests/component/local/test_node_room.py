@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.component.local.node_harness import PLENTY, engine, machine, opened, script, until
 from tests.ports import free_ports
-from tidegate.local.placing import Machine
+from tidegate.local.machine.placing import Machine
 
 WAIT = "import time; time.sleep(600)"
 

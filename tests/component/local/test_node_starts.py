@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.component.local.node_harness import engine, machine, opened, script, shell, until
 from tidegate.domain.service import ServiceKey
-from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.worker.worker_files import WorkerFiles
 
 TELL = "import json, os, time; print(json.dumps(dict(os.environ)), flush=True); time.sleep(600)"
 WAIT = "import time; time.sleep(600)"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.component.local.node_harness import engine, opened, script, until
-from tidegate.local.groups import Group
-from tidegate.local.node_host import Host
-from tidegate.local.pod_state import PodState
+from tidegate.local.machine.node_host import Host
+from tidegate.local.processes.groups import Group
+from tidegate.local.worker.pod_state import PodState
 
 DEAF = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "

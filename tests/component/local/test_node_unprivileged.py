@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.local.processes import look_at
+from tidegate.local.processes.table import look_at
 
 NOBODY = 65534
 ROOT = Path(__file__).parents[3]
@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 from tests.component.local.node_harness import machine, shell, until
 from tests.unit.local.templates import KEY
-from tidegate.local.node import Node
-from tidegate.local.node_settings import NodeSettings
+from tidegate.local.machine.node import Node
+from tidegate.local.machine.node_settings import NodeSettings
 
 async def main():
     # Its interpreter may be somewhere that this user cannot read: from here on nothing is imported.

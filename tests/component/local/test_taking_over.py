@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.component.local.node_harness import PATIENCE, end_all, opened, processes_of, shell, until
-from tidegate.local import adopting
-from tidegate.local.cgroups import Cgroups
-from tidegate.local.node import Node
-from tidegate.local.processes import boot_id
-from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.machine import adopting
+from tidegate.local.machine.node import Node
+from tidegate.local.processes.cgroups import Cgroups
+from tidegate.local.processes.table import boot_id
+from tidegate.local.worker.worker_files import WorkerFiles
 
 
 @pytest.fixture

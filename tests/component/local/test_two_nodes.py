@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.component.local.node_harness import PLENTY, machine, opened, script, until
-from tidegate.local.placing import Machine
+from tidegate.local.machine.placing import Machine
 
 WAIT = "import time; time.sleep(600)"
 

@@ -12,8 +12,8 @@ import pytest
 from tests.component.local.waiting import SECONDS
 from tidegate.cli.local_up import UpSettings, up
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.local.legacy_environment import Legacy
-from tidegate.local.node import Node
+from tidegate.local.machine.node import Node
+from tidegate.local.manifests.legacy_environment import Legacy
 
 
 async def test_one_that_is_told_to_end_does_not_wait_for_what_a_predecessor_left(

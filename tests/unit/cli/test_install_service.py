@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.cli import main
-from tidegate.local.installing import closed_to_others
+from tidegate.local.service.installing import closed_to_others
 
 MANIFEST = """
 apiVersion: tidegate.io/v1alpha1

@@ -6,7 +6,7 @@ from typing import Any
 
 from tidegate.cli.local_lines import called, first_line, lines
 from tidegate.domain.service import ServiceKey
-from tidegate.local.news import News
+from tidegate.local.supervision.news import News
 
 Json = dict[str, Any]
 

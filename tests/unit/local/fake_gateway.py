@@ -11,7 +11,7 @@ from tidegate.domain.worker_state import must_wake
 from tidegate.gateway.demand import DemandFeed
 from tidegate.gateway.settings import GatewaySettings
 from tidegate.gateway.waker import Waker
-from tidegate.local.supervisor import Supervisor
+from tidegate.local.supervision.supervisor import Supervisor
 
 
 @dataclass

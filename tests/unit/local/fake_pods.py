@@ -12,8 +12,8 @@ from tests.unit.local.services import KEY
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.domain.timestamps import to_micro_timestamp
-from tidegate.local.pod_document import BY_AFFINITY, CORES_BY_ANNOTATION
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker.pod_document import BY_AFFINITY, CORES_BY_ANNOTATION
+from tidegate.local.worker.template import WorkerTemplate
 from tidegate.resources.labels import labels
 from tidegate.resources.names import TEMPLATE_ANNOTATION
 

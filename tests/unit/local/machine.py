@@ -14,7 +14,7 @@ from tests.unit.local.fake_gateway import FakeGateway, FakeService
 from tests.unit.local.fake_pods import FakePods
 from tests.unit.local.services import KEY, build
 from tidegate.domain.loose import Json
-from tidegate.local.supervisor import Supervisor, SupervisorSettings
+from tidegate.local.supervision.supervisor import Supervisor, SupervisorSettings
 
 EPOCH = 1_700_000_000.0  # the Unix time at which a test's clock begins
 

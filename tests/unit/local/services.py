@@ -10,7 +10,7 @@ from typing import Any
 from tidegate.api.config import service_key
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.service import ServiceKey
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker.template import WorkerTemplate
 
 KEY = ServiceKey("default", "tide")
 

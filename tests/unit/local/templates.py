@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.domain.service import ServiceKey
-from tidegate.local.pod_state import Placement, PodState, Process, made
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker.pod_state import Placement, PodState, Process, made
+from tidegate.local.worker.template import WorkerTemplate
 
 KEY = ServiceKey("default", "chat")
 GIB = 1024**3

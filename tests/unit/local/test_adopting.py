@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 
 from tests.unit.local.templates import new, placed, running
-from tidegate.local.adopting import Survey, judge
-from tidegate.local.pod_state import End, PodState, Process
-from tidegate.local.processes import Seen, look_at
+from tidegate.local.machine.adopting import Survey, judge
+from tidegate.local.processes.table import Seen, look_at
+from tidegate.local.worker.pod_state import End, PodState, Process
 
 BOOT = "boot"
 

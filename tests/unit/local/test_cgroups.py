@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local.cgroups import Cgroups, find_cgroups
-from tidegate.local.own_cgroup import memory_limit, own_cgroup
+from tidegate.local.processes.cgroups import Cgroups, find_cgroups
+from tidegate.local.processes.own_cgroup import memory_limit, own_cgroup
 
 GIB = 1024**3
 

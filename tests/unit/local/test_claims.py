@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local.claims import Claims, claims_folders, open_claims
-from tidegate.local.placing import Machine, Room
-from tidegate.local.pod_state import Placement
+from tidegate.local.machine.claims import Claims, claims_folders, open_claims
+from tidegate.local.machine.placing import Machine, Room
+from tidegate.local.worker.pod_state import Placement
 
 MACHINE = Machine(frozenset(range(4)), 1, ("0", "GPU-5a"))
 ALL = frozenset(range(4))
@@ -65,7 +65,7 @@ def test_without_a_folder_all_is_given_as_by_one_alone() -> None:
 
 def refused(told: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether nothing there is used."""
-    monkeypatch.setattr("tidegate.local.claims.claims_folders", lambda *_: (told / "tidegate",))
+    monkeypatch.setattr("tidegate.local.machine.claims.claims_folders", lambda *_: (told / "tidegate",))
     one, two = open_claims({}), open_claims({})
     try:
         return one.take(Room((0,), ())) and two.take(Room((0,), ()))

@@ -11,8 +11,8 @@ import yaml
 
 from tidegate.api.spec import InferenceServiceSpec
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.local.engines import engine_settings
-from tidegate.local.legacy_environment import SUPERVISOR
+from tidegate.local.manifests.legacy_environment import SUPERVISOR
+from tidegate.local.worker.engines import engine_settings
 from tidegate.resources.draining import grace_seconds
 
 FOLDER = Path(__file__).parents[3] / "examples/local"

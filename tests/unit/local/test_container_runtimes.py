@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.local.container_runtime import Runtime, read_info
+from tidegate.local.containers.container_runtime import Runtime, read_info
 
 
 def podman(controllers: list[str], *, rootless: bool) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tidegate.domain.service import ServiceKey
-from tidegate.local.container_runtime import Runtime
-from tidegate.local.containers import Place, run
-from tidegate.local.template import Mount, WorkerTemplate
+from tidegate.local.containers.command_line import Place, run
+from tidegate.local.containers.container_runtime import Runtime
+from tidegate.local.worker.template import Mount, WorkerTemplate
 
 PODMAN = Runtime("/usr/bin/podman", "podman", rootless=True, cpuset=True, memory=True)
 DOCKER = Runtime("/usr/bin/docker", "docker", rootless=False, cpuset=True, memory=True)

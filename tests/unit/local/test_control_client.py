@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local import client
-from tidegate.local.client import ControlClient, SilentError
-from tidegate.local.state_folder import held
+from tidegate.local.asking import client
+from tidegate.local.asking.client import ControlClient, SilentError
+from tidegate.local.state.state_folder import held
 
 SECONDS = 60.0
 BEGIN = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"up": {}, "items": [], "now": 1, "line": "ending"}\n'

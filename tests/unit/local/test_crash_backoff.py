@@ -7,7 +7,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.local.crash_backoff import FORGOTTEN_SECONDS, LONGEST_SECONDS, Backoff
+from tidegate.local.worker.crash_backoff import FORGOTTEN_SECONDS, LONGEST_SECONDS, Backoff
 
 
 def test_pauses_are_those_of_a_kubelet() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tidegate.api.v1alpha1 import InferenceService, parse
-from tidegate.local import engines
-from tidegate.local.engines import EngineSettings, default_root, engine_of, engine_settings, found
+from tidegate.local.worker import engines
+from tidegate.local.worker.engines import EngineSettings, default_root, engine_of, engine_settings, found
 
 
 def service(annotations: dict[str, str] | None = None, **engine: Any) -> InferenceService:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tests.unit.local.services import document
 from tidegate.api.spec import InferenceServiceSpec
-from tidegate.local.fields import FIELDS, Effect, field_warnings, fields_page
+from tidegate.local.manifests.fields import FIELDS, Effect, field_warnings, fields_page
 from tidegate.resources.names import RUNTIME_ANNOTATION
 
 ROOT = Path(__file__).parents[3]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tidegate.cli import main
-from tidegate.local.state_folder import held
-from tidegate.local.state_identity import identity, is_ours
-from tidegate.local.worker_files import LOGS_KEPT, WorkerFiles
+from tidegate.local.state.state_folder import held
+from tidegate.local.state.state_identity import identity, is_ours
+from tidegate.local.worker.worker_files import LOGS_KEPT, WorkerFiles
 
 UID = "11111111-1111-4111-8111-111111111111"
 

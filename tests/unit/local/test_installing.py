@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local.installing import SYSTEM, closed_to_others, install, remove, unit_folder
-from tidegate.local.units import MARK, Unit, render
+from tidegate.local.service.installing import SYSTEM, closed_to_others, install, remove, unit_folder
+from tidegate.local.service.units import MARK, Unit, render
 
 TEXT = render(Unit(("/usr/bin/python3", "-m", "tidegate.cli", "up", "-f", "/srv/a.yaml"), stop_seconds=1))
 

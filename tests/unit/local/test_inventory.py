@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local.inventory import find_devices, find_machine, find_topology, visible_devices
+from tidegate.local.machine.inventory import find_devices, find_machine, find_topology, visible_devices
 
 
 @pytest.mark.parametrize(

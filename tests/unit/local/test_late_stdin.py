@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from tidegate.local.manifest_files import ManifestFiles
-from tidegate.local.manifest_set import Machine
+from tidegate.local.manifests.manifest_files import ManifestFiles
+from tidegate.local.manifests.manifest_set import Machine
 
 
 def test_it_is_the_stream_of_the_moment_that_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

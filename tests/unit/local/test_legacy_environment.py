@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from tidegate.api.v1alpha1 import parse
-from tidegate.local.legacy_environment import Legacy, gateway_only, read_legacy, sentences, with_legacy
+from tidegate.local.manifests.legacy_environment import (
+    Legacy,
+    gateway_only,
+    read_legacy,
+    sentences,
+    with_legacy,
+)
 
 
 def document(**scaling: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.local.life_pace import LifePace
-from tidegate.local.pod_state import Process
+from tidegate.local.worker.life_pace import LifePace
+from tidegate.local.worker.pod_state import Process
 
 PROCESS = Process(4711, 1, "boot", 1000.0)
 HOUR = 3600.0

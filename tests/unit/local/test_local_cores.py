@@ -6,7 +6,7 @@ from typing import Any
 
 from tidegate.domain.isolation import Verdict
 from tidegate.domain.workers import WorkerFacts
-from tidegate.local.cores import said_by, with_cores
+from tidegate.local.supervision.cores import said_by, with_cores
 
 TRUE = Verdict("True", "Exclusive", "tide-1 has core 1 of here to itself")
 

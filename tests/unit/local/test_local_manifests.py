@@ -11,8 +11,8 @@ import yaml
 from tests.unit.local.services import KEY, document
 from tidegate.domain.fitting import NodeSize
 from tidegate.domain.service import ServiceKey
-from tidegate.local.manifest_set import Machine, together
-from tidegate.local.manifests import Contents, read_contents
+from tidegate.local.manifests.manifest import Contents, read_contents
+from tidegate.local.manifests.manifest_set import Machine, together
 
 
 def text(*documents: Any) -> str:

@@ -15,7 +15,7 @@ from tests.unit.virtual_time import run
 from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker.template import WorkerTemplate
 
 
 def test_a_request_starts_the_first_worker_and_idleness_ends_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local.log_file import LogFile
+from tidegate.local.asking.log_file import LogFile
 
 
 @pytest.mark.parametrize(

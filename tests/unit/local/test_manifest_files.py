@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.unit.local.services import document
-from tidegate.local.manifest_files import ManifestFiles
-from tidegate.local.manifest_set import Machine
+from tidegate.local.manifests.manifest_files import ManifestFiles
+from tidegate.local.manifests.manifest_set import Machine
 
 NOTHING = {"apiVersion": "v1", "kind": "List", "items": []}
 

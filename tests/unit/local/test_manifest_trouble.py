@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.local.services import document
 from tests.unit.local.test_manifest_files import NOTHING, look, names, write
-from tidegate.local import manifest_paths
-from tidegate.local.manifest_files import ManifestFiles
-from tidegate.local.manifest_set import Machine, together
-from tidegate.local.manifests import read_contents
+from tidegate.local.manifests import manifest_paths
+from tidegate.local.manifests.manifest import read_contents
+from tidegate.local.manifests.manifest_files import ManifestFiles
+from tidegate.local.manifests.manifest_set import Machine, together
 
 BOMB = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{f'*a{n - 1},' * 10}]" for n in range(1, 12))])
 

@@ -6,7 +6,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.worker.worker_files import WorkerFiles
 
 UID = str(uuid.UUID(int=7))
 

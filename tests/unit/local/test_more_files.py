@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tidegate.local.launching import take_more_files
+from tidegate.local.processes.launching import take_more_files
 
 LIMIT = resource.RLIMIT_NOFILE
 

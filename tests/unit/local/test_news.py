@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.domain.service import ServiceKey
-from tidegate.local.news import MOST, News
+from tidegate.local.supervision.news import MOST, News
 
 KEY = "default/tiny"
 

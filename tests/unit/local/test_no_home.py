@@ -8,9 +8,9 @@ import pytest
 
 from tidegate.kube.connection import kubeconfig_files
 from tidegate.kube.errors import KubeConfigError
-from tidegate.local.engines import engine_settings
 from tidegate.local.home import home
-from tidegate.local.installing import unit_folder
+from tidegate.local.service.installing import unit_folder
+from tidegate.local.worker.engines import engine_settings
 
 
 @pytest.fixture(autouse=True)

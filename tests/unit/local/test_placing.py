@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from tests.unit.local.templates import GIB, new, template
-from tidegate.local.core_choice import Topology, choose
-from tidegate.local.placing import Machine, Room, find_room, unshared
-from tidegate.local.pod_state import Placement, PodState, spec_of
+from tidegate.local.machine.core_choice import Topology, choose
+from tidegate.local.machine.placing import Machine, Room, find_room, unshared
+from tidegate.local.worker.pod_state import Placement, PodState, spec_of
 
 TWO_CORES = Machine(frozenset({0, 1}), 8 * GIB)
 EIGHT = Machine(frozenset(range(8)), 16 * GIB, ("0", "1"))

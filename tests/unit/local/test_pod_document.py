@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.unit.local.templates import new, placed, running
 from tidegate.domain.start_stage import Stage
 from tidegate.domain.workers import WorkerFacts, worker_facts
-from tidegate.local.pod_document import pod_document
-from tidegate.local.pod_state import End, PodState
+from tidegate.local.worker.pod_document import pod_document
+from tidegate.local.worker.pod_state import End, PodState
 
 DEADLINE = 900.0
 

@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.unit.local.templates import new
 from tidegate.domain.workers import worker_facts
-from tidegate.local.pod_document import pod_document
-from tidegate.local.pod_state import End, Placement, PodState, Process
+from tidegate.local.worker.pod_document import pod_document
+from tidegate.local.worker.pod_state import End, Placement, PodState, Process
 
 SECONDS = st.floats(0.001, 2000, allow_nan=False)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.domain.probe_pace import ProbeResult
-from tidegate.local.readiness import READY_PAUSE, Readiness
+from tidegate.local.machine.readiness import READY_PAUSE, Readiness
 
 ANSWERS, OPEN, CLOSED = ProbeResult.ANSWERS, ProbeResult.OPEN, ProbeResult.CLOSED
 

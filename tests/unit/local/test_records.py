@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.local.services import KEY
-from tidegate.local.records import Record, Records
+from tidegate.local.supervision.records import Record, Records
 
 RECORD = Record("u", "2026-01-01T00:00:00Z", 3, {"suspend": True}, {"phase": "Idle", "conditions": []})
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tidegate.domain.cause import Cause
 from tidegate.domain.workers import WorkerFacts
-from tidegate.local.replica_set import Goal, Steps, next_steps
+from tidegate.local.supervision.replica_set import Goal, Steps, next_steps
 
 
 def worker(name: str, template: str = "a", *, ready: bool = True, **more: Any) -> WorkerFacts:

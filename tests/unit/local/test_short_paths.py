@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.local.templates import new
-from tidegate.local.short_paths import LONGEST, remove_short_name, short_name, shorten
-from tidegate.local.worker_files import WorkerFiles
+from tidegate.local.worker.short_paths import LONGEST, remove_short_name, short_name, shorten
+from tidegate.local.worker.worker_files import WorkerFiles
 
 STATE = replace(new(), uid=str(uuid.UUID(int=1)))
 

@@ -19,7 +19,7 @@ from tidegate.api.v1alpha1 import InferenceService
 from tidegate.domain.errors import WakeError
 from tidegate.domain.service import ServiceKey
 from tidegate.local.aside import aside
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker.template import WorkerTemplate
 
 T = TypeVar("T")
 STUCK = "stuck"  # the service whose model is on a server that does not answer

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.local.state_folder import HeldError, held, holder, state_folder
+from tidegate.local.state.state_folder import HeldError, held, holder, state_folder
 
 HOLD = """
 import sys
 from pathlib import Path
-from tidegate.local.state_folder import held
+from tidegate.local.state.state_folder import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

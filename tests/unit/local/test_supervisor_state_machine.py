@@ -20,7 +20,7 @@ from tests.unit.local.machine import Machine
 from tests.unit.local.services import KEY, build, document
 from tests.unit.virtual_time import VirtualTimeLoop
 from tidegate.api.v1alpha1 import parse
-from tidegate.local.template import WorkerTemplate
+from tidegate.local.worker.template import WorkerTemplate
 
 CORES = 3
 A_LONG_WHILE = 1500.0  # seconds: every pause, back-off, drain and extended idle timeout is over by then

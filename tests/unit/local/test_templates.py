@@ -12,10 +12,10 @@ import yaml
 from tests.unit.resources.services import IMAGES
 from tidegate.api.v1alpha1 import InferenceService, parse
 from tidegate.domain.service import ServiceKey
-from tidegate.local import engines
-from tidegate.local.engines import EngineSettings
-from tidegate.local.template import Mount
-from tidegate.local.templates import build
+from tidegate.local.worker import engines
+from tidegate.local.worker.engines import EngineSettings
+from tidegate.local.worker.template import Mount
+from tidegate.local.worker.templates import build
 from tidegate.resources.deployment import build_deployment
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"

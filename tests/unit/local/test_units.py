@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tidegate.gateway.settings import GatewaySettings
-from tidegate.local.manifest_files import ManifestFiles
-from tidegate.local.manifest_set import Machine
-from tidegate.local.units import MARK, Unit, quoted, render, stop_seconds
+from tidegate.local.manifests.manifest_files import ManifestFiles
+from tidegate.local.manifests.manifest_set import Machine
+from tidegate.local.service.units import MARK, Unit, quoted, render, stop_seconds
 
 COMMAND = (sys.executable, "-P", "-m", "tidegate.cli", "up", "-f", "/srv/models.yaml")
 USERS = Unit(COMMAND, stop_seconds=675, version=252)

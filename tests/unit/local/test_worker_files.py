@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.local.templates import new, running
-from tidegate.local.worker_files import TAIL_BYTES, WorkerFiles, older_log, previous_log, tail
+from tidegate.local.worker.worker_files import TAIL_BYTES, WorkerFiles, older_log, previous_log, tail
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How other commands of the same user ask a running tidegate up."""

@@ -1,0 +1,1 @@
+"""tidegate up as a service of systemd."""

@@ -1,0 +1,1 @@
+"""The operator's loop over the workers of one machine."""
