@@ -132,7 +132,8 @@ class Child:
         """A child that serves drains (drain.py), one that starts stops at once (serving.py)."""
         if not self.told_to_stop:
             self.told_to_stop = True
-            os.kill(self.pid, signal.SIGUSR1)
+            with suppress(ProcessLookupError):  # it has just ended by itself, and its cause is being told
+                os.kill(self.pid, signal.SIGUSR1)
             say("draining")
             if not self.serves():
                 signal.signal(signal.SIGALRM, self._kill)

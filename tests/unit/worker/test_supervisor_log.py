@@ -102,6 +102,22 @@ def test_a_message_that_cannot_be_left_changes_nothing_of_how_the_worker_ended(t
     assert "Traceback" not in done.stderr
 
 
+STOPPED_LATE = """
+found = supervisor.find_failure
+def find_failure(*facts):
+    os.kill(os.getpid(), 15)
+    return found(*facts)
+supervisor.find_failure = find_failure
+def serve(words, watch):
+    raise SystemExit(print('MemoryError: no room', flush=True) or 3)
+"""
+
+
+def test_a_worker_that_is_told_to_stop_just_after_its_engine_ended_tells_the_cause(tmp_path: Path) -> None:
+    assert run(STOPPED_LATE, tmp_path).returncode == 3
+    assert (tmp_path / "message").read_text().startswith("OutOfMemory: MemoryError: no room.")
+
+
 KILLS = """
 counts = iter([0, 1])
 supervisor.count_oom_kills = lambda: next(counts)
