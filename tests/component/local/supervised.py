@@ -122,7 +122,7 @@ async def supervised(folder: Path, *documents: Any, leave: bool = False) -> Asyn
         supervisor = Supervisor(settings, node)
         gateway = Gateway(GatewaySettings(listen_port=0, admin_port=0), supervisor, AccessLog(None))
         await node.open()
-        supervisor.check()
+        await supervisor.check()
         async with gateway:
             tasks = [asyncio.create_task(node.run()), asyncio.create_task(supervisor.run())]
             try:
