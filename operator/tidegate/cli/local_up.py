@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -82,10 +82,13 @@ class _Up:
             self._supervisor = supervisor = Supervisor(self._supervisor_settings(), self._node)
             stack.callback(self._records.close)
             stack.callback(self._node.close)  # also where nothing was ever started
-            if not await self._opened():
+            if not await self._done(self._node.open()):
                 self._console.say("ended before it had taken over what an earlier `tidegate up` left")
                 return 0
-            supervisor.check()  # it tells of the workers that were adopted, too
+            if not await self._done(supervisor.check()):  # it tells of the workers that were adopted, too
+                await LocalEnd(self._console, self._ending, self._gateway, self._node).workers()
+                self._console.say("ended before the manifests were read")
+                return 0
             self._gateway.serve(supervisor)
             await stack.enter_async_context(control_socket(self._settings.state, self))
             stack.push_async_callback(self._teller.close)
@@ -95,17 +98,17 @@ class _Up:
             gc.freeze()  # what lives as long as the process is never looked at again
             return await self._serve(supervisor)
 
-    async def _opened(self) -> bool:
-        """Whether the workers of a predecessor are known; False where it is told to end before that."""
-        opening = asyncio.create_task(self._node.open())
+    async def _done(self, step: Coroutine[Any, Any, None]) -> bool:
+        """Whether it is; False where this process is told to end before that."""
+        doing = asyncio.create_task(step)
         asked = asyncio.create_task(self._ending.asked.wait())
         try:
-            await asyncio.wait((opening, asked), return_when=asyncio.FIRST_COMPLETED)
-            if opening.done():
-                opening.result()
-            return opening.done()
+            await asyncio.wait((doing, asked), return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+            return doing.done()
         finally:
-            await _cancelled(opening, asked)
+            await _cancelled(doing, asked)
 
     def _node_settings(self) -> NodeSettings:
         settings = self._settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tidegate.domain.loose import Json, mapping, text
@@ -43,8 +44,9 @@ def _histogram(one: Json) -> Histogram:
     return Histogram(tuple(float(edge) for edge in edges), tuple(int(count) for count in counts))
 
 
-def _numbers(value: Any) -> list[float]:
-    if not isinstance(value, list) or not all(isinstance(each, int | float) for each in value):
+def _numbers(value: Any) -> Sequence[float]:
+    """A tuple where the gateway is in this very process, and no JSON lies between."""
+    if not isinstance(value, list | tuple) or not all(isinstance(each, int | float) for each in value):
         raise ValueError(f"not a list of numbers: {str(value)[:80]}")
     return value
 

@@ -40,7 +40,8 @@ class _Changes:
     async def taken(self) -> list[ServiceKey]:
         """All changes until a moment after the first of them; none where there is none for long enough."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._any.wait(), HEARTBEAT_SECONDS)
+            async with asyncio.timeout(HEARTBEAT_SECONDS):  # wait_for may drop a cancellation (CPython 3.11)
+                await self._any.wait()
             await asyncio.sleep(COALESCE_SECONDS)
         keys = list(self._keys)
         self._keys.clear()

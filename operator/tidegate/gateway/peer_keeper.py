@@ -123,7 +123,8 @@ class PeerKeeper:
     async def _pause(self) -> None:
         self._poked.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._poked.wait(), _AGAIN_SECONDS)
+            async with asyncio.timeout(_AGAIN_SECONDS):
+                await self._poked.wait()
 
     # -- what it says of itself
 

@@ -77,7 +77,8 @@ class Prober:
         if not service.anyone_waits():
             service.hurry.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(service.hurry.wait(), self._settings.calm_probe_interval)
+                async with asyncio.timeout(self._settings.calm_probe_interval):
+                    await service.hurry.wait()
 
     async def _probe(self, key: EndpointKey, path: str) -> ProbeResult:
         async with self._slots:

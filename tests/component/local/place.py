@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from tests.component.local import manifests
+from tests.component.local.groups import groups_of, remove_groups
 from tests.component.local.manifests import Json
 from tests.component.local.marked import Marked, leaders, marked
 from tests.component.local.up import Up
@@ -165,6 +166,7 @@ class Place:
             os.close(up.descriptor)
         for process in self.processes():
             process.kill()
+        await remove_groups(self.state)
 
 
 async def _serves(up: Up) -> bool:
@@ -188,6 +190,7 @@ async def place(folder: Path, **variables: str) -> AsyncIterator[Place]:
         yield found
         if found.ups and found.ups[-1].process.returncode is None:
             assert await found.ups[-1].stop() == 0, found.ups[-1].said()
+            assert groups_of(found.state) == []
         assert found.processes() == []
     finally:
         await found.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tidegate.domain.service import ServiceKey
 from tidegate.gateway.accesslog import AccessLog
 from tidegate.gateway.server import Gateway
 from tidegate.gateway.settings import GatewaySettings
+from tidegate.gateway.slo import slo_counts
 from tidegate.local.machine.node import Node
 from tidegate.local.machine.node_settings import NodeSettings
 from tidegate.local.supervision.supervisor import Supervisor, SupervisorSettings
@@ -107,7 +109,12 @@ async def supervised(folder: Path, *documents: Any, leave: bool = False) -> Asyn
         service = gateway.fleet.services.get(key)
         return service is not None and service.flow.depth > 0
 
-    state = folder / "state"
+    def counts(key: ServiceKey) -> dict[str, object] | None:
+        counted = slo_counts(gateway.traffic, key)
+        uptime = time.monotonic() - began
+        return None if counted is None else {**counted, "instance": "the only one", "uptimeSeconds": uptime}
+
+    state, began = folder / "state", time.monotonic()
     node = Node(NodeSettings(state=state, changed=changed, machine=machine(), cgroups=False))
     async with httpx.AsyncClient(trust_env=False) as http:
         settings = SupervisorSettings(
@@ -117,12 +124,13 @@ async def supervised(folder: Path, *documents: Any, leave: bool = False) -> Asyn
             demand=demand,
             http=http,
             busy=busy,
+            counts=counts,
             poll_seconds=0.05,
         )
         supervisor = Supervisor(settings, node)
         gateway = Gateway(GatewaySettings(listen_port=0, admin_port=0), supervisor, AccessLog(None))
         await node.open()
-        supervisor.check()
+        await supervisor.check()
         async with gateway:
             tasks = [asyncio.create_task(node.run()), asyncio.create_task(supervisor.run())]
             try:

@@ -1,29 +1,63 @@
-"""What `tidegate up` leaves of the machine where none of its workers ran when it was told to end."""
+"""What `tidegate up` leaves of the machine where none of its workers ran when it ended or was killed."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.component.local.groups import groups_of
 from tests.component.local.manifests import service
 from tests.component.local.place import Place
+from tidegate.local.processes.cgroups import MEMORY
 from tidegate.local.processes.own_cgroup import own_cgroup
-from tidegate.local.worker.worker_files import WorkerFiles
+
+ENTER = 'echo 0 > "$0"/tasks && exec "$@"'
 
 
-def groups(state: Path) -> list[Path]:
-    """The control groups that hold the workers of a state folder."""
-    own = own_cgroup()
-    tops = [*own.first.values(), *([own.second, own.second.parent] if own.second else [])]
-    name = f"tidegate-{WorkerFiles(state).identity[:8]}"
-    return [top / name for top in tops if (top / name).is_dir()]
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A control group beside this process's own, as another session of the same user has one."""
+    top = own_cgroup().first.get(MEMORY)
+    folder = top / f"elsewhere-{os.getpid()}" if top else None
+    try:
+        if folder is not None:
+            folder.mkdir()
+    except OSError:
+        folder = None
+    if folder is None:
+        pytest.skip("this user may make no control groups of version 1 here")
+    try:
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+def made_in(folder: Path) -> list[Path]:
+    """What supervisors have made there."""
+    return list(folder.glob("tidegate-*"))
 
 
 async def test_no_control_group_stays_of_one_that_had_no_worker(here: Place) -> None:
     here.put(service("tide", idle=600))
     up = await here.start()
-    if not groups(here.state):
+    if not groups_of(here.state):
         pytest.skip("this user may make no control groups here")
     assert await up.stop() == 0, up.said()
-    assert not groups(here.state)
+    assert not groups_of(here.state)
+
+
+async def test_down_elsewhere_finds_the_control_groups_of_one_that_was_killed(
+    elsewhere: Path, here: Place
+) -> None:
+    here.put(service("tide", idle=600))
+    up = await here.start(under=("/bin/sh", "-c", ENTER, str(elsewhere)))
+    [made] = made_in(elsewhere)
+    await up.kill()
+    assert made.is_dir()
+    said = await here.tidegate("down", "--state", str(here.state))
+    assert said.code == 0, said
+    assert not made.exists()
+    assert not groups_of(here.state)

@@ -52,14 +52,14 @@ class Machine:
         self.file.write_text(yaml.safe_dump_all(documents or [nothing]), encoding="utf-8")
 
     async def __aenter__(self) -> Machine:
-        self.begin()
+        await self.begin()
         await asyncio.sleep(0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.end()
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """A supervisor begins; workers that are there are a predecessor's."""
         self.gateway = FakeGateway(self.now)
         http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
@@ -79,7 +79,7 @@ class Machine:
         self.pods.changed = self.supervisor.changed
         self.pods.busy, self.pods.on_crash = self.gateway.in_worker, self.gateway.lost
         self.gateway.attach(self.supervisor)
-        self.supervisor.check()
+        await self.supervisor.check()
         self.tasks = [
             asyncio.create_task(self.supervisor.watch(self.gateway)),
             asyncio.create_task(self.supervisor.run()),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tidegate.local.containers.container_runtime import Runtime, read_info
+from tidegate.local.containers.container_runtime import Runtime, find, read_info
 
 
 def podman(controllers: list[str], *, rootless: bool) -> dict[str, Any]:
@@ -61,3 +62,30 @@ def test_a_docker_whose_network_is_not_the_machines_is_refused(changed: dict[str
 def test_a_daemon_that_cannot_be_asked_is_named_with_its_words() -> None:
     with pytest.raises(ValueError, match=r"^/usr/bin/docker: Cannot connect to the Docker daemon"):
         read_info("/usr/bin/docker", {"ServerErrors": ["Cannot connect to the Docker daemon"]})
+
+
+async def test_a_question_that_is_cancelled_as_its_answer_comes_is_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever asks in a loop, such as who moves workers to other cores, must be able to end."""
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    class Client:
+        returncode = 0
+
+        async def communicate(self) -> tuple[bytes, bytes]:
+            asked.set()
+            await answers.wait()
+            return b"", b""
+
+    async def started(*_: str, **__: int) -> Client:
+        return Client()
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", started)
+    runtime = Runtime("podman", "podman", rootless=False, cpuset=True, memory=True)
+    asking = asyncio.create_task(find(runtime, "mine"))
+    await asked.wait()
+    answers.set()
+    asking.cancel()
+    await asyncio.wait((asking,))
+    assert asking.cancelled()

@@ -102,7 +102,7 @@ def test_who_has_no_manifest_is_not_woken_and_nobody_is_once_the_supervisor_has_
 def test_a_supervisor_that_is_ended_while_its_gateway_has_news_ends(tmp_path: Path) -> None:
     async def life() -> None:
         machine = Machine(tmp_path, document(**scaling()))
-        machine.begin()
+        await machine.begin()
         await asyncio.sleep(1)
         machine.gateway.arrive()  # the news and the end come in one turn of the loop
         for task in machine.tasks:
@@ -165,7 +165,7 @@ def test_a_gateway_that_has_told_nothing_yet_keeps_an_adopted_worker_awake(tmp_p
             yield b""
 
         machine.settings["demand"] = silence
-        machine.begin()
+        await machine.begin()
         await asyncio.sleep(400)
         assert machine.pods.alive()
         await machine.end()
@@ -180,7 +180,7 @@ def test_a_restart_forgets_no_status_and_takes_over_the_workers_as_they_are(tmp_
             await machine.awake()
             before = machine.supervisor.shown()[0].service
         machine.told.clear()
-        machine.begin()
+        await machine.begin()
         assert machine.supervisor.shown()[0].service == before
         machine.gateway.arrive()
         await asyncio.sleep(0)
@@ -208,7 +208,7 @@ def test_an_unchanged_status_is_not_written_again(tmp_path: Path) -> None:
                 await asyncio.sleep(2)
             assert _written(file) == written
             assert not machine.told
-        machine.begin()
+        await machine.begin()
         await asyncio.sleep(20)
         assert _written(file) == written, "nor after a restart"
         await machine.end()
@@ -333,7 +333,7 @@ def test_what_a_predecessor_left_of_services_without_a_manifest_is_ended(tmp_pat
             await machine.awake()
             assert len(machine.pods.pods) == 2
         machine.write(document(**scaling()))
-        machine.begin()
+        await machine.begin()
         await asyncio.sleep(5)
         assert [pod.key for pod in machine.pods.pods.values()] == [KEY]
         await machine.end()

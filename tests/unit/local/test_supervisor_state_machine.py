@@ -93,7 +93,7 @@ class Life(RuleBasedStateMachine):
         self.do(self._begin())
 
     async def _begin(self) -> None:
-        self.machine.begin()
+        await self.machine.begin()
         await asyncio.sleep(1)
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -159,7 +159,7 @@ class Life(RuleBasedStateMachine):
         async def replace() -> None:
             await self.machine.end()
             await asyncio.sleep(pause)
-            self.machine.begin()
+            await self.machine.begin()
             await asyncio.sleep(0)
 
         self.do(replace())

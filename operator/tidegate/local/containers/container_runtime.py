@@ -186,7 +186,8 @@ async def _run(program: str, *words: str, seconds: float = _ASK_SECONDS) -> _Sai
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(program, *words, stdin=null, stdout=pipe, stderr=pipe)
     try:
-        output, errors = await asyncio.wait_for(process.communicate(), seconds)
+        async with asyncio.timeout(seconds):
+            output, errors = await process.communicate()
     except TimeoutError:
         raise OSError(f"{_named(program, words)} has not answered for {seconds:.0f} s") from None
     finally:

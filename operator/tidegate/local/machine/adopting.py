@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tidegate.local.machine.pod_ends import end_of
 from tidegate.local.processes.cgroups import Cgroups
 from tidegate.local.processes.group_ends import not_ended
+from tidegate.local.processes.group_folders import COUNTED_SECONDS
 from tidegate.local.processes.groups import group_of
 from tidegate.local.processes.table import Seen, everybody, look_at, mark_of
 from tidegate.local.worker.pod_state import PodState, Process
@@ -128,11 +129,15 @@ class Strays:
         known = {*_marked(self.files), *self.cgroups.known(), *begun}
         return {uid: left for uid in known.difference(self.adopted) if (left := self._kill(uid))}
 
+    def give_back(self, left: Collection[str]) -> bool:
+        """Removes the groups of those of which nothing is left; whether none stays."""
+        over = self.cgroups.known().difference(self.adopted, left)
+        stay = [uid for uid in over if not self.cgroups.remove(uid)]
+        return not stay
+
     def _kill(self, uid: str) -> dict[int, bool]:
         group = group_of(self.files, self.cgroups, uid, self.boot, self.records.get(uid))
-        left = group.kill()
-        self.cgroups.remove(uid)
-        return left
+        return group.kill()
 
 
 def _clear(strays: Strays, seconds: float, stop: threading.Event) -> set[str]:
@@ -145,4 +150,7 @@ def _clear(strays: Strays, seconds: float, stop: threading.Event) -> set[str]:
             break
         if stop.wait(LOOK_SECONDS):
             break
+    deadline = time.monotonic() + COUNTED_SECONDS
+    while not strays.give_back(left) and time.monotonic() < deadline and not stop.wait(LOOK_SECONDS):
+        pass
     return set(left)

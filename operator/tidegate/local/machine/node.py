@@ -24,7 +24,8 @@ from tidegate.local.machine.node_life import Life
 from tidegate.local.machine.node_lock import hold_lock
 from tidegate.local.machine.node_settings import NodeSettings
 from tidegate.local.machine.roster import Roster
-from tidegate.local.processes.cgroups import Cgroups, find_cgroups
+from tidegate.local.processes.cgroups import Cgroups, find_cgroups, folders_of
+from tidegate.local.processes.group_folders import GroupFolders, remove_groups
 from tidegate.local.processes.groups import reap_orphans
 from tidegate.local.processes.launching import keep_files
 from tidegate.local.processes.table import boot_id
@@ -45,6 +46,7 @@ class Node:
         self._files = WorkerFiles(settings.state)
         self._tasks: asyncio.TaskGroup | None = None
         self._cgroups = Cgroups()
+        self._group_folders = GroupFolders(self._files.state / "groups")
         self._claims = Claims()
         self._host: Host
         self._roster: Roster
@@ -61,7 +63,7 @@ class Node:
         self._files.make()
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
-        self._cgroups = cgroups = await asyncio.to_thread(self._find_cgroups)
+        cgroups = await self._made_cgroups()
         self._claims = open_claims(self._settings.environment)
         containers = ContainerWorkers(self._files)
         self._host = Host(
@@ -80,6 +82,16 @@ class Node:
         await containers.end_strays(runtimes, {state.uid for state in found if state.process})
         for state in found:
             self._roster.adopt(state)
+        await asyncio.to_thread(self._group_folders.remove, set(cgroups.parents.values()))
+
+    async def _made_cgroups(self) -> Cgroups:
+        """Where it is cancelled, nothing is made after it: ``close`` finds all that was."""
+        finding = asyncio.ensure_future(asyncio.to_thread(self._find_cgroups))
+        try:
+            self._cgroups = await asyncio.shield(finding)
+        finally:
+            await asyncio.wait((finding,))
+        return self._cgroups
 
     def _remembered(self) -> set[str]:
         """The runtimes with containers of a predecessor; its groups, wherever they are, are known then."""
@@ -91,7 +103,10 @@ class Node:
     def _find_cgroups(self) -> Cgroups:
         """Named by the folder's identity, so that two supervisors do not take each other's for strays."""
         name = f"tidegate-{self._files.identity[:8]}"
-        return find_cgroups(name) if self._settings.cgroups else Cgroups()
+        if not self._settings.cgroups:
+            return Cgroups()
+        self._group_folders.add(folders_of(name))
+        return find_cgroups(name)
 
     def close(self) -> None:
         """Lets another one use the state folder; workers that run go on."""
@@ -99,6 +114,7 @@ class Node:
             self._spawning.shutdown()
             self._records.close()
             self._cgroups.close()
+            self._group_folders.remove()
             self._claims.close()
             os.close(self._lock)
             self._lock = None
@@ -138,7 +154,7 @@ class Node:
         await life.run()
 
     async def _remove(self, life: Life) -> None:
-        self._host.cgroups.remove(life.state.uid)
+        await remove_groups(self._host.cgroups, life.state.uid)
         self._roster.remove(life)
 
     async def _keep_cores(self) -> None:

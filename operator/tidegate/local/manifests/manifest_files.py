@@ -29,8 +29,16 @@ _UNREAD: Final = (-1, -1, -1)  # the stamp of nothing
 
 
 def text_of_stdin() -> str:
-    """Of the stream that it is when this is called: it may have been closed when this module was loaded."""
-    return sys.stdin.read()
+    """Of the stream that it is when this is called: it may have been closed when this module was loaded.
+
+    By a reader of its own: a thread that waits in ``sys.stdin`` has it locked, and no process ends so.
+    """
+    try:
+        number = sys.stdin.fileno()
+    except OSError:  # it is no file
+        return sys.stdin.read()
+    with open(number, encoding=sys.stdin.encoding, closefd=False) as stream:
+        return stream.read()
 
 
 @dataclass
@@ -59,6 +67,8 @@ class ManifestFiles:
     stdin: Callable[[], str] = text_of_stdin
     removal_seconds: float = REMOVAL_SECONDS
     all: ManifestSet = field(init=False)
+    reading: str = field(default="", init=False)  # what the disk was asked for last
+    written_by_others: bool = field(default=False, init=False)  # it ends when somebody closes it
     _files: dict[str, _File] = field(default_factory=dict, init=False)
     _unread: dict[str, str] = field(default_factory=dict, init=False)  # complaints about folders
     _tried: object = field(default=None, init=False)  # what did not hold together the last time
@@ -69,6 +79,7 @@ class ManifestFiles:
     def read(self) -> ManifestSet:
         """Everything, at the start: OSError, or ValueError that names file, document and field."""
         for source in map(str, self.sources):
+            self.reading, self.written_by_others = _named(source), source == STDIN
             if source == STDIN:
                 self._files[source] = _File(contents=self._parsed(source, self.stdin()), once=True)
                 continue
@@ -79,9 +90,11 @@ class ManifestFiles:
         return self.all
 
     def _first(self, path: str) -> _File:
+        self.reading = path
         if not Path(path).exists():
             raise FileNotFoundError(2, "there is no such file or folder", path)
         stamp, once = stamp_of(path), not is_regular(path)
+        self.written_by_others = once
         contents = self._parsed(path, text_once(path) if once else text_of(path))
         return _File(seen=stamp, read=stamp, contents=contents, once=once)
 
@@ -106,6 +119,7 @@ class ManifestFiles:
     # -- one file
 
     def _look_at(self, path: str, known: _File, now: float) -> None:
+        self.reading = path
         stamp = stamp_of(path)
         if stamp != known.seen:
             known.seen, known.since, known.read, known.wanted = stamp, now, _UNREAD, None
@@ -191,6 +205,7 @@ class ManifestFiles:
 
     def _within(self, source: str) -> list[str]:
         """Nothing new where a folder cannot be read; what its files said holds."""
+        self.reading = source
         try:
             found, said = list(expanded(source)), ""
         except OSError as error:

@@ -92,15 +92,17 @@ class Cgroups:
         found = (re.search(r"^oom_kill (\d+)$", text, re.MULTILINE) for text in texts)
         return sum(int(each[1]) for each in found if each)
 
-    def remove(self, uid: str) -> None:
-        """Removes its groups; one that still has a process stays."""
+    def remove(self, uid: str) -> bool:
+        """Removes its groups; one that still has a process stays. Whether none is left."""
         for folder in self.folders(uid):
             with suppress(OSError):
                 folder.rmdir()
                 if folder in self.elsewhere.get(uid, ()):
                     folder.parent.rmdir()  # the predecessor's own, when this was the last one in it
-        if not self.folders(uid):
+        left = bool(self.folders(uid))
+        if not left:
             self.elsewhere.pop(uid, None)
+        return not left
 
     def close(self) -> None:
         """Removes what holds the groups of workers, where there is none any more."""
@@ -137,6 +139,14 @@ def find_cgroups(name: str, root: Path = Path("/")) -> Cgroups:
     return Cgroups()
 
 
+def folders_of(name: str, root: Path = Path("/")) -> tuple[Path, ...]:
+    """Every folder that ``find_cgroups`` may make."""
+    own = own_cgroup(root)
+    first = [own.first[each] for each in (CPUSET, MEMORY, CPUACCT) if each in own.first]
+    second = [] if own.second is None else [_top(own.second)]
+    return tuple(folder / name for folder in (*first, *second))
+
+
 def _make_first(own: Path, name: str) -> Path:
     folder = own / name
     folder.mkdir(exist_ok=True)
@@ -149,7 +159,7 @@ def _make_first(own: Path, name: str) -> Path:
 def _make_second(own: Path, name: str) -> dict[str, Path]:
     """A group that has processes cannot hand controllers down, so this one's own goes into a group below,
     unless whoever started it has put it there already. OSError where others are in the group as well."""
-    top = own.parent if own.name == SUPERVISOR else own
+    top = _top(own)
     there = set(read(top / "cgroup.controllers").split()) & {CPUSET, MEMORY}
     if not there or not os.access(top / "cgroup.subtree_control", os.W_OK):
         return {}
@@ -161,6 +171,10 @@ def _make_second(own: Path, name: str) -> dict[str, Path]:
     folder.mkdir(exist_ok=True)
     _hand_down(folder, there)
     return dict.fromkeys(sorted(there), folder)
+
+
+def _top(own: Path) -> Path:
+    return own.parent if own.name == SUPERVISOR else own
 
 
 def _hand_down(folder: Path, controllers: set[str]) -> None:

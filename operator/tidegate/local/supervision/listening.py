@@ -23,7 +23,6 @@ async def listen(hearing: Hearing, demand: Callable[[], AsyncIterator[bytes]]) -
         lines = demand()
         try:
             async for batch in lines:
-                _end_if_cancelled()
                 for line in batch.decode().splitlines():
                     hearing.take(GATEWAY, line)
         except ValueError as error:
@@ -33,11 +32,3 @@ async def listen(hearing: Hearing, demand: Callable[[], AsyncIterator[bytes]]) -
             if isinstance(lines, AsyncGenerator):
                 await lines.aclose()  # nobody reads it any more: it must not collect what nobody takes
         await asyncio.sleep(_AGAIN)
-
-
-def _end_if_cancelled() -> None:
-    """Python 3.11's wait_for, in which the gateway waits for news, drops a cancellation that comes together
-    with them; the task still knows of it."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

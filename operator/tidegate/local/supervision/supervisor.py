@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
 from typing import Any, Final
 
 from tidegate.control.autoscale import Autoscaler
@@ -25,6 +24,7 @@ from tidegate.domain.workers import WorkerFacts
 from tidegate.local.files import Sink
 from tidegate.local.manifests.manifest import Secret
 from tidegate.local.manifests.manifest_files import ManifestFiles
+from tidegate.local.manifests.manifest_reader import ManifestReader
 from tidegate.local.manifests.manifest_set import Machine
 from tidegate.local.supervision.entries import Entries, Entry
 from tidegate.local.supervision.listening import listen
@@ -58,6 +58,7 @@ class Supervisor:
         self._files = ManifestFiles(
             settings.manifests, machine, settings.defaults, removal_seconds=settings.removal_seconds
         )
+        self._reader = ManifestReader(self._files, settings.aside)
         self._manifests = self._files.all
         self._preparing = Preparing(settings.build, self._secrets_in, settings.aside)
         records = Records(settings.state / "services", settings.put)
@@ -84,10 +85,10 @@ class Supervisor:
 
     # -- before it runs
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Reads all manifests, so that a start can fail early: OSError, or ValueError that names file,
-        document and field."""
-        self._files.read()
+        document and field. They may be on a server that does not answer: it is told, and given up."""
+        await self._reader.first()
         self._read = True
         self._take()
 
@@ -135,7 +136,7 @@ class Supervisor:
     async def run(self) -> None:
         """Looks after the services until cancelled. Workers go on then, and nobody begins one any more."""
         if not self._read:
-            self.check()
+            await self.check()
         try:
             async with asyncio.TaskGroup() as group:
                 for part in self._parts():
@@ -186,7 +187,7 @@ class Supervisor:
             await asyncio.sleep(self._settings.poll_seconds)
             now = asyncio.get_running_loop().time()
             try:
-                if await self._settings.aside(partial(self._files.look, now)):
+                if await self._reader.look(now):
                     self._take()
             except Exception as error:
                 if complaint != repr(error):
