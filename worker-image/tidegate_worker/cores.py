@@ -70,9 +70,11 @@ def read_cpuset(folders: list[Path]) -> set[int]:
 
 
 def _balances(folders: list[Path]) -> bool:
-    """False in an isolated partition, which says ``isolated invalid (…)`` where it is none."""
-    partition = first_text(folders, "cpuset.cpus.partition")
-    return not partition.startswith("isolated") or "invalid" in partition
+    """False in an isolated partition. A ``member`` is in that of the cgroup above it, and so is one that says
+    ``isolated invalid (…)``."""
+    told = (first_text([folder], "cpuset.cpus.partition") for folder in folders)
+    roots = (text for text in told if text in ("root", "isolated"))
+    return next(roots, "root") != "isolated"
 
 
 def parse_cpus(text: str) -> set[int]:

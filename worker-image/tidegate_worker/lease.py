@@ -17,12 +17,14 @@ def keep_lease(model: Path | None, leases: Path = LEASES, every: float = EVERY) 
 
     None where there is nothing to note: no cache, or a model that lies elsewhere.
     """
-    if model is None or not leases.is_dir():
+    done = threading.Event()
+    try:
+        if model is None or not leases.is_dir() or not (lease := leases / model.resolve().name).exists():
+            return None
+        threading.Thread(target=_keep, args=(lease, done, every), name="lease", daemon=True).start()
+    except (OSError, RuntimeError) as error:  # not to be looked into, links in a circle, no thread left
+        say("unprepared", what="the lease of the model", error=str(error))
         return None
-    lease, done = leases / model.resolve().name, threading.Event()
-    if not lease.exists():
-        return None
-    threading.Thread(target=_keep, args=(lease, done, every), name="lease", daemon=True).start()
     return done
 
 

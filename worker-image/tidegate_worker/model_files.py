@@ -79,7 +79,7 @@ def broken_json(file: Path) -> str | None:
         return None
     try:
         whole = isinstance(json.loads(file.read_bytes()), dict)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"{file} is not JSON: {error}"
     return None if whole else f"{file} holds no object"
 
@@ -106,7 +106,10 @@ def _broken_weights(folder: Path, load_format: str | None = None) -> str | None:
 
 
 def _lacking(folder: Path, index: Path) -> str | None:
-    files = {folder / str(name) for name in json.loads(index.read_bytes()).get("weight_map", {}).values()}
+    names = json.loads(index.read_bytes()).get("weight_map", {})
+    if not isinstance(names, dict):
+        return f"{index} has a weight_map that is no object"
+    files = {folder / str(name) for name in names.values()}
     if missing := sorted(file.name for file in files if not file.exists()):
         some = f"{len(missing)} of the {len(files)} files in {index.name}"
         return f"{folder} lacks {some}, such as {missing[0]}"

@@ -24,7 +24,10 @@ def clear_away_later(environment: Mapping[str, str]) -> threading.Thread | None:
     if not cache:
         return None
     thread = threading.Thread(target=clear_away, args=(Path(cache), time.time()), name="cache", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # the pod has no thread left; another start will do it
+        return None
     return thread
 
 

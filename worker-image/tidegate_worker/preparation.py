@@ -77,8 +77,9 @@ def choose_environment(
 
 
 def make_home(environment: MutableMapping[str, str]) -> None:
-    """On a read-only root, move HOME to the folder for temporary files, where caches can be written."""
-    if not os.access(environment.get("HOME", "/"), os.W_OK):
+    """On a read-only root, or without one, HOME is the folder for temporary files: caches can be written
+    there."""
+    if not environment.get("HOME") or not os.access(environment["HOME"], os.W_OK):
         environment["HOME"] = environment.get("TMPDIR") or TEMPORARY
 
 

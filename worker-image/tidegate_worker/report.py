@@ -6,14 +6,16 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from .failure import Failure
 
 
 def say(event: str, **facts: object) -> None:
-    """One JSON line, ``{"worker": event, …}``."""
-    print(json.dumps({"worker": event, **facts}), flush=True)
+    """One JSON line, ``{"worker": event, …}``; lost where nobody can take it."""
+    with suppress(OSError, RuntimeError):  # a full disk; a signal's line in the middle of another one
+        print(json.dumps({"worker": event, **facts}), flush=True)
 
 
 def process_age() -> float:
@@ -25,11 +27,16 @@ def process_age() -> float:
 
 def leave_message(failure: Failure, path: Path) -> None:
     """Write the cause where Kubernetes reads it, and into the log."""
-    print(f"worker failed: {failure.line}", file=sys.stderr, flush=True)
+    with suppress(OSError):
+        print(f"worker failed: {failure.line}", file=sys.stderr, flush=True)
     leave_note(failure.line, path)
 
 
 def leave_note(text: str, path: Path) -> None:
     """One line where Kubernetes reads it, if that place is there (on a plain host it is not)."""
-    if path.parent != Path("/dev") or path.exists():
+    if path.parent == Path("/dev") and not path.exists():
+        return
+    try:
         path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:  # the cause stands in the log; how the worker ended stays what is told
+        say("unprepared", what=str(path), error=error.strerror)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import multiprocessing
 import signal
+import sys
 import time
 from importlib import import_module
 from types import FrameType
@@ -19,6 +20,7 @@ from .report import say
 from .start_marks import StartMarks
 
 PROBE_SECONDS = 0.02
+ENTRY = "vllm.entrypoints.launchers.api_server.entry"  # of vLLM 0.32
 
 
 class Stopwatch:
@@ -47,7 +49,7 @@ def serve(words: list[str], watch: Stopwatch) -> None:
     for number in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, _stop_starting)  # until the drain and vLLM take them over
     gc.disable()  # imports make a million objects that stay, and hardly any garbage
-    entry = import_module("vllm.entrypoints.launchers.api_server.entry")
+    entry = import_entry()
     arguments = parse(words)
     watch.mark("imports")
     engine_arguments = configure(entry, arguments)
@@ -57,6 +59,18 @@ def serve(words: list[str], watch: Stopwatch) -> None:
     gc.freeze()
     gc.enable()
     import_module("uvloop").run(_serve(entry, engine_arguments, arguments, watch))
+
+
+def import_entry() -> Any:
+    """vLLM's own start of its server. RuntimeError where this vLLM is one that begins otherwise."""
+    try:
+        return import_module(ENTRY)
+    except ModuleNotFoundError as error:
+        if not error.name or error.name == "vllm" or not f"{ENTRY}.".startswith(f"{error.name}."):
+            raise
+        version = getattr(sys.modules.get("vllm"), "__version__", "of an unknown version")
+        said = f"vLLM {version} is not supported by this worker, which starts 0.32.x"
+        raise RuntimeError(f"{said}: it has no {error.name}") from None
 
 
 def _stop_starting(_signal: int, _frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from .advice import advised
 from .answers import answers_of
 from .arguments import GIB, Arguments
 from .cores import count_oom_kills, read_share
+from .engine_ends import killed_part
 from .failure import Failure, find_failure
 from .isolation_server import serve_isolation
 from .lease import keep_lease
@@ -39,6 +40,7 @@ from .start_marks import StartMarks
 
 TERMINATION_MESSAGE = "/dev/termination-log"
 TAIL_LINES = 500
+LINE_BYTES = 16384  # of each that is remembered; a cause has 500 characters
 LAST_WORDS_MILLISECONDS = 500  # for output that the child's own children still hold
 STOP_STARTING_SECONDS = 10  # nothing is lost with a start, and a hanging one keeps cores and devices
 PR_SET_PDEATHSIG = 1
@@ -61,7 +63,8 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         serve([*words, *options], Stopwatch(marks, interpreter=age))
         sys.stdout.flush()
         os._exit(0)  # all is answered: taking the interpreter apart would keep the cores for 2 s more
-    answers = answers_of(child.pid, marks, own_cgroup=has_own_cgroup(environment))
+    own_cgroup = has_own_cgroup(environment)
+    answers = answers_of(child.pid, marks, own_cgroup=own_cgroup)
     serve_isolation(answers, environment)  # after the fork: no thread crosses one
     keep_lease(arguments.local_model)
     clear_away_later(environment)
@@ -71,11 +74,17 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         if not child.serves():
             leave_note(f"the engine {marks.under_way()} when it was told to stop", message)
         return 0
-    out_of_memory = count_oom_kills() > killed
+    out_of_memory = count_oom_kills() > killed and (own_cgroup or _ended_by_sigkill(child.tail, code))
     failure = _killed() if out_of_memory else find_failure(child.tail, code, environment)
     failure = _with_file(failure, arguments.local_model)
     leave_message(advised(failure, environment), message)
     return code if code > 0 else 128 - code
+
+
+def _ended_by_sigkill(lines: Iterable[str], code: int) -> bool:
+    """Whether the engine or a part of it was: a shared cgroup counts what is killed of others, too."""
+    part = killed_part(lines)
+    return code == -signal.SIGKILL or (part is not None and part[1] == signal.SIGKILL)
 
 
 def _killed() -> Failure:
@@ -109,7 +118,8 @@ class Child:
         self.told_to_stop = False
         self._rest = b""
         self._output, theirs = os.pipe()
-        sys.stdout.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
@@ -124,8 +134,9 @@ class Child:
         """A child that serves drains (drain.py), one that starts stops at once (serving.py)."""
         if not self.told_to_stop:
             self.told_to_stop = True
+            with suppress(ProcessLookupError):  # it has just ended by itself, and its cause is being told
+                os.kill(self.pid, signal.SIGUSR1)
             say("draining")
-            os.kill(self.pid, signal.SIGUSR1)
             if not self.serves():
                 signal.signal(signal.SIGALRM, self._kill)
                 signal.alarm(STOP_STARTING_SECONDS)
@@ -149,16 +160,21 @@ class Child:
         poll.unregister(ended)
         while poll.poll(LAST_WORDS_MILLISECONDS) and self._pass_on():
             pass
+        self._remember([self._rest])
         os.close(ended)
         return self._reap()
 
     def _pass_on(self) -> bool:
         """One piece of output; False at its end."""
         piece = os.read(self._output, 65536)
-        os.write(sys.stdout.fileno(), piece)
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        self.tail.extend(line.decode(errors="replace") for line in lines)
+        _write(piece)
+        *lines, rest = (self._rest + piece).split(b"\n")
+        self._remember(lines)
+        self._rest = rest[:LINE_BYTES]
         return bool(piece)
+
+    def _remember(self, lines: Iterable[bytes]) -> None:
+        self.tail.extend(line[:LINE_BYTES].decode(errors="replace") for line in lines)
 
     def _reap(self) -> int:
         signal.alarm(0)
@@ -167,6 +183,13 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
         os.close(self._output)
         return os.waitstatus_to_exitcode(status)
+
+
+def _write(piece: bytes) -> None:
+    """Into the log. One that takes nothing, of a full disk or a reader that has gone, ends no engine."""
+    with suppress(OSError):
+        while piece:
+            piece = piece[os.write(sys.stdout.fileno(), piece) :]
 
 
 def _become_child(output: int, parent: int) -> None:

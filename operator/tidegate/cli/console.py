@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self, TextIO
@@ -11,6 +12,7 @@ from typing import Final, Self, TextIO
 from tidegate.cli.listeners import Listeners
 
 _LAST_SECONDS: Final = 1.0  # for a reader that has not read everything at the end
+_MOST_WAITING: Final = 10_000  # lines for a reader that does not read: those of a day, within 2 MiB
 
 
 class Console:
@@ -39,13 +41,12 @@ class Console:
             now = datetime.now().astimezone()
             lines = (f"{now:%H:%M:%S}  {lines[0]}", *(f"{'':10}{line}" for line in lines[1:]))
         for line in lines:
-            self._written.put(f"{line}\n")
+            if self._written.qsize() < _MOST_WAITING:
+                self._written.put(f"{line}\n")
             self.lines.tell(line)
 
     def _write(self) -> None:
         while (text := self._written.get()) is not None:
-            try:
+            with suppress(OSError, ValueError):  # the terminal has gone, the disk is full; the services go on
                 self._stream.write(text)
                 self._stream.flush()
-            except (OSError, ValueError):  # the terminal has gone, or it is closed; the services go on
-                return

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,13 @@ def run(words: list[str]) -> int:
     process = subprocess.Popen(
         [sys.executable, os.environ["FAKE_ENTRYPOINT"], *arguments], env=environment, start_new_session=True
     )
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     book = BOOKS / f"{process.pid:064x}"
     draft = book.with_suffix(".draft")
     draft.write_text(json.dumps({"labels": labels, "pid": process.pid}))
     draft.rename(book)
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    code = process.wait()
+    while (code := process.poll()) is None:  # a signal that comes just before a wait would not end that
+        time.sleep(0.02)
     book.unlink(missing_ok=True)  # --rm
     return code if code >= 0 else 128 - code
 

@@ -24,12 +24,12 @@ PATIENCE = 60.0
 SECRET = "hf_only_for_this_test"  # noqa: S105
 ENTRYPOINT = """
 import json, os, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 with open(os.environ["TOLD"] + ".draft", "w") as told:
     json.dump({"pid": os.getpid(), "arguments": sys.argv[1:], "environment": dict(os.environ)}, told)
 os.rename(os.environ["TOLD"] + ".draft", os.environ["TOLD"])
-while True:
-    signal.pause()
+signal.sigwait({signal.SIGTERM})
+sys.exit(7)
 """
 
 

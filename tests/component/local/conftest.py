@@ -12,6 +12,6 @@ from tests.component.local.place import Place, place
 
 @pytest_asyncio.fixture
 async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    """A place of the test's own, with a short path: one of a socket has 107 bytes at most."""
+    """A place of the test's own."""
     async with place(tmp_path_factory.mktemp("up")) as found:
         yield found

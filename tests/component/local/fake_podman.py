@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(os.environ["FAKE_PODMAN"])
+# The container's first process begins when the client says so: nobody finds a container that is not told of.
+BEGIN = ("/bin/sh", "-c", 'read _; exec "$@"', "sh")
 INFO = {
     "host": {
         "cgroupVersion": "v2",
@@ -34,13 +38,29 @@ def labels(words: list[str]) -> dict[str, str]:
 def run(words: list[str]) -> int:
     """The container's command follows its image, which is called ``image``."""
     command = words[words.index("image") + 1 :]
-    process = subprocess.Popen(command, start_new_session=True, env={"PATH": os.environ["PATH"]})
-    file = FOLDER / f"{uuid.uuid4().hex}.json"
-    file.write_text(json.dumps({"pid": process.pid, "labels": labels(words), "words": words}))
+    process = subprocess.Popen(
+        [*BEGIN, *command],
+        start_new_session=True,
+        env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+    )
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    code = process.wait()
+    file = FOLDER / f"{uuid.uuid4().hex}.json"
+    write(file, {"pid": process.pid, "labels": labels(words), "words": words})
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    while (code := process.poll()) is None:  # a signal that comes just before a wait would not end that
+        time.sleep(0.02)
     file.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
+
+
+def write(file: Path, told: dict[str, Any]) -> None:
+    """In one step, so that nobody reads half of it."""
+    beside = file.with_suffix(".new")
+    beside.write_text(json.dumps(told))
+    beside.replace(file)
 
 
 def containers(words: list[str]) -> dict[str, Any]:
@@ -55,16 +75,18 @@ def containers(words: list[str]) -> dict[str, Any]:
 
 
 def remove(names: list[str]) -> None:
-    """Ends them with SIGKILL."""
+    """Ends them with SIGKILL, and returns when they have ended."""
     for name in names:
         file = FOLDER / f"{name}.json"
         if file.exists():
             try:
-                os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+                process = os.pidfd_open(json.loads(file.read_text())["pid"])
             except ProcessLookupError:
                 continue
             finally:
                 file.unlink()
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [])
 
 
 def update(cores: str, names: list[str]) -> None:
@@ -76,9 +98,7 @@ def update(cores: str, names: list[str]) -> None:
         told = json.loads(file.read_text())
         words = told["words"]
         words[words.index("--cpuset-cpus") + 1] = cores
-        beside = file.with_suffix(".new")
-        beside.write_text(json.dumps(told))
-        beside.replace(file)
+        write(file, told)
 
 
 def inspected(names: list[str]) -> list[dict[str, Any]]:

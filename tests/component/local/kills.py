@@ -60,6 +60,7 @@ async def kill_once(here: Place, told: Book, chance: random.Random) -> list[Kill
     await asyncio.sleep(chance.uniform(0, 0.1))
     ran = {moment: await _running(here, first, moment) for moment in Moment}
     await first.kill()
+    here.put(_tide(Moment.ENDING, told, idle=LONG))  # else it may sleep before the others have been answered
     second = await here.start()
     await asyncio.gather(*(second.answered(moment) for moment in STAYING))
     kills = [Kill(moment, bool(ran[moment]), await _same(second, moment, ran[moment])) for moment in Moment]

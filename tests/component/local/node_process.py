@@ -2,6 +2,7 @@
 
 It makes one worker of that command, says so for each state of it, and deletes it when a line comes in.
 ``TIDEGATE_TEST_GRACE``: the worker's grace in seconds. ``TIDEGATE_TEST_CGROUPS``: whether it may make groups.
+``TIDEGATE_TEST_DIES``: whether it kills itself as soon as the deletion is written down.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -51,6 +53,8 @@ async def main(folder: Path, command: tuple[str, ...]) -> None:
         node.delete("default", pod["metadata"]["name"])
     await node.written()
     print("deleted", flush=True)
+    if os.environ.get("TIDEGATE_TEST_DIES"):
+        os.kill(os.getpid(), signal.SIGKILL)
     await running
 
 

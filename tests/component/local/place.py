@@ -21,7 +21,7 @@ from tests.component.local.up import Up
 from tests.component.local.waiting import SECONDS, until
 
 COMMAND = (sys.executable, "-m", "tidegate.cli")
-PORTS = re.compile(r"traffic on port (\d+), admin on port (\d+)")
+PORTS = re.compile(r"traffic on port (\d+), admin on port (\d+)\s")
 # What a user's own environment may say and these tests decide themselves.
 UNSET = (
     *("STATE_DIRECTORY", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "CUDA_VISIBLE_DEVICES"),
@@ -151,9 +151,12 @@ class Place:
     async def start(self, *sources: str, stdin: bytes | None = None, under: Sequence[str] = ()) -> Up:
         """A `tidegate up` that serves."""
         process, stderr = await self.begin(*sources, stdin=stdin, under=under)
-        transport = httpx.AsyncHTTPTransport(uds=str(self.state / "control.sock"))
+        # By way of the folder's descriptor: a socket's path has 107 bytes at most, a folder's has not.
+        descriptor = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
+        control = f"/proc/self/fd/{descriptor}/{self.state.name}/control.sock"
+        transport = httpx.AsyncHTTPTransport(uds=control)
         up = Up(
-            *(process, stderr, 0, 0),
+            *(process, stderr, 0, 0, descriptor),
             httpx.AsyncClient(timeout=SECONDS, trust_env=False),
             httpx.AsyncClient(transport=transport, base_url="http://up", timeout=SECONDS),
         )
@@ -175,6 +178,7 @@ class Place:
             await up.kill()
             await up.http.aclose()
             await up.socket.aclose()
+            os.close(up.descriptor)
         for process in self.processes():
             process.kill()
 

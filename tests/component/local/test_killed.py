@@ -64,7 +64,7 @@ async def test_what_is_left_of_a_worker_whose_first_process_died_meanwhile_is_en
     first = await here.start()
     await first.answered("pair")
     [leader] = here.leaders()
-    assert len(here.processes()) == 3
+    await until(lambda: len(here.processes()) == 3, "all three processes run")
     await first.kill()
     leader.kill()
     left = [process for process in here.processes() if process != leader]

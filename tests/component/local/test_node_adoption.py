@@ -27,6 +27,12 @@ DEAF = (
 )
 
 
+def ended(pid: int) -> bool:
+    """Whether it has; the first process of the machine may not have waited for it yet."""
+    seen = look_at(pid)
+    return seen is None or seen.ended
+
+
 class Supervisor:
     """A process that looks after one worker."""
 
@@ -160,11 +166,12 @@ async def test_what_hides_its_mark_is_found_by_its_session(state: Path) -> None:
         line = await first.says("tidegate.io/pid")
         log = await until(lambda: next((file for file in state.rglob("*.log") if file.stat().st_size), None))
         hidden = int(await until(lambda: "\n" in (said := log.read_text()) and said))
-    os.kill(int(json.loads(line)[0]["annotations"]["tidegate.io/pid"]), signal.SIGKILL)
+    leader = int(json.loads(line)[0]["annotations"]["tidegate.io/pid"])
+    os.kill(leader, signal.SIGKILL)
+    await until(lambda: ended(leader))
     assert hidden not in processes_of(state)
     async with opened(state) as pods:
-        seen = look_at(hidden)
-        assert seen is None or seen.ended
+        assert ended(hidden)
         assert [each.ended for each in pods.facts()] == [True]
 
 
@@ -201,7 +208,7 @@ async def test_a_worker_whose_number_was_not_written_down_is_adopted(state: Path
 
 
 async def test_a_worker_that_was_ending_is_ended_by_the_next_supervisor(state: Path) -> None:
-    async with supervisor(state, DEAF, TIDEGATE_TEST_GRACE="1") as first:
+    async with supervisor(state, DEAF, TIDEGATE_TEST_GRACE="3", TIDEGATE_TEST_DIES="1") as first:
         await first.says("tidegate.io/pid")
         await until(lambda: len(processes_of(state)) == 2)
         first.tell()
@@ -261,12 +268,12 @@ async def test_killed_at_any_moment_a_supervisor_leaves_no_orphan(state: Path, s
             await first.says("[")  # the record and the process are about to be
             await asyncio.sleep(chance.uniform(0, 0.01))
     async with opened(state) as pods:
-        sessions = {os.getsid(pid) for pid in processes_of(state) if os.getsid(pid) == pid}
+        found = [seen for pid in processes_of(state) if (seen := look_at(pid))]
+        sessions = {seen.pid for seen in found if seen.session == seen.pid}
         known = {pods.pid(index) for index in range(len(pods.all()))}
-        leaders = {pid for pid in known if pid}
-        assert leaders <= sessions
-        uids = {mark_of(pid).rpartition(":")[2] for pid in processes_of(state)}
-        assert uids <= {each.uid for each in pods.facts()}
+        assert not {pid for pid in known - sessions if pid and not ended(pid)}
+        uids = {mark_of(seen.pid).rpartition(":")[2] for seen in found if not ended(seen.pid)}
+        assert uids - {""} <= {each.uid for each in pods.facts()}  # without a mark: it has just ended
         await pods.node.end_all(at_once=True)
         assert not processes_of(state)
         assert not list((state / "workers").iterdir())

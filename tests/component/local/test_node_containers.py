@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield found
     end_all(tmp_path / "state")
     for each in running(found):
-        os.kill(each["pid"], signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(each["pid"], signal.SIGKILL)
 
 
 def container(port: int = 8000, **changes: Any) -> WorkerTemplate:

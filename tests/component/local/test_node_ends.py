@@ -52,7 +52,7 @@ async def test_whatever_a_worker_began_ends_with_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as pods:
         name = pods.node.create(script(FAMILY))
         await logged(pods, name, "born")
-        assert len(pods.processes()) == 4
+        await until(lambda: len(pods.processes()) == 4)
         pods.node.delete("default", name)
         await until(lambda: not pods.all())
         assert not pods.processes()

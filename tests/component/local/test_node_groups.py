@@ -133,7 +133,6 @@ async def test_a_worker_that_this_user_may_not_end_is_told_and_holds_nobody_up(
 async def test_what_a_predecessor_left_and_does_not_end_is_told_and_remembered(
     state: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(adopting, "CLEAR_SECONDS", 0.1)
     async with opened(state, leave=True) as pods:
         pods.node.create(
             script("import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)")
@@ -144,6 +143,7 @@ async def test_what_a_predecessor_left_and_does_not_end_is_told_and_remembered(
     known = json.loads(record.read_text())
     record.write_text(json.dumps({**known, "failed": True}))  # so that nobody wants it any more
     with monkeypatch.context() as refused, caplog.at_level(logging.ERROR, "tidegate"):
+        refused.setattr(adopting, "CLEAR_SECONDS", 0.1)
         refused.setattr(signal, "pidfd_send_signal", refuse)
         async with opened(state, leave=True) as pods:
             assert not pods.all()

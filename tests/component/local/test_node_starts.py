@@ -78,6 +78,7 @@ async def test_secrets_of_the_environment_stand_in_no_file_and_no_document(tmp_p
     async with opened(tmp_path, environment={**os.environ, "A": secret}) as pods:
         pods.node.create(script(WAIT + f"#{secret}", environment={"B": secret}))
         await until(pods.pid)
+        await pods.node.written()  # what is written beside and renamed is gone under its first name
         written = texts_below(tmp_path)
         assert any(name.endswith(".json") for name in written)
         assert not [name for name, text in written.items() if secret in text]
@@ -88,7 +89,9 @@ async def test_what_is_written_is_for_this_user_alone(tmp_path: Path) -> None:
     state = tmp_path / "state"
     async with opened(state) as pods:
         pods.node.create(shell("echo hello; exec sleep 600"))
+        await until(pods.pid)
         await until(lambda: any(file.stat().st_size for file in state.rglob("*.log")))
+        await pods.node.written()
         for entry in [state, *state.rglob("*")]:
             assert not stat.S_IMODE(entry.stat().st_mode) & 0o077, entry
 

@@ -57,7 +57,7 @@ asyncio.run(main())
 @pytest.fixture
 def state() -> Iterator[Path]:
     """A folder that another user can reach, which those of pytest are not."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # TMPDIR may be a folder of this user alone
     os.chown(folder, NOBODY, NOBODY)
     yield folder
     shutil.rmtree(folder)
@@ -71,7 +71,8 @@ def runs(pid: int) -> bool:
 
 def run(state: Path, *words: str) -> Any:
     command = [sys.executable, "-c", PROGRAM, str(state), *words]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=120)
+    alone = {**os.environ, "XDG_RUNTIME_DIR": str(state)}
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=120, env=alone)
     return json.loads(done.stdout)
 
 

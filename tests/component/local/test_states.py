@@ -46,8 +46,8 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             service("broken", FAILS, scaling=KEPT | {"coldStartTimeoutSeconds": 1}),
             service("hung", HANGS, scaling=KEPT, engine={"startupDeadlineSeconds": 10}),
             service("loaded", {"ENGINE_REPORT_TO": told.address, "ENGINE_REQUEST_SECONDS": "2"}, idle=600),
-            service("runaway", command=RUNAWAY),
-            service("stubborn", command=STUBBORN, queue={"executionTimeoutSeconds": 1}),
+            service("runaway", command=RUNAWAY, idle=600),
+            service("stubborn", command=STUBBORN, queue={"executionTimeoutSeconds": 10}),
         )
         up = await here.start()
         await up.answered("stubborn")  # its grace goes by while the others are looked at
@@ -69,7 +69,8 @@ async def test_a_request_wakes_a_service_and_idleness_ends_its_worker_as_often_a
 async def test_a_process_that_left_the_workers_session_ends_with_the_worker(stage: Stage) -> None:
     await stage.up.answered("runaway")
     [pod] = await stage.up.pods("runaway")
-    assert len(_processes(stage.here, [pod])) == 2
+    await until(lambda: len(_processes(stage.here, [pod])) == 2, "both processes run")
+    stage.here.put(service("runaway", command=RUNAWAY))
     await stage.up.wait_asleep("runaway")
     await until(lambda: not _processes(stage.here, [pod]), "the one that left has ended too")
 

@@ -23,6 +23,7 @@ class Up:
     stderr: Path
     port: int
     admin: int
+    descriptor: int  # of the folder by which the control socket is reached
     http: httpx.AsyncClient
     socket: httpx.AsyncClient  # to its control socket
 

@@ -84,6 +84,11 @@ def test_cores_and_memory_are_asked_for_where_the_runtime_can_give_them() -> Non
     assert values(argv, "--shm-size") == ["1024"]
 
 
+def test_shared_memory_is_bounded_by_the_memory_alone_where_the_manifest_says_nothing_of_it() -> None:
+    argv = run(DOCKER, replace(TEMPLATE, shared_memory=None), PLACE).argv
+    assert values(argv, "--shm-size") == ["4096"]
+
+
 def test_a_worker_without_cores_of_its_own_is_held_to_those_that_are_nobodys() -> None:
     shared = replace(TEMPLATE, exclusive=False)
     assert values(run(DOCKER, shared, replace(PLACE, cores=(0, 1, 3))).argv, "--cpuset-cpus") == ["0,1,3"]

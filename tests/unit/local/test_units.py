@@ -101,6 +101,7 @@ def test_every_setting_has_its_reason_above_it(unit: Unit) -> None:
 def test_systemd_has_nothing_to_say_against_it(unit: Unit, tmp_path: Path) -> None:
     file = tmp_path / "tidegate.service"
     file.write_text(render(unit))
+    file.chmod(0o644)  # whatever the umask: systemd warns of one that everybody may write
     scope = "--system" if unit.system else "--user"
     done = subprocess.run(
         ["systemd-analyze", "verify", scope, "--man=no", "--recursive-errors=no", str(file)],

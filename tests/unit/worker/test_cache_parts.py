@@ -152,3 +152,9 @@ def test_where_there_is_no_cache_there_is_no_lease_to_keep(tmp_path: Path) -> No
     assert keep_lease(tmp_path, tmp_path / "none") is None
     assert keep_lease(None, tmp_path) is None
     assert keep_lease(tmp_path / "model-elsewhere", tmp_path) is None
+
+
+def test_a_model_that_cannot_be_looked_up_has_no_lease_and_ends_no_worker(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert keep_lease(tmp_path / "circle", tmp_path) is None
+    assert keep_lease(tmp_path / ("long" * 100), tmp_path) is None

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -178,3 +179,13 @@ def test_a_volume_that_is_full_is_no_reason_not_to_serve_either(
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     assert kept_folders(cache(tmp_path), on_cpu=True) == {}
     assert "No space left on device" in capsys.readouterr().out
+
+
+def test_where_the_pod_has_no_thread_left_another_start_clears_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert clear_away_later({"TIDEGATE_COMPILE_CACHE": str(tmp_path)}) is None

@@ -159,6 +159,20 @@ def test_cores_between_which_the_kernel_moves_no_threads_are_known(
     assert (share.balanced, share.singled_out) == (balanced, True)
 
 
+@pytest.mark.parametrize(
+    ("own", "balanced"), [("member", False), ("isolated invalid (x)", False), ("root", True)]
+)
+def test_a_member_is_in_the_partition_of_the_cgroup_above_it(
+    tmp_path: Path, own: str, balanced: bool
+) -> None:
+    files = {
+        "proc/self/cgroup": "0::/batch/worker\n",
+        "sys/fs/cgroup/batch/cpuset.cpus.partition": "isolated\n",
+        "sys/fs/cgroup/batch/worker/cpuset.cpus.partition": f"{own}\n",
+    }
+    assert read_share(write(tmp_path, files)).balanced == balanced
+
+
 def test_all_that_the_machine_has_are_not_singled_out(tmp_path: Path) -> None:
     every = ",".join(map(str, sorted(os.sched_getaffinity(0))))
     files = {"proc/self/cgroup": "0::/\n", "sys/devices/system/cpu/online": f"{every}\n"}

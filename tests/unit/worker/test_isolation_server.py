@@ -53,7 +53,7 @@ def test_a_worker_with_an_address_of_its_own_listens_there_and_nowhere_else() ->
     with urllib.request.urlopen(f"http://127.84.0.9:{port}/isolation", timeout=60) as response:
         assert json.load(response) == {"containerCpus": "2-3"}
     with socket.socket() as another:  # would fail where all addresses were listened on
-        another.bind(("127.0.0.1", port or 0))
+        another.bind(("127.84.0.10", port or 0))  # on 127.0.0.1 somebody may have this port
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,14 @@ def cut_shard(folder: Path) -> None:
     weights(folder / "model-2.safetensors", data=15)
 
 
+def listed_index(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": ["model.safetensors"]}')
+
+
+def nested_config(folder: Path) -> None:
+    (folder / "config.json").write_text("[" * 100_000)
+
+
 def cut_config(folder: Path) -> None:
     (folder / "config.json").write_text('{"architectures": [')
 
@@ -129,6 +137,8 @@ SAID: dict[Callable[[Path], None], str] = {
     lost_shard: "lacks 1 of the 2 files in model.safetensors.index.json, such as model-2.safetensors",
     cut_shard: f"model-2.safetensors has {WHOLE - 1} bytes and should have {WHOLE}",
     dangling_link: "model.safetensors is a link to a file that is not there",
+    listed_index: "model.safetensors.index.json has a weight_map that is no object",
+    nested_config: "config.json is not JSON: maximum recursion depth",
     cut_config: "config.json is not JSON: Expecting value: line 1",
     listed_config: "config.json holds no object",
     lost_tokenizer: "has no tokenizer (tokenizer.json, tokenizer.model, vocab.json or the like)",

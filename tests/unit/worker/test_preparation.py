@@ -12,7 +12,7 @@ from tests.unit.worker.test_arguments import model
 from tidegate_worker import preparation
 from tidegate_worker.arguments import GIB, Arguments, cache_bytes
 from tidegate_worker.cores import read_share
-from tidegate_worker.preparation import MODEL_INFOS, prepare, seed_model_infos
+from tidegate_worker.preparation import MODEL_INFOS, make_home, prepare, seed_model_infos
 
 # A layer of this shape takes so much for each token that the memory decides, and not what is of use.
 WIDE = {
@@ -78,6 +78,13 @@ def test_it_is_put_where_vllm_looks_for_it(
     environment = {"HOME": str(given if not variable else tmp_path)}
     seed_model_infos(environment | ({variable: str(given)} if variable else {}))
     assert _names(given / place) == {"llama.json"}
+
+
+@pytest.mark.parametrize("given", [{}, {"HOME": ""}])
+def test_without_a_home_the_folder_for_temporary_files_is_one(given: dict[str, str], tmp_path: Path) -> None:
+    environment = {**given, "TMPDIR": str(tmp_path)}
+    make_home(environment)
+    assert environment["HOME"] == str(tmp_path)
 
 
 def _names(folder: Path) -> set[str]:

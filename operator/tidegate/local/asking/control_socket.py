@@ -85,8 +85,9 @@ def _application(answers: Answers) -> web.Application:
 
 
 async def _listings(answers: Answers) -> AsyncIterator[str]:
+    changes = answers.changes()  # before the first look, so that nothing happens between the two
     yield _dumps(answers.services())
-    async for _ in answers.changes():
+    async for _ in changes:
         await asyncio.sleep(_CALM_SECONDS)
         yield _dumps(answers.services())
 

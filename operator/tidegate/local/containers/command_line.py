@@ -118,8 +118,9 @@ def _limits(runtime: Runtime, template: WorkerTemplate, place: Place) -> Iterato
         yield from ("--cpuset-cpus", ",".join(map(str, place.cores)))
     if runtime.memory:  # the same number for both: no swap, as in a pod
         yield from ("--memory", str(template.memory), "--memory-swap", str(template.memory))
-    if template.shared_memory is not None:
-        yield from ("--shm-size", str(template.shared_memory))
+    # The runtimes' own 64 MiB stop a vLLM of several processes; what is written counts within the memory.
+    shared = template.memory if template.shared_memory is None else template.shared_memory
+    yield from ("--shm-size", str(shared))
 
 
 def _devices(runtime: Runtime, template: WorkerTemplate, place: Place) -> Iterator[str]:
