@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from .advice import advised
 from .answers import answers_of
 from .arguments import GIB, Arguments
 from .cores import count_oom_kills, read_share
@@ -50,11 +51,11 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     message = Path(environment.get("TIDEGATE_TERMINATION_MESSAGE") or TERMINATION_MESSAGE)
     arguments = Arguments(tuple(words))
     if failure := check_rhythm(environment) or check_model(arguments):
-        leave_message(failure, message)
+        leave_message(advised(failure, environment), message)
         return 1
     options = prepare(arguments, environment)
     if failure := check_places(Arguments((*words, *options)), environment):
-        leave_message(failure, message)
+        leave_message(advised(failure, environment), message)
         return 1
     age, killed, marks = process_age(), count_oom_kills(), StartMarks()
     child = Child(lambda: marks.told()["servesAfterSeconds"] is not None)
@@ -75,7 +76,8 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
         return 0
     out_of_memory = count_oom_kills() > killed and (own_cgroup or _ended_by_sigkill(child.tail, code))
     failure = _killed() if out_of_memory else find_failure(child.tail, code, environment)
-    leave_message(_with_file(failure, arguments.local_model), message)
+    failure = _with_file(failure, arguments.local_model)
+    leave_message(advised(failure, environment), message)
     return code if code > 0 else 128 - code
 
 

@@ -26,9 +26,11 @@ class GatewayBeside:
         self._behind = _Behind()
         self._gateway = Gateway(settings, self._behind)
         self._began, self._instance = time.monotonic(), uuid.uuid4().hex
+        self._ports = (0, 0)
 
     async def __aenter__(self) -> Self:
         await self._gateway.__aenter__()
+        self._ports = self._gateway.port, self._gateway.admin_port
         return self
 
     async def __aexit__(
@@ -42,23 +44,23 @@ class GatewayBeside:
 
     @property
     def url(self) -> str:
-        """Where clients of this machine send their requests."""
-        return _url(self._settings.listen_host, self._gateway.port)
+        """Where clients of this machine send their requests, and sent them where it drains."""
+        return _url(self._settings.listen_host, self._ports[0])
 
     @property
     def ports(self) -> tuple[int, int]:
         """Of the clients, and of the metrics."""
-        return self._gateway.port, self._gateway.admin_port
+        return self._ports
 
     @property
     def admin_url(self) -> str:
         """Metrics and status."""
-        return _url(self._settings.admin_host, self._gateway.admin_port)
+        return _url(self._settings.admin_host, self._ports[1])
 
     @property
     def requests(self) -> int:
-        """That wait or run, of all services."""
-        return sum(service.flow.depth for service in self._gateway.fleet.services.values())
+        """That wait or run, of all services, also of those that have no manifest any more."""
+        return sum(connection.current is not None for connection in self._gateway.traffic.connections)
 
     def demand(self) -> AsyncIterator[bytes]:
         """The lines that the admin port's /demand has."""

@@ -105,8 +105,9 @@ def _scheduled(facts: PhaseFacts) -> Condition:
     if facts.unscheduled_cause:
         return Condition(SCHEDULED, "False", facts.unscheduled_cause.reason, facts.unscheduled_cause.message)
     if facts.unscheduled or not facts.remaining:
-        return Condition(SCHEDULED, "False", Reason.PENDING, "a worker waits for a node")
-    return Condition(SCHEDULED, "True", Reason.SCHEDULED, "every worker has a node")
+        return Condition(SCHEDULED, "False", Reason.PENDING, Stage.PENDING.said(here=facts.here))
+    has = "its cores and memory" if facts.here else "a node"
+    return Condition(SCHEDULED, "True", Reason.SCHEDULED, f"every worker has {has}")
 
 
 def _model_loaded(facts: PhaseFacts) -> Condition:
@@ -118,7 +119,7 @@ def _model_loaded(facts: PhaseFacts) -> Condition:
     if facts.wanted == 0:
         return Condition(MODEL_LOADED, "Unknown", Reason.NO_WORKERS, "no worker is wanted")
     stage = facts.stage or Stage.PENDING
-    return Condition(MODEL_LOADED, "False", stage.reason, stage.sentence)
+    return Condition(MODEL_LOADED, "False", stage.reason, stage.said(here=facts.here))
 
 
 def written(

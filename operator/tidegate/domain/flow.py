@@ -43,6 +43,8 @@ class Flow:
         self.last_cold_start: float | None = None  # seconds that the latest one took
         self.wake_refusal: str | None = None  # why the latest wake failed
         self.wake_not_before = 0.0  # nobody may be woken before this time
+        self.hold_up = ""  # why the worker that was woken is not ready, where that is known
+        self.next_start = 0.0  # when it is started again; 0: that is not known
         self._said: ApiError | None = None  # the latest overload, while the spec holds
         self._said_depth = 0
         self._endpoints = Endpoints(config)
@@ -253,10 +255,11 @@ class Flow:
         config, usual = self.config, self.last_cold_start
         rest = 60.0 if usual is None else usual - self.clock.cold_since(now)
         after = clamp(rest) if config.retry_after_seconds is None else config.retry_after_seconds
-        if self.wake_not_before > now and config.retry_after_seconds is None:
-            after = math.ceil(self.wake_not_before - now)
-        seconds = config.cold_start_timeout_seconds
-        return errors.cold_start_timeout(config.key, seconds, after, self.wake_refusal)
+        not_before = max(self.wake_not_before, self.next_start)
+        if not_before > now and config.retry_after_seconds is None:
+            after = math.ceil(not_before - now)
+        seconds, reason = config.cold_start_timeout_seconds, self.wake_refusal or self.hold_up or None
+        return errors.cold_start_timeout(config.key, seconds, after, reason)
 
     def waker_waits(self) -> bool:
         """Whether any of those that wait may have a worker started for its sake."""

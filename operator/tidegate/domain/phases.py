@@ -28,7 +28,8 @@ class PhaseFacts:
 
     ``cause``: why a worker is not ready. ``remembered``: the cause that ended the last start, kept
     while nothing has been tried since. ``unscheduled``: workers without a node, and why the first of them
-    has none. ``stage``: of the worker whose start has come furthest; None where none starts.
+    has none. ``stage``: of the worker whose start has come furthest; None where none starts. ``here``: they
+    are processes of one machine, which nothing but the sentences depends on.
     """
 
     suspended: bool
@@ -41,6 +42,7 @@ class PhaseFacts:
     unscheduled_cause: Cause | None = None
     stage: Stage | None = None
     draining: Draining = NONE_DRAINING
+    here: bool = False
 
 
 # First match wins, so each line may rely on those above it not holding.

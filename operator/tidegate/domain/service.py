@@ -76,7 +76,13 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """An immutable snapshot of one service: swapped whole, never edited."""
+    """An immutable snapshot of one service: swapped whole, never edited.
+
+    ``hold_up``: why it has no worker that is ready, where its substrate says so; ``next_start``: the Unix
+    time of the next try to start one, 0 where none is set. For whoever waited in vain.
+    """
 
     config: ServiceConfig
     workers: tuple[Worker, ...] = ()
+    hold_up: str = ""
+    next_start: float = 0.0

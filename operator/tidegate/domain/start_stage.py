@@ -28,7 +28,15 @@ class Stage(IntEnum):
         """The same for a person."""
         return _SENTENCES[self]
 
+    def said(self, *, here: bool) -> str:
+        """The same; ``here``: the worker is a process of one machine."""
+        return _HERE.get(self, self.sentence) if here else self.sentence
 
+
+_HERE = {
+    Stage.PENDING: "a worker waits for cores, memory or devices",
+    Stage.CREATING_CONTAINER: "the worker's process is about to be made",
+}
 _SENTENCES = {
     Stage.PENDING: "a worker waits for a node",
     Stage.PREPARING: "the node mounts the volumes and connects the network of a worker; "

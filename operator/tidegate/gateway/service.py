@@ -130,6 +130,7 @@ class Service:
             self.seat.remote.forget_endpoints()
         self.aliases = aliases(view.config)
         self._local.configure(view.config)
+        self._say_what_holds_up(view)
         self.starts.saw(view.workers)
         self._choose_endpoints()
         self._shared.waker.poke(self)  # its last worker may be gone while requests wait
@@ -146,6 +147,11 @@ class Service:
         self._shared.prober.want(self, set())
         for pool in self._pools.values():
             pool.retire()
+
+    def _say_what_holds_up(self, view: ServiceView) -> None:
+        flow, rest = self.flow, view.next_start - self._shared.unix_time()
+        flow.hold_up = view.hold_up
+        flow.next_start = self._time() + rest if rest > 0 else 0.0
 
     def _choose_endpoints(self) -> None:
         usable, unproven = [], set()

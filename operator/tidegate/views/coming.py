@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tidegate.domain.loose import mapping
+from tidegate.domain.pod_starts import next_start
 from tidegate.domain.scale_bounds import Bounds
 from tidegate.views import words
 from tidegate.views.growing import growth
@@ -30,7 +30,7 @@ def coming(facts: Facts) -> tuple[Topic, tuple[Expected, ...]]:
 
 def _said(facts: Facts) -> Iterator[Said]:
     spec, bounds_at = facts.spec, facts.bounds_at
-    if "deletionTimestamp" in mapping(facts.seen.service.get("metadata")):
+    if facts.deleted:
         yield "It is being deleted: its workers finish what they run and go.", None
     elif not facts.status:
         yield "What comes next is not known before the operator has looked at it.", None
@@ -53,6 +53,7 @@ def _managed(facts: Facts, bounds_at: Callable[[float], Bounds]) -> Iterator[Sai
     bounds = bounds_at(facts.now)
     if facts.pool.ready == 0:
         yield from _held(facts, asleep=facts.pool.replicas == 0 and bounds.least == 0)
+        yield from _next_start(facts)
         if facts.phase == "Failed" and facts.pool.replicas:
             who = "Tidegate tries again and again" if facts.seen.here else "Kubernetes goes on trying"
             yield from [(_AGAIN.format(who=who), None)] if facts.depth else shrink(facts, bounds_at)
@@ -70,10 +71,19 @@ def _pause(facts: Facts) -> Iterator[Said]:
     )
 
 
+def _next_start(facts: Facts) -> Iterator[Said]:
+    """Of an engine that ended again and again, where somebody tells it: a kubelet does not."""
+    at = next_start(facts.seen.pods or ())
+    if at is not None and at > facts.now:
+        yield f"The next try to start it is {words.at(at, facts.now)}.", Expected("Retry", None, at, at)
+
+
 def _held(facts: Facts, *, asleep: bool) -> Iterator[Said]:
     seconds = facts.spec.scaling.cold_start_timeout_seconds if facts.spec else 0
     held = f"for {seconds} s at most (scaling.coldStartTimeoutSeconds)"
-    if asleep:
+    if facts.blocked_here:
+        yield f"Requests wait in vain before that is corrected, {held}.", None
+    elif asleep:
         yield f"The next request wakes it, and is held until a worker is ready, {held}.", None
     else:
         yield f"Requests are held until a worker is ready, each {held}.", None

@@ -7,6 +7,7 @@ from typing import Final
 
 from tidegate.domain.loose import Json, mapping, mappings, text, whole
 from tidegate.domain.pod_containers import ENGINE
+from tidegate.domain.pod_starts import next_start
 from tidegate.domain.start_stage import Stage
 from tidegate.domain.timestamps import from_timestamp
 from tidegate.domain.workers import WorkerFacts
@@ -27,7 +28,9 @@ def described_worker(pod: Json, facts: WorkerFacts, log: str, now: float) -> lis
     """Names and values, empty ones among them; ``log``: the file of its output."""
     container = _engine(pod)
     noted = mapping(mapping(pod.get("metadata")).get("annotations"))
-    restarts = f"{facts.restarts}" if facts.restarts else ""
+    at = next_start((pod,))
+    again = f"; the next try in {age(at - now)}" if at is not None and at > now else ""
+    restarts = f"{facts.restarts}{again}" if facts.restarts or again else ""
     return [
         ("State", _state(facts, now)),
         ("Made", f"{age(now - facts.created)} ago"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.domain.loose import mapping, whole
+from tidegate.domain.loose import whole
 from tidegate.views import words
 from tidegate.views.coming import coming
 from tidegate.views.external import who_scales
@@ -53,7 +53,7 @@ def explain(seen: Seen) -> Explanation:
 
 def _headline(facts: Facts) -> str:
     who = f"{facts.name} in namespace {facts.namespace}"
-    if "deletionTimestamp" in mapping(facts.seen.service.get("metadata")):
+    if facts.deleted:
         return f"{who} is being deleted."
     if facts.phase == "Running":
         return f"{who} is running: {_ready(facts)}."

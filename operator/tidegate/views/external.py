@@ -41,6 +41,9 @@ def _writer(facts: Facts) -> Iterator[str]:
         f"The mode is External: spec.replicas {number}, and tidegate follows it. It neither wakes the "
         "service nor puts it to sleep."
     )
+    if facts.seen.here:
+        yield "Who scales it changes the number in the manifest."
+        return
     entry = last_writer(facts.seen.service)
     if not entry:
         yield "Who wrote spec.replicas cannot be told: the object's managedFields do not say."

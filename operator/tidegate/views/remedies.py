@@ -71,12 +71,14 @@ REMEDIES: Final = {
     "NoGatewayHeard": "Look at the gateways' pods, and at NetworkPolicies between operator and gateways.",
 }
 
-_LOGS_HERE: Final = "Read the worker's log: tidegate logs NAME --previous."
+_LOGS_HERE: Final = "Read the worker's log: tidegate logs NAME (--previous: of the process before)."
 _HERE: Final = {
-    "Unschedulable": "Let another service sleep, ask for less in spec.resources, or let cores be shared with "
-    "cpuIsolation: None.",
+    "InvalidSpec": "Correct what is named; it is looked at again every 5 s.",
+    "Unschedulable": "",  # its own sentence names what is missing, and what to do
+    "CommandNotFound": "Correct the annotation tidegate.io/command, or install the program that it names.",
     "Pending": "Let another service sleep, or ask for less in spec.resources.",
     "OutOfMemory": "Give it more memory, or a smaller --max-model-len in engine.args.",
+    "Unsupported": "Take another model or another type, or a vLLM that knows it.",
     "NoSpaceLeft": "Make room on the disk that is named.",
     "PortInUse": "End the process that listens on that port of every address of this machine.",
     "AcceleratorMissing": "Check the driver (nvidia-smi) and resources.accelerator.",
@@ -87,9 +89,10 @@ _HERE: Final = {
     "PodFailed": _LOGS_HERE,
     "ContainerWaiting": "See tidegate describe.",
 }
-"""Where the service runs on one machine without a cluster."""
+"""Where the service runs on one machine without a cluster; NAME stands for the service's."""
 
 
 def remedy(reason: str, *, here: bool) -> str:
     """What to do; empty where nothing more can be said than the reason does."""
-    return (_HERE.get(reason) if here else None) or REMEDIES.get(reason, "")
+    usual = REMEDIES.get(reason, "")
+    return _HERE.get(reason, usual) if here else usual

@@ -14,6 +14,7 @@ from tidegate.api.status import InferenceServiceStatus
 from tidegate.api.v1alpha1 import parse
 from tidegate.domain.autoscaler import Memory
 from tidegate.domain.causes import replica_failure
+from tidegate.domain.conditions import BLOCKS, READY
 from tidegate.domain.loose import Json, condition, mapping, text, whole
 from tidegate.domain.pools import pool_of
 from tidegate.domain.scale_bounds import Bounds
@@ -85,6 +86,16 @@ class Facts:
             self.pool.ready * (self.spec.engine.max_concurrency if self.spec else 0),
         )
         return self.seen.load or Load(waiting=max(0, depth - slots), in_flight=min(depth, slots))
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is going: its workers finish what they run."""
+        return "deletionTimestamp" in mapping(self.seen.service.get("metadata"))
+
+    @property
+    def blocked_here(self) -> bool:
+        """Whether tidegate can do nothing for it on this machine, as where no vLLM is there."""
+        return self.seen.here and text(self.condition(READY).get("reason")) in BLOCKS
 
     def condition(self, kind: str) -> Json:
         """One condition; empty where there is none."""

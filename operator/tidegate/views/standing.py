@@ -35,7 +35,7 @@ def queue(facts: Facts) -> Topic:
         return Topic("Queue", ("The status does not tell a limit yet.",))
     said = _SOURCES.get(source, f"by {source or 'an unknown source'}")
     sentences = [f"At most {limit} requests wait or run at once, and one more gets 429: {said}."]
-    if depth is not None:
+    if depth is not None and not (facts.deleted and facts.seen.here):  # what still runs is in no queue
         full = ", so it is full" if depth >= limit else ""
         now = f"{words.number(depth, 'request')} {'waits or runs' if depth <= 1 else 'wait or run'}"
         sentences.append(f"Now {now}{full}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tidegate.domain.conditions import MODEL_LOADED
@@ -26,12 +26,20 @@ _PARTS: Final = {
     "firstByte": "the first byte",
 }
 """What each part of a cold start was spent on, in their order."""
+_HERE: Final = {
+    "api": "the wake",
+    "scheduling": "its cores",
+    "container": "its process",
+    "imageAndContainer": "its process",
+}
+"""The same of a worker that is a process of this machine, where it is something else."""
 
 
 def starting(facts: Facts) -> Topic | None:
     """How far each worker that is not ready has come."""
     coming = [worker for worker in facts.workers if worker.alive and not worker.ready]
-    sentences = [_stage(worker, facts.now) for worker in coming[:_NAMED]]
+    here = facts.seen.here
+    sentences = [_stage(worker, facts.now, here=here) for worker in coming[:_NAMED]]
     if len(coming) > _NAMED:
         sentences.append(f"{len(coming) - _NAMED} more start.")
     if missing := _not_made(facts):
@@ -50,17 +58,17 @@ def starting(facts: Facts) -> Topic | None:
 def _not_made(facts: Facts) -> int:
     """Workers that the Deployment wants and that have no pod yet; why they have none, the conditions say."""
     alive = sum(1 for worker in facts.workers if worker.alive)
-    known = facts.pods_known and facts.seen.deployment is not None
+    known = facts.pods_known and facts.seen.deployment is not None and not facts.deleted
     return max(0, facts.pool.replicas - alive) if known else 0
 
 
-def _stage(worker: WorkerFacts, now: float) -> str:
-    where = f" on {worker.node}" if worker.node else ""
+def _stage(worker: WorkerFacts, now: float, *, here: bool) -> str:
+    where = f" on {worker.node}" if worker.node and not here else ""
     again = f", for the {worker.restarts + 1}. time" if worker.restarts else ""
     made = f"made {words.span(now - worker.created)} ago"
     if worker.cause:
         return f"{worker.name}{where}, {made}{again}: {worker.cause.reason}."
-    return f"{worker.name}{where}, {made}{again}: {worker.stage.sentence}."
+    return f"{worker.name}{where}, {made}{again}: {worker.stage.said(here=here)}."
 
 
 def cold_start(facts: Facts) -> Topic | None:
@@ -78,7 +86,7 @@ def _cold_start(facts: Facts) -> Iterator[str]:
     ready, worker = facts.time(told, "lastTime"), text(told.get("lastWorker"))
     when = "" if ready is None else f", {words.span(facts.now - ready)} ago"
     what = f"{which} took {seconds} s{when}{f' ({worker})' if worker else ''}"
-    parts = _parts(mapping(told.get("parts")))
+    parts = _parts(mapping(told.get("parts")), _PARTS | _HERE if facts.seen.here else _PARTS)
     if not parts:
         yield f"{what}; what the time went into is not told."
         return
@@ -88,11 +96,11 @@ def _cold_start(facts: Facts) -> Iterator[str]:
     yield from _longest(parts)
 
 
-def _parts(told: object) -> list[tuple[str, str]]:
+def _parts(told: object, names: Mapping[str, str]) -> list[tuple[str, str]]:
     """Seconds and words, in the order of a start; a part that this version does not know comes last."""
     parts = mapping(told)
-    order = [*(name for name in _PARTS if name in parts), *(name for name in parts if name not in _PARTS)]
-    return [(text(parts[name]), _PARTS.get(name, name)) for name in order if text(parts[name])]
+    order = [*(name for name in names if name in parts), *(name for name in parts if name not in names)]
+    return [(text(parts[name]), names.get(name, name)) for name in order if text(parts[name])]
 
 
 def _longest(parts: list[tuple[str, str]]) -> Iterator[str]:

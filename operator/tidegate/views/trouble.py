@@ -43,12 +43,12 @@ def _sentences(facts: Facts) -> Iterator[str]:
         yield words.sentence(f"The spec cannot be read by this version of tidegate: {facts.spec_error}")
     causes = _causes(facts)
     for cause in causes:
-        yield from _cause(cause, here=facts.seen.here)
+        yield from _cause(cause, facts)
     if causes:
         yield from _effect(facts)
     contested = facts.condition(CONTESTED)
     if contested.get("status") == "True":
-        yield from _cause(contested, here=facts.seen.here)
+        yield from _cause(contested, facts)
 
 
 def _unheard(facts: Facts) -> Iterator[str]:
@@ -83,10 +83,10 @@ def _is_wrong(condition: Json) -> bool:
     return text(condition.get("reason")) not in _ON_ITS_WAY
 
 
-def _cause(condition: Json, *, here: bool) -> Iterator[str]:
+def _cause(condition: Json, facts: Facts) -> Iterator[str]:
     reason, message = text(condition.get("reason")), text(condition.get("message"))
     yield words.sentence(message if f"{reason}: " in message else f"{reason}: {message}")
-    todo = remedy(reason, here=here)
+    todo = remedy(reason, here=facts.seen.here).replace("NAME", facts.name)
     if todo and todo not in message:  # the engine's own line may have said it
         yield f"What to do: {todo}"
 

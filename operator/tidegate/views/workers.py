@@ -36,13 +36,19 @@ def why_so_many(facts: Facts) -> Topic:
 
 def _sentences(facts: Facts) -> Iterator[str]:
     if "desired" not in facts.scaling:
-        yield "The status has no decision about the number of workers yet."
+        yield _undecided(facts)
     else:
         yield _wanted(facts)
         yield _reason(facts.scaling)
         yield from _figures(facts)
     yield from _flapping(facts)
     yield from _ahead(facts)
+
+
+def _undecided(facts: Facts) -> str:
+    if facts.blocked_here:
+        return "No worker is started before that is corrected."
+    return "The status has no decision about the number of workers yet."
 
 
 def _wanted(facts: Facts) -> str:
@@ -104,7 +110,8 @@ def _ahead(facts: Facts) -> Iterator[str]:
     asked = whole(mapping(deployment.get("spec")).get("replicas"))
     if asked != desired:
         who = "a gateway has just woken it, or " if (desired, asked) == (0, 1) else ""
+        what, whose = ("Tidegate", "it") if facts.seen.here else ("The Deployment", "the operator")
         yield (
-            f"The Deployment asks for {words.number(asked, 'worker')} at this moment: {who}the operator has "
+            f"{what} asks for {words.number(asked, 'worker')} at this moment: {who}{whose} has "
             "just scaled it or is about to, and the status follows."
         )

@@ -302,6 +302,22 @@ async def test_while_kubelets_reject_the_workers_nobody_is_woken_and_retry_after
     assert substrate.wakes == []
 
 
+async def test_who_waits_in_vain_for_a_start_that_is_held_up_is_told_why_and_when_the_next_try_is() -> None:
+    view = ServiceView(
+        config(cold_start_timeout_seconds=0.05), (worker(1),), "EngineFailed: exit code 2", time.time() + 1000
+    )
+    substrate = HandSubstrate(view)
+    async with gateway(substrate) as running, httpx.AsyncClient(timeout=60) as client:
+        url = f"http://127.0.0.1:{running.port}/v1/chat/completions"
+        answer = await client.post(url, json=CHAT)
+        substrate.show(replace(view, next_start=0.0))  # the next try is under way
+        second = await client.post(url, json=CHAT)
+    assert answer.status_code == second.status_code == 503
+    assert answer.json()["error"]["reason"] == "EngineFailed: exit code 2"
+    assert 900 < int(answer.headers["retry-after"]) <= 1000
+    assert second.headers["retry-after"] == "60"
+
+
 async def test_a_request_that_waits_until_the_pause_is_over_wakes_the_service() -> None:
     substrate = HandSubstrate(ServiceView(config(backoff_until=time.time() + 0.3)))
     async with engine() as loaded, gateway(substrate, wake_interval=0.02) as running:

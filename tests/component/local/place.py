@@ -107,6 +107,22 @@ class Place:
                 process.kill()
         return Said(await process.wait(), out.decode(), err.decode())
 
+    @asynccontextmanager
+    async def going_on(self, *words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Path]]:
+        """A command that runs for as long as the block, and the file of all that it says; it is killed where
+        it has not ended by then."""
+        said = self.folder / f"said-{len(list(self.folder.glob('said-*')))}"
+        with said.open("wb") as out, every_signal_heard():
+            process = await asyncio.create_subprocess_exec(
+                *(*COMMAND, *words), stdout=out, stderr=out, env=self.environment
+            )
+        try:
+            yield process, said
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
     def up_words(self, *sources: str) -> tuple[str, ...]:
         """The command line of `up` over ``sources``, the folder of manifests where none is named."""
         named = sources or (str(self.manifests),)

@@ -73,23 +73,11 @@ async def test_what_runs_is_told_as_a_table_as_json_and_in_sentences(here: Place
 async def test_a_watch_shows_each_phase_and_ends_with_the_up(here: Place) -> None:
     here.put(service("tide", idle=600))
     up = await here.start()
-    seen = here.folder / "watched"
-    with seen.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, "get", "--watch", "--state", str(here.state)),
-            stdout=out,
-            stderr=out,
-            env=here.environment,
-        )
-        try:
-            await up.answered("tide")
-            await until(lambda: "Running" in seen.read_text(), "the watch shows that it runs")
-            assert await up.stop() == 0, up.said()
-            assert await asyncio.wait_for(process.wait(), SECONDS) == 0
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+    async with here.going_on("get", "--watch", "--state", str(here.state)) as (process, seen):
+        await up.answered("tide")
+        await until(lambda: "Running" in seen.read_text(), "the watch shows that it runs")
+        assert await up.stop() == 0, up.said()
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
     assert seen.read_text().startswith("NAME")
     assert "has ended" in seen.read_text()
 
@@ -98,24 +86,12 @@ async def test_followed_logs_tell_of_a_restart_and_go_on(here: Place) -> None:
     here.put(service("tide", idle=600))
     up = await here.start()
     await up.answered("tide")
-    log = here.folder / "followed"
-    with log.open("wb") as out, every_signal_heard():
-        process = await asyncio.create_subprocess_exec(
-            *(*COMMAND, "logs", "tide", "--follow", "--state", str(here.state)),
-            stdout=out,
-            stderr=out,
-            env=here.environment,
-        )
-    try:
+    async with here.going_on("logs", "tide", "--follow", "--state", str(here.state)) as (process, log):
         await until(lambda: "serving" in log.read_text(), "the log is there")
         here.leaders()[0].kill()
         await until(lambda: log.read_text().count("serving") == 2, "the log of the next process is there")
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), SECONDS) == 130
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
     previous = await here.tidegate("logs", "tide", "--previous", "--state", str(here.state))
     assert "serving" in previous.out, previous
     assert "begins again" in log.read_text()

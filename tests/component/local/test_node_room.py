@@ -23,7 +23,7 @@ async def test_one_without_a_core_waits_and_begins_when_one_is_free(tmp_path: Pa
         waiting = pods.facts()[1]
         assert waiting.cause is not None
         assert waiting.cause.reason == "Unschedulable"
-        assert "0/1 nodes are available: 1 Insufficient cpu." in waiting.cause.message
+        assert "of this machine's 1 too few are free" in waiting.cause.message
         pods.node.delete("default", first)
         await until(lambda: len(pods.all()) == 1)
         await pods.until_ready()
@@ -64,7 +64,7 @@ async def test_devices_are_given_to_one_worker_each(tmp_path: Path) -> None:
         ]
         cause = pods.facts()[2].cause
         assert cause is not None
-        assert "1 Insufficient nvidia.com/gpu." in cause.message
+        assert "it wants 1 nvidia.com/gpu, and of this machine's 2 too few are free" in cause.message
 
 
 async def test_a_port_that_somebody_has_on_every_address_is_a_cause(tmp_path: Path) -> None:

@@ -43,9 +43,11 @@ async def test_of_two_services_that_want_the_same_core_the_second_waits_says_why
     up = await here.start(under=("taskset", "--cpu-list", core))
     await up.answered("first")
     asked = up.begin("second")
-    await up.wait_ready("second", "Unschedulable", "Insufficient cpu")
+    await up.wait_ready("second", "Unschedulable", "it wants 1 core to itself")
     [pod] = await up.pods("second")
     assert "nodeName" not in pod["spec"]
+    described = await here.tidegate("describe", "second", "--state", str(here.state))
+    assert "a worker waits for cores, memory or devices" in described.out
     assert not asked.done()
     here.put(service("first", idle=1, cpuIsolation=ALONE))
     answer = await asyncio.wait_for(asked, SECONDS)

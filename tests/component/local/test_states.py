@@ -43,7 +43,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     async with book() as told, place(tmp_path_factory.mktemp("up")) as here:
         here.put(
             service("tide", DELAY),
-            service("broken", FAILS, scaling=KEPT),
+            service("broken", FAILS, scaling=KEPT | {"coldStartTimeoutSeconds": 1}),
             service("hung", HANGS, scaling=KEPT, engine={"startupDeadlineSeconds": 10}),
             service("loaded", {"ENGINE_REPORT_TO": told.address, "ENGINE_REQUEST_SECONDS": "2"}, idle=600),
             service("runaway", command=RUNAWAY, idle=600),
@@ -108,8 +108,17 @@ async def test_an_engine_that_crashes_at_its_start_is_told_tried_again_and_serve
     await up.wait_phase("broken", "Failed")
     await up.wait_ready("broken", "the folder is empty")
     await _tried_again(up, "broken")
+    await until(lambda: _refused(up, "broken", "ModelNotFound: the folder is empty"), "clients are told why")
     stage.here.put(service("broken"))
     await up.answered("broken")
+
+
+async def _refused(up: Up, name: str, reason: str) -> bool:
+    """Whether a request that waited in vain is told this reason; another one while a try is under way."""
+    answer = await up.ask(name)
+    assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    return bool(answer.json()["error"]["reason"] == reason)
 
 
 async def test_an_engine_that_hangs_at_its_start_is_told_and_tried_again_after_its_deadline(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import httpx
 from tests.component.local.ledger import book
 from tests.component.local.manifests import service
 from tests.component.local.place import Place, place
+from tests.component.local.up import Up
 from tests.component.local.waiting import SECONDS, until
 
 
@@ -26,6 +28,35 @@ async def test_sigterm_lets_a_stream_finish_ends_the_workers_and_exits_0(here: P
         assert answer.text.endswith("data: [DONE]\n\n")
         assert await up.ended() == 0, up.said()
     assert here.processes() == []
+
+
+async def test_while_it_drains_it_can_be_asked_and_counts_requests_of_services_without_a_manifest(
+    here: Place,
+) -> None:
+    async with book() as told:
+        here.put(
+            service("tide", {"ENGINE_REPORT_TO": told.address, "ENGINE_TOKENS_PER_SECOND": "1"}, idle=600),
+            service("other"),
+        )
+        up = await here.start()
+        stream = up.begin("tide", tokens=600, stream=True, request_id="one")
+        await until(lambda: told.read().begun["one"], "the stream runs")
+        (here.manifests / "tide.yaml").unlink()
+        await until(lambda: _unknown(up, "tide"), "the gateway does not know it any more")
+        up.process.send_signal(signal.SIGINT)
+        await until(lambda: "ending: 1 request to finish" in up.said(), "it says what it waits for")
+        asked = await here.tidegate("get", "other", "--state", str(here.state))
+        assert (asked.code, asked.err) == (0, ""), asked
+        up.process.send_signal(signal.SIGINT)
+        assert await up.ended() == 0, up.said()
+        assert "Traceback" not in up.said()
+        with suppress(httpx.HTTPError):
+            await asyncio.wait_for(stream, SECONDS)
+    assert here.processes() == []
+
+
+async def _unknown(up: Up, name: str) -> bool:
+    return not await up.gateway(name)
 
 
 async def test_down_ends_a_running_up_and_its_workers(here: Place) -> None:

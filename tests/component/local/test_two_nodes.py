@@ -32,7 +32,8 @@ async def test_neither_gives_a_core_or_a_device_that_the_other_gave(
         two.node.create(script(WAIT, **wants))
         cause = two.facts()[0].cause
         assert cause is not None
-        assert "1 Insufficient cpu, 1 Insufficient nvidia.com/gpu." in cause.message
+        assert "it wants 1 core to itself, and of this machine's 1 too few are free" in cause.message
+        assert "it wants 1 nvidia.com/gpu, and of this machine's 1 too few are free" in cause.message
         one.node.delete("default", name)
         await until(two.pid)
 

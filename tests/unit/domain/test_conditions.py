@@ -20,6 +20,7 @@ from tidegate.domain.conditions import Condition, conditions_of, settled_since, 
 from tidegate.domain.draining import Draining
 from tidegate.domain.limits import QueueLimit
 from tidegate.domain.phases import Phase, PhaseFacts, phase_of
+from tidegate.domain.start_stage import Stage
 from tidegate.domain.workers import WorkerFacts, first_cause, worker_facts
 
 Json = dict[str, Any]
@@ -157,6 +158,15 @@ def test_scheduled_names_the_cause_of_the_worker_without_a_node_not_of_another()
     found = by_type(facts(wanted=2, remaining=2, cause=broken, unscheduled=1, unscheduled_cause=full))
     assert found["Scheduled"].reason == "Unschedulable"
     assert found["Ready"].reason == found["ModelLoaded"].reason == "ModelNotFound"
+
+
+def test_on_one_machine_workers_wait_for_cores_and_have_them_and_nothing_is_said_of_nodes() -> None:
+    waiting = by_type(facts(unscheduled=1, here=True))
+    assert waiting["Scheduled"].message == "a worker waits for cores, memory or devices"
+    assert waiting["ModelLoaded"].message == "a worker waits for cores, memory or devices"
+    assert by_type(facts(here=True))["Scheduled"].message == "every worker has its cores and memory"
+    begins = by_type(facts(stage=Stage.CREATING_CONTAINER, here=True))
+    assert begins["ModelLoaded"].message == "the worker's process is about to be made"
 
 
 def test_a_refusal_of_every_pod_is_why_none_is_scheduled() -> None:

@@ -179,6 +179,18 @@ def test_retry_after_of_a_cold_start_is_what_the_latest_start_suggests() -> None
     assert error.retry_after == 15
 
 
+def test_of_a_start_that_is_held_up_the_503_says_why_and_when_the_next_try_is() -> None:
+    queue = flow(cold_start_timeout_seconds=10)
+    queue.hold_up, queue.next_start = "EngineFailed: exit code 2", 27.5
+    ask(queue)
+    ((_, error),) = queue.expired(10.0)
+    assert (error.reason, error.retry_after) == ("EngineFailed: exit code 2", 18)
+    queue.wake_refusal = "the scale is forbidden"  # nothing was started at all: that comes first
+    ask(queue, now=10.0)
+    ((_, error),) = queue.expired(30.0)
+    assert (error.reason, error.retry_after) == ("the scale is forbidden", 60)
+
+
 def test_a_suspended_service_refuses_and_what_is_being_read_is_refused_when_it_is_complete() -> None:
     queue = flow(ONE)
     ticket = Ticket(Silent())

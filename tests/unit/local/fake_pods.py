@@ -194,7 +194,7 @@ class FakePods:
     def _status(self, pod: FakePod, *, placed: bool) -> dict[str, Any]:
         if pod.state == "failed":
             return {"phase": "Failed", "message": "its process is gone", "conditions": []}
-        room = "0/1 nodes are available: 1 Insufficient cpu."
+        room = "every core was given to a worker alone: let another service sleep"
         scheduled = {"type": "PodScheduled", "status": "True" if placed else "False"}
         scheduled |= {} if placed else {"reason": "Unschedulable", "message": room}
         ready = {"type": "Ready", "status": "True" if pod.state == "ready" else "False"}

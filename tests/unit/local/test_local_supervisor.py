@@ -69,7 +69,7 @@ def test_a_wake_makes_the_pod_before_it_returns_and_a_second_one_changes_nothing
         ),
         (
             {"engine": {"args": ["--missing"]}},
-            "default/tide cannot be started: spec.engine.args: --missing is not there",
+            "InvalidSpec: spec.engine.args: --missing is not there",
         ),
     ],
 )

@@ -30,22 +30,49 @@ def test_exclusive_cores_are_given_to_one_worker_each() -> None:
     assert room(TWO_CORES, [holder((0,))]) == Room((1,), ())
 
 
-def test_says_what_is_missing_as_the_scheduler_does() -> None:
+def test_says_what_is_missing_and_what_to_do_about_it() -> None:
     full = [holder((0,), memory=7 * GIB), holder((1,), memory=GIB)]
-    assert room(TWO_CORES, full) == ("0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.")
-    assert room(TWO_CORES, [], cores=3) == "0/1 nodes are available: 1 Insufficient cpu."
+    said = room(TWO_CORES, full)
+    assert said == (
+        "it wants 1 core to itself, and of this machine's 2 too few are free: let another service sleep, "
+        "lower resources.cpu, or set cpuIsolation: None; it wants 1024Mi of memory, and other workers hold "
+        "too much of this machine's 8192Mi: let another service sleep, or lower resources.memory"
+    )
+
+
+def test_what_the_machine_has_not_at_all_no_other_service_need_sleep_for() -> None:
+    assert room(TWO_CORES, [], cores=3) == (
+        "it wants 3 cores to itself, and this machine has 2: lower resources.cpu, or set cpuIsolation: None"
+    )
+    assert room(TWO_CORES, [], memory=9 * GIB) == (
+        "it wants 9216Mi of memory, and this machine has 8192Mi: lower resources.memory"
+    )
+    assert room(EIGHT, [], devices=3, device_resource="nvidia.com/gpu") == (
+        "it wants 3 nvidia.com/gpu, and this machine has 2: lower resources.accelerator.count"
+    )
+
+
+def test_what_another_supervisor_has_is_free_again_one_day() -> None:
+    spec = spec_of(template(cores=2))
+    said = find_room(spec, replace(TWO_CORES, cores=frozenset({1})), [], whole=TWO_CORES)
+    assert "of this machine's 2 too few are free: let another service sleep" in str(said)
 
 
 def test_gives_each_device_to_one_worker() -> None:
     wants: dict[str, Any] = {"devices": 1, "device_resource": "nvidia.com/gpu"}
     assert room(EIGHT, [holder((0,), ("0",))], **wants) == Room((1,), ("1",))
     both = [holder((0,), ("0",)), holder((1,), ("1",))]
-    assert room(EIGHT, both, **wants) == "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    assert room(EIGHT, both, **wants) == (
+        "it wants 1 nvidia.com/gpu, and of this machine's 2 too few are free: let another service sleep"
+    )
 
 
 def test_knows_no_devices_of_other_makers() -> None:
     wants: dict[str, Any] = {"devices": 1, "device_resource": "amd.com/gpu"}
-    assert room(EIGHT, [], **wants) == "0/1 nodes are available: 1 Insufficient amd.com/gpu."
+    assert room(EIGHT, [], **wants) == (
+        "it wants 1 amd.com/gpu, and tidegate finds none here: take resources.accelerator out, or check the "
+        "driver"
+    )
 
 
 def test_those_that_share_cores_are_as_many_as_like_and_have_none_of_their_own() -> None:
@@ -56,9 +83,9 @@ def test_those_that_share_cores_are_as_many_as_like_and_have_none_of_their_own()
 def test_one_core_stays_with_those_that_share() -> None:
     sharer = holder((), exclusive=False)
     assert room(TWO_CORES, [sharer]) == Room((0,), ())
-    assert room(TWO_CORES, [sharer, holder((0,))]) == "0/1 nodes are available: 1 Insufficient cpu."
+    assert "of this machine's 2 too few are free" in str(room(TWO_CORES, [sharer, holder((0,))]))
     assert room(TWO_CORES, [holder((0,)), holder((1,))], exclusive=False) == (
-        "0/1 nodes are available: 1 Insufficient cpu."
+        "every core was given to a worker alone: let another service sleep"
     )
 
 
@@ -104,7 +131,7 @@ class Allocation(RuleBasedStateMachine):
         state = new(uid=str(self.count), cores=cores, exclusive=exclusive, **wants)
         found = find_room(state.spec, EIGHT, self.held)
         if isinstance(found, str):
-            assert found.startswith("0/1 nodes are available: 1 Insufficient ")
+            assert found.startswith(("it wants ", "every core was given "))
             return state
         assert len(found.cores) == (cores if exclusive else 0)
         assert len(found.devices) == devices

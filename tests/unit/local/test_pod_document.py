@@ -19,12 +19,13 @@ def ended(state: PodState, code: int | None = 1, message: str = "", reason: str 
     return state.ended(End(1001.0, 1005.5, code, reason, message))
 
 
-def test_one_without_room_is_unschedulable_and_has_no_node() -> None:
-    found = facts(new().refused("0/1 nodes are available: 1 Insufficient cpu."))
+def test_one_without_room_is_unschedulable_in_the_words_of_this_machine_and_has_no_node() -> None:
+    said = "it wants 3 cores to itself, and this machine has 2: lower resources.cpu"
+    found = facts(new().refused(said))
     assert (found.node, found.stage) == ("", Stage.PENDING)
     assert found.cause is not None
     assert found.cause.reason == "Unschedulable"
-    assert found.cause.message.startswith("no node has enough cpu left: 0/1 nodes")
+    assert found.cause.message == said
 
 
 def test_one_that_has_cores_has_a_node_and_an_address() -> None:

@@ -27,7 +27,7 @@ class Lives(RuleBasedStateMachine):
         self.now += seconds
         return self.now
 
-    @initialize(sentence=st.sampled_from(["", "0/1 nodes are available: 1 Insufficient cpu."]))
+    @initialize(sentence=st.sampled_from(["", "every core was given away"]))
     def made(self, sentence: str) -> None:
         if sentence:
             self.state = self.state.refused(sentence)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from tidegate.domain.core_list import Cores
 from tidegate.local.machine.core_choice import Topology, choose
+from tidegate.local.machine.no_room import CORES, DEVICES, MEMORY, no_room
 from tidegate.local.worker.pod_state import Placement, PodState, WorkerSpec
 
 GPU = "nvidia.com/gpu"
-NO_CORES = "0/1 nodes are available: 1 Insufficient cpu."  # a scheduler's sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +32,39 @@ class Room:
 
 
 def find_room(
-    spec: WorkerSpec, machine: Machine, others: Iterable[PodState], *, sharers: bool = False
+    spec: WorkerSpec,
+    machine: Machine,
+    others: Iterable[PodState],
+    *,
+    sharers: bool = False,
+    whole: Machine | None = None,
 ) -> Room | str:
-    """What a worker gets beside those that hold something; else why not, in the scheduler's words.
+    """What a worker gets beside those that hold something; else why not, and what to do.
 
     Those that share cores are not counted against each other, and one core at least is always left to them.
-    ``sharers``: whether there are any beside ``others``.
+    ``sharers``: whether there are any beside ``others``. ``whole``: the machine with what other supervisors
+    have given, where ``machine`` is without.
     """
     held = [(each.spec, each.placement) for each in others if each.placement is not None]
     free = unshared(machine, (has for _, has in held))
     missing = []
     if not _enough_cores(spec, free, sharers or any(not other.exclusive for other, _ in held)):
-        missing.append("cpu")
+        missing.append(CORES)
     if spec.memory + sum(other.memory for other, _ in held) > machine.memory:
-        missing.append("memory")
+        missing.append(MEMORY)
     devices = [each for each in _devices(spec, machine) if not any(each in has.devices for _, has in held)]
     if len(devices) < spec.devices:
-        missing.append(spec.device_resource)
+        missing.append(DEVICES)
     if missing:
-        wanting = ", ".join(f"1 Insufficient {name}" for name in missing)
-        return f"0/1 nodes are available: {wanting}."
+        return said_of(spec, missing, whole or machine)
     cores = choose(free, spec.cores, machine.topology) if spec.exclusive else ()
     return Room(cores or (), tuple(devices[: spec.devices]))
+
+
+def said_of(spec: WorkerSpec, missing: list[str], machine: Machine) -> str:
+    """Why there is no room: see ``no_room``."""
+    devices = len(_devices(spec, machine))
+    return no_room(spec, missing, len(machine.cores), machine.memory, devices)
 
 
 def _enough_cores(spec: WorkerSpec, free: Cores, sharers: bool) -> bool:

@@ -13,9 +13,10 @@ from tidegate.domain.core_list import Cores
 from tidegate.domain.loose import Json
 from tidegate.domain.service import ServiceKey
 from tidegate.local.machine.addresses import free_address
+from tidegate.local.machine.no_room import CORES
 from tidegate.local.machine.node_host import Host
 from tidegate.local.machine.node_life import Life, Surroundings
-from tidegate.local.machine.placing import NO_CORES, Room, find_room, unshared
+from tidegate.local.machine.placing import Room, find_room, said_of, unshared
 from tidegate.local.worker.pod_document import pod_document
 from tidegate.local.worker.pod_state import Placement, PodState, made
 from tidegate.local.worker.template import WorkerTemplate
@@ -134,13 +135,13 @@ class Roster:
 
     def _room(self, state: PodState) -> Room | str:
         """What is its now, also as far as other supervisors know; else why there is none."""
-        claims = self._host.claims
+        claims, machine = self._host.claims, self._host.machine
         for _ in range(_TRIES):
-            rest, sharers = claims.rest(self._host.machine), claims.others_share()
-            room = find_room(state.spec, rest, self._others(state), sharers=sharers)
+            rest, sharers = claims.rest(machine), claims.others_share()
+            room = find_room(state.spec, rest, self._others(state), sharers=sharers, whole=machine)
             if isinstance(room, str) or claims.take(room):
                 return room
-        return NO_CORES
+        return said_of(state.spec, [CORES], machine)
 
     def _others(self, state: PodState) -> list[PodState]:
         return [life.state for life in self.lives.values() if life.state.uid != state.uid]

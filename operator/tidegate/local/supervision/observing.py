@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.api.config import effective_limit
@@ -45,9 +45,10 @@ class Observer:
         cause = scene.backs_off.cause if scene.backs_off else first_cause(scene.workers, settled)
         if entry.fault:
             facts = worker_phase_facts(scene.workers, decision.replicas, cause, _as_it_is)
+            facts = replace(facts, here=True)
             return blocked_status(entry.document, Cause(INVALID_SPEC, entry.fault), facts, scene.now)
         facts = phase_facts(entry.service, scene.workers, decision.replicas, cause, _as_it_is)
-        seen = self._observation(entry, scene, decision, facts)
+        seen = self._observation(entry, scene, decision, replace(facts, here=True))
         wanted = status_of(entry.service, seen, entry.status, scene.now)
         self.boards.ask_about_start(entry.key, wanted, scene.workers)
         return wanted

@@ -9,6 +9,7 @@ from typing import Final
 from tidegate.control.autoscale import Autoscaler, Scene
 from tidegate.control.queue_pace import QueuePace
 from tidegate.control.status import status_patch
+from tidegate.domain.conditions import INVALID_SPEC
 from tidegate.domain.errors import WakeError
 from tidegate.domain.loose import Json
 from tidegate.domain.rejections import back_off
@@ -98,7 +99,7 @@ class Reconciler:
         """WakeError where no worker may be begun for a request."""
         key, spec = entry.key, entry.service.spec
         if entry.template is None:
-            raise WakeError(f"{key} cannot be started: {entry.fault}", FAULT_RECHECK)
+            raise WakeError(f"{INVALID_SPEC}: {entry.fault}", FAULT_RECHECK)
         if spec.suspend:
             raise WakeError(f"{key} is suspended: spec.suspend is true")
         if spec.scaling.mode == "External":

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 from tidegate.api.config import service_config
 from tidegate.control.workers import worker_from_pod
+from tidegate.domain.pod_starts import next_start
 from tidegate.domain.service import ServiceKey, ServiceView
 from tidegate.local.files import Sink
 from tidegate.local.supervision.entries import Entry
+from tidegate.local.supervision.hold_ups import hold_up
 from tidegate.local.supervision.pods import Pods
 
 Told = dict[ServiceKey, ServiceView]
@@ -59,6 +61,8 @@ class Views:
         entry = self._find(key)
         if entry is None or entry.deleted:
             return None
-        workers = (worker_from_pod(pod) for pod in self._pods.of(key))
+        pods = self._pods.of(key)
+        workers = (worker_from_pod(pod) for pod in pods)
         config = service_config(entry.service, self._default_max_depth)
-        return ServiceView(config, tuple(worker for worker in workers if worker))
+        found = tuple(worker for worker in workers if worker)
+        return ServiceView(config, found, hold_up(entry.status), next_start(pods) or 0.0)

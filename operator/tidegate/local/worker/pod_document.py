@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tidegate.domain.core_list import format_cores
 from tidegate.domain.loose import Json
+from tidegate.domain.pod_starts import NEXT_START_ANNOTATION
 from tidegate.domain.reasons import Reason
 from tidegate.domain.timestamps import to_micro_timestamp
 from tidegate.local.worker.pod_state import End, PodState
@@ -49,7 +50,7 @@ def _metadata(state: PodState) -> dict[str, Any]:
         "uid": state.uid,
         "creationTimestamp": to_micro_timestamp(state.created),
         "labels": labels(spec.key.name),
-        "annotations": {TEMPLATE_ANNOTATION: spec.hash, **_given(state)},
+        "annotations": {TEMPLATE_ANNOTATION: spec.hash, **_given(state), **_put_off(state)},
     }
     if state.gone_by is not None:
         found["deletionTimestamp"] = to_micro_timestamp(state.gone_by)
@@ -70,6 +71,13 @@ def _given(state: PodState) -> dict[str, str]:
         MEMORY_BY_ANNOTATION: given.memory_by,
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _put_off(state: PodState) -> dict[str, str]:
+    """When it begins anew, while it pauses after an end."""
+    if state.waiting != Reason.CRASH_LOOP or state.last_end is None:
+        return {}
+    return {NEXT_START_ANNOTATION: to_micro_timestamp(state.last_end.finished + state.backoff.pause)}
 
 
 def _status(state: PodState) -> dict[str, Any]:
