@@ -7,12 +7,20 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import pytest
 
+from tidegate.cli import console as consoles
 from tidegate.cli.console import Console
 from tidegate.cli.local_teller import LocalTeller
 
 Json = dict[str, Any]
 BROKEN = "EngineFailed: the engine ended with exit code 1"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said is written by another thread, which a machine that stands still keeps waiting."""
+    monkeypatch.setattr(consoles, "_LAST_SECONDS", 60.0)
 
 
 def service(phase: str, ready: str, name: str = "tiny") -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_a_second_run_waits_and_takes_what_the_first_has_built(finder: Callable[
         second.join(0.2)
         assert second.is_alive()
         program(cached(found.cache, all_tools()["etcd"]).parent, "etcd")
-    second.join(10)
+    second.join(60)
     assert not second.is_alive()
     assert not [line for line in runner.lines if line.startswith("go build")]
 
@@ -149,9 +150,11 @@ def test_waiting_for_another_run_is_said(tmp_path: Path) -> None:
     with locked(tmp_path / "lock", QUIET):
         waiter = threading.Thread(target=lambda: locked(tmp_path / "lock", Progress(out)).__enter__())
         waiter.start()
-        waiter.join(0.2)
-        assert "waiting for it" in out.getvalue()
-    waiter.join(5)
+        deadline = time.monotonic() + 60
+        while "waiting for it" not in out.getvalue():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    waiter.join(60)
 
 
 def test_links_replace_older_links_in_one_step(tmp_path: Path) -> None:

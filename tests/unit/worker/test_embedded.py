@@ -59,7 +59,7 @@ def test_of_two_at_once_the_second_waits_and_takes_what_the_first_made(tmp_path:
         assert second.is_alive()
         assert part is not None
         (part / "file").write_text("first")
-    second.join(10)
+    second.join(60)
     assert made == [False]
     assert (folder / "file").read_text() == "first"
 
