@@ -6,16 +6,20 @@ import json
 import os
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from .failure import Failure
+from .log_output import write_out
 
 
 def say(event: str, **facts: object) -> None:
-    """One JSON line, ``{"worker": event, …}``; lost where nobody can take it."""
-    with suppress(OSError, RuntimeError):  # a full disk; a signal's line in the middle of another one
-        print(json.dumps({"worker": event, **facts}), flush=True)
+    """Write ``line_of`` into the log; lost where nobody can take it."""
+    write_out(sys.stdout, line_of(event, **facts))
+
+
+def line_of(event: str, **facts: object) -> bytes:
+    """One JSON line, ``{"worker": event, …}``."""
+    return json.dumps({"worker": event, **facts}).encode() + b"\n"
 
 
 def process_age() -> float:
@@ -27,8 +31,7 @@ def process_age() -> float:
 
 def leave_message(failure: Failure, path: Path) -> None:
     """Write the cause where Kubernetes reads it, and into the log."""
-    with suppress(OSError):
-        print(f"worker failed: {failure.line}", file=sys.stderr, flush=True)
+    write_out(sys.stderr, f"worker failed: {failure.line}\n".encode(errors="backslashreplace"))
     leave_note(failure.line, path)
 
 

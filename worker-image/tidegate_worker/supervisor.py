@@ -27,13 +27,14 @@ from .engine_ends import killed_part
 from .failure import Failure, find_failure
 from .isolation_server import serve_isolation
 from .lease import keep_lease
+from .log_output import write_out
 from .model_files import broken_file, check_model
 from .old_builds import clear_away_later
 from .own_cgroup import has_own_cgroup
 from .places import check_places
 from .preparation import prepare
 from .reasons import BROKEN_MODEL, MORE_MEMORY, OOM_KILLED
-from .report import leave_message, leave_note, process_age, say
+from .report import leave_message, leave_note, line_of, process_age
 from .serving import Stopwatch, serve
 from .sleeping import check_rhythm
 from .start_marks import StartMarks
@@ -70,7 +71,7 @@ def supervise(words: list[str], environment: MutableMapping[str, str]) -> int:
     clear_away_later(environment)
     code = child.wait()
     if child.told_to_stop:
-        say("stopped", code=code)
+        child.say("stopped", code=code)
         if not child.serves():
             leave_note(f"the engine {marks.under_way()} when it was told to stop", message)
         return 0
@@ -136,10 +137,10 @@ class Child:
             self.told_to_stop = True
             with suppress(ProcessLookupError):  # it has just ended by itself, and its cause is being told
                 os.kill(self.pid, signal.SIGUSR1)
-            say("draining")
             if not self.serves():
                 signal.signal(signal.SIGALRM, self._kill)
                 signal.alarm(STOP_STARTING_SECONDS)
+            self.say("draining")  # last: nobody may be reading
 
     def _kill(self, _signal: int, _frame: FrameType | None) -> None:
         """A start that hangs in a system call or outside Python hears no other signal; one that was over
@@ -147,6 +148,14 @@ class Child:
         if not self.serves():
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
+
+    def say(self, event: str, **facts: object) -> None:
+        """As ``report.say``, and it waits no longer for the log than the child's output does."""
+        self._write(line_of(event, **facts))
+
+    def _write(self, piece: bytes) -> None:
+        """Into the log. One that takes nothing ends no engine, and keeps none from ending."""
+        write_out(sys.stdout, piece, may_wait=lambda: not self.told_to_stop)
 
     def wait(self) -> int:
         """Pass the output on until the child has ended; its code, or minus its signal's number."""
@@ -167,7 +176,7 @@ class Child:
     def _pass_on(self) -> bool:
         """One piece of output; False at its end."""
         piece = os.read(self._output, 65536)
-        _write(piece)
+        self._write(piece)
         *lines, rest = (self._rest + piece).split(b"\n")
         self._remember(lines)
         self._rest = rest[:LINE_BYTES]
@@ -183,13 +192,6 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
         os.close(self._output)
         return os.waitstatus_to_exitcode(status)
-
-
-def _write(piece: bytes) -> None:
-    """Into the log. One that takes nothing, of a full disk or a reader that has gone, ends no engine."""
-    with suppress(OSError):
-        while piece:
-            piece = piece[os.write(sys.stdout.fileno(), piece) :]
 
 
 def _become_child(output: int, parent: int) -> None:

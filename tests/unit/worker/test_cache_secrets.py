@@ -102,17 +102,17 @@ def test_a_secret_is_blotted_out_without_the_white_space_that_it_was_given_with(
 
 @pytest.mark.parametrize("token", ["two\nlines-of-it", "schlüssel-für-alles"])
 def test_a_token_that_no_header_can_carry_is_named_and_not_printed(
-    listener: Listener, tmp_path: Path, token: str, capsys: pytest.CaptureFixture[str]
+    listener: Listener, tmp_path: Path, token: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said = message(tmp_path, {"HF_ENDPOINT": f"http://{listener.address}", "HF_TOKEN": token})
     assert said.startswith("ModelForbidden: the header authorization cannot be sent")
     for part in ("lines-of-it", "alles"):
-        assert part not in said + "".join(capsys.readouterr())
+        assert part not in said + "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("model", ["hf://acme/chat", "s3://acme/chat"])
 def test_a_name_and_a_password_in_an_address_are_sent_and_never_printed(
-    listener: Listener, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+    listener: Listener, tmp_path: Path, model: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     address = f"http://joe:pa%40ss@word@{listener.address}"
     said = message(tmp_path, {"HF_ENDPOINT": address, "AWS_ENDPOINT_URL": address}, model)
@@ -121,7 +121,7 @@ def test_a_name_and_a_password_in_an_address_are_sent_and_never_printed(
     assert listener.asked[0]["host"] == listener.address
     listener.status, listener.body = 200, b"no json"
     said += message(tmp_path, {"HF_ENDPOINT": address, "AWS_ENDPOINT_URL": address}, model)
-    assert "word" not in said + "".join(capsys.readouterr())
+    assert "word" not in said + "".join(capfd.readouterr())
 
 
 def test_a_signature_is_for_the_host_without_what_stands_before_it() -> None:
@@ -130,7 +130,7 @@ def test_a_signature_is_for_the_host_without_what_stands_before_it() -> None:
 
 
 def test_a_token_is_not_in_the_log_of_a_model_that_is_taken_unasked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = tmp_path / "cache" / "models" / "hf--acme--chat--one"
     key.mkdir(parents=True)
@@ -152,7 +152,7 @@ def test_a_token_is_not_in_the_log_of_a_model_that_is_taken_unasked(
     ]
     with kept_signals():
         assert command.main(words, {"HF_TOKEN": "some-token-of-mine"}) == 0
-    assert "the proxy said ***" in capsys.readouterr().out
+    assert "the proxy said ***" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/a", "data:,a"])
@@ -214,7 +214,7 @@ def test_what_nobody_thought_of_is_a_sentence_too(
     error: Exception,
     start: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     def broken(*_: object) -> None:
         raise error
@@ -223,4 +223,4 @@ def test_what_nobody_thought_of_is_a_sentence_too(
     said = message(tmp_path, {})
     assert said.startswith(start)
     assert "some-token-of-mine" not in said
-    assert "Traceback" not in "".join(capsys.readouterr())
+    assert "Traceback" not in "".join(capfd.readouterr())

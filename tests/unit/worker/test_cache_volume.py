@@ -134,7 +134,7 @@ def test_a_file_that_another_writer_has_named_is_good_and_one_that_vanished_is_n
 
 
 def test_what_a_filler_has_may_change_while_another_tells_how_far_it_is(
-    volume: Volume, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    volume: Volume, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = begun(volume, "config.json", "model.safetensors")
     real = os.lstat
@@ -145,7 +145,7 @@ def test_what_a_filler_has_may_change_while_another_tells_how_far_it_is(
 
     monkeypatch.setattr(os, "lstat", vanishing)
     filling._telling(volume, KEY)()
-    assert '"bytes": 0' in capsys.readouterr().out
+    assert '"bytes": 0' in capfd.readouterr().out
     assert list(folder.iterdir()) == []
 
 

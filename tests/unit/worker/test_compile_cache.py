@@ -81,11 +81,11 @@ def test_without_a_cache_nothing_is_chosen() -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_said_and_no_reason_not_to_serve(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
     assert kept_folders(cache(tmp_path / "file"), on_cpu=True) == {}
-    said = json.loads(capsys.readouterr().out)
+    said = json.loads(capfd.readouterr().out)
     assert said["worker"] == "unprepared"
     assert str(tmp_path / "file") in said["what"]
     assert said["error"] == "Not a directory"
@@ -170,7 +170,7 @@ def test_a_cache_that_is_not_there_is_nothing_to_clear() -> None:
 
 
 def test_a_volume_that_is_full_is_no_reason_not_to_serve_either(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -178,7 +178,7 @@ def test_a_volume_that_is_full_is_no_reason_not_to_serve_either(
     assert kept_folders(cache(tmp_path), on_cpu=True)
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     assert kept_folders(cache(tmp_path), on_cpu=True) == {}
-    assert "No space left on device" in capsys.readouterr().out
+    assert "No space left on device" in capfd.readouterr().out
 
 
 def test_where_the_pod_has_no_thread_left_another_start_clears_away(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def serve(words, watch):
 
 
 def run(
-    serve: str, folder: Path, stdout: int = subprocess.PIPE, **more: str
+    serve: str, folder: Path, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """A supervisor whose child runs the function, to its end."""
     environment = {
@@ -39,17 +40,40 @@ def run(
     }
     words = [sys.executable, "-c", PROGRAM.format(serve=serve)]
     return subprocess.run(
-        words, env=environment, text=True, stdout=stdout, stderr=subprocess.PIPE, timeout=120, check=False
+        words, env=environment, text=True, stdout=stdout, stderr=stderr, timeout=120, check=False
     )
 
 
-def test_an_engine_goes_on_where_the_disk_of_its_log_is_full(tmp_path: Path) -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
-    try:
-        run(SERVES_ON, tmp_path, full)
-    finally:
-        os.close(full)
+@pytest.fixture
+def full() -> Iterator[int]:
+    """A file on a disk that is full."""
+    with Path("/dev/full").open("wb", buffering=0) as file:
+        yield file.fileno()
+
+
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_an_engine_goes_on_where_the_disk_of_its_log_is_full(
+    tmp_path: Path, full: int, unbuffered: str
+) -> None:
+    done = run(SERVES_ON, tmp_path, full, full, PYTHONUNBUFFERED=unbuffered)
     assert (tmp_path / "served").exists()
+    assert done.returncode == 128  # an engine's end by itself, and not the interpreter's 120
+
+
+REMEMBERS = """
+found = supervisor.find_failure
+def find_failure(lines, code, environment):
+    open(os.environ["HOME"] + "/remembered", "w").write("\\n".join(lines))
+    return found(lines, code, environment)
+supervisor.find_failure = find_failure
+def serve(words, watch):
+    print("the engine's", flush=True)
+"""
+
+
+def test_what_the_log_did_not_take_is_not_said_once_more_by_the_engine(tmp_path: Path, full: int) -> None:
+    run(REMEMBERS, tmp_path, full, PYTHONUNBUFFERED="")
+    assert (tmp_path / "remembered").read_text().split("\n")[0] == "the engine's"
 
 
 def test_an_engine_goes_on_where_the_reader_of_its_log_has_gone(tmp_path: Path) -> None:
