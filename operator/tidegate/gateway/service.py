@@ -35,6 +35,9 @@ from tidegate.gateway.waker import Waker
 
 _log = logging.getLogger("tidegate.gateway")
 
+# Seconds between two starts of an engine, as a kubelet has it, also where a clock is set back.
+LONGEST_PAUSE = 300.0
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -149,7 +152,7 @@ class Service:
             pool.retire()
 
     def _say_what_holds_up(self, view: ServiceView) -> None:
-        flow, rest = self.flow, view.next_start - self._shared.unix_time()
+        flow, rest = self.flow, min(view.next_start - self._shared.unix_time(), LONGEST_PAUSE)
         flow.hold_up = view.hold_up
         flow.next_start = self._time() + rest if rest > 0 else 0.0
 

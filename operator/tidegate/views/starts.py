@@ -58,7 +58,7 @@ def starting(facts: Facts) -> Topic | None:
 def _not_made(facts: Facts) -> int:
     """Workers that the Deployment wants and that have no pod yet; why they have none, the conditions say."""
     alive = sum(1 for worker in facts.workers if worker.alive)
-    known = facts.pods_known and facts.seen.deployment is not None and not facts.deleted
+    known = facts.pods_known and facts.seen.deployment is not None and not (facts.deleted and facts.seen.here)
     return max(0, facts.pool.replicas - alive) if known else 0
 
 

@@ -86,7 +86,8 @@ def _is_wrong(condition: Json) -> bool:
 def _cause(condition: Json, facts: Facts) -> Iterator[str]:
     reason, message = text(condition.get("reason")), text(condition.get("message"))
     yield words.sentence(message if f"{reason}: " in message else f"{reason}: {message}")
-    todo = remedy(reason, here=facts.seen.here).replace("NAME", facts.name)
+    todo = remedy(reason, here=facts.seen.here)
+    todo = todo.replace("NAME", facts.name) if facts.seen.here else todo
     if todo and todo not in message:  # the engine's own line may have said it
         yield f"What to do: {todo}"
 

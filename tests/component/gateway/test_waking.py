@@ -314,7 +314,7 @@ async def test_who_waits_in_vain_for_a_start_that_is_held_up_is_told_why_and_whe
         second = await client.post(url, json=CHAT)
     assert answer.status_code == second.status_code == 503
     assert answer.json()["error"]["reason"] == "EngineFailed: exit code 2"
-    assert 900 < int(answer.headers["retry-after"]) <= 1000
+    assert 200 < int(answer.headers["retry-after"]) <= 300  # no pause between two starts is longer
     assert second.headers["retry-after"] == "60"
 
 

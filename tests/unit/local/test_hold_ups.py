@@ -6,12 +6,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.unit.local.machine import Machine
 from tests.unit.local.services import KEY, document
 from tests.unit.local.templates import running
 from tests.unit.virtual_time import run
 from tidegate.domain.pod_starts import next_start
-from tidegate.local.supervision.hold_ups import hold_up
+from tidegate.local.supervision.hold_ups import all_put_off_until, hold_up
 from tidegate.local.worker.pod_document import pod_document
 from tidegate.local.worker.pod_state import End, PodState
 
@@ -30,6 +32,21 @@ def test_a_cause_is_its_word_and_its_clause() -> None:
     assert hold_up(told) == "EngineFailed: the engine ended with exit code 2"
 
 
+@pytest.mark.parametrize(
+    ("reason", "ours", "of_the_engine"),
+    [
+        ("EngineFailed", "the engine ended with exit code 2", ": my secret"),
+        ("EngineKilled", "the engine was ended by signal 9 (SIGKILL)", ": my secret"),
+        ("StartupDeadlineExceeded", "not ready within 1.5 s (startupDeadlineSeconds)", "; my secret"),
+        ("EngineFailed", "", "my secret"),
+        ("ModelNotFound", "", "/models/none is not a folder"),
+    ],
+)
+def test_an_engines_own_words_are_not_for_clients(reason: str, ours: str, of_the_engine: str) -> None:
+    said = hold_up(status(Ready=("False", reason, f"{ours}{of_the_engine}")))
+    assert said == (f"{reason}: {ours}" if ours else reason)
+
+
 def test_a_start_of_which_nothing_is_wrong_is_how_far_it_has_come() -> None:
     loads = ("False", "Loading", "the engine runs and has not loaded the model yet")
     told = status(Ready=("False", "Starting", "a worker starts"), ModelLoaded=loads)
@@ -44,7 +61,7 @@ def test_where_nobody_waits_nothing_holds_up() -> None:
 
 
 def test_a_long_clause_is_cut() -> None:
-    said = hold_up(status(Ready=("False", "EngineFailed", "x" * 1000)))
+    said = hold_up(status(Ready=("False", "Unschedulable", "x" * 1000)))
     assert len(said) == 300
     assert said.endswith("x…")
 
@@ -58,6 +75,20 @@ def ended_twice() -> PodState:
 
 def test_a_worker_that_pauses_after_an_end_tells_when_it_begins_anew() -> None:
     assert next_start([pod_document(ended_twice(), "laptop")]) == 1015.0  # 10 s after the second end
+
+
+def test_a_worker_that_never_begins_anew_tells_no_time() -> None:
+    for each in (ended_twice().given_up(), ended_twice().deleted(1006.0)):
+        assert next_start([pod_document(each, "laptop")]) is None
+
+
+def test_clients_are_told_the_next_try_only_where_nothing_is_on_its_way() -> None:
+    put_off, runs, gone = (
+        pod_document(each, "laptop") for each in (ended_twice(), running(), ended_twice().given_up())
+    )
+    assert all_put_off_until([]) == 0.0
+    assert all_put_off_until([put_off, gone]) == 1015.0
+    assert all_put_off_until([put_off, runs]) == 0.0
 
 
 def test_a_worker_that_begins_anew_at_once_or_runs_tells_no_time() -> None:

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 
 from tidegate.api.config import service_config
 from tidegate.control.workers import worker_from_pod
-from tidegate.domain.pod_starts import next_start
 from tidegate.domain.service import ServiceKey, ServiceView
 from tidegate.local.files import Sink
 from tidegate.local.supervision.entries import Entry
-from tidegate.local.supervision.hold_ups import hold_up
+from tidegate.local.supervision.hold_ups import all_put_off_until, hold_up
 from tidegate.local.supervision.pods import Pods
 
 Told = dict[ServiceKey, ServiceView]
@@ -65,4 +64,4 @@ class Views:
         workers = (worker_from_pod(pod) for pod in pods)
         config = service_config(entry.service, self._default_max_depth)
         found = tuple(worker for worker in workers if worker)
-        return ServiceView(config, found, hold_up(entry.status), next_start(pods) or 0.0)
+        return ServiceView(config, found, hold_up(entry.status), all_put_off_until(pods))

@@ -75,7 +75,8 @@ def _given(state: PodState) -> dict[str, str]:
 
 def _put_off(state: PodState) -> dict[str, str]:
     """When it begins anew, while it pauses after an end."""
-    if state.waiting != Reason.CRASH_LOOP or state.last_end is None:
+    never = state.failed or state.gone_by is not None
+    if never or state.waiting != Reason.CRASH_LOOP or state.last_end is None:
         return {}
     return {NEXT_START_ANNOTATION: to_micro_timestamp(state.last_end.finished + state.backoff.pause)}
 
