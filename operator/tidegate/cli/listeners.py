@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
+from weakref import WeakSet
 
 _Item = TypeVar("_Item")
 
@@ -14,7 +15,8 @@ class Listeners(Generic[_Item]):
 
     def __init__(self, most: int = 0) -> None:
         self._most = most
-        self._queues: set[asyncio.Queue[_Item | None]] = set()
+        # One that left before it listened leaves nothing: a generator that never began runs no ``finally``.
+        self._queues: WeakSet[asyncio.Queue[_Item | None]] = WeakSet()
         self._closed = False
 
     def tell(self, item: _Item) -> None:

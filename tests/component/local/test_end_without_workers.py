@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.component.local.groups import groups_of
 from tests.component.local.manifests import service
 from tests.component.local.place import Place
+from tests.component.local.waiting import until
 from tidegate.local.processes.cgroups import MEMORY
 from tidegate.local.processes.own_cgroup import own_cgroup
 
 ENTER = 'echo 0 > "$0"/tasks && exec "$@"'
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[Path]:
+@pytest_asyncio.fixture
+async def elsewhere() -> AsyncIterator[Path]:
     """A control group beside this process's own, as another session of the same user has one."""
     top = own_cgroup().first.get(MEMORY)
     folder = top / f"elsewhere-{os.getpid()}" if top else None
@@ -32,7 +35,14 @@ def elsewhere() -> Iterator[Path]:
     try:
         yield folder
     finally:
+        await until(lambda: _removed(folder), f"{folder} can be removed")
+
+
+def _removed(folder: Path) -> bool:
+    """The kernel counts a process that has ended for a moment more."""
+    with suppress(OSError):
         folder.rmdir()
+    return not folder.exists()
 
 
 def made_in(folder: Path) -> list[Path]:

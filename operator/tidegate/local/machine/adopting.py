@@ -130,7 +130,7 @@ class Strays:
         return {uid: left for uid in known.difference(self.adopted) if (left := self._kill(uid))}
 
     def give_back(self, left: Collection[str]) -> bool:
-        """Removes the groups of those of which nothing is left; whether none stays."""
+        """Removes the groups of those of which nothing is left; whether none stays that may go soon."""
         over = self.cgroups.known().difference(self.adopted, left)
         stay = [uid for uid in over if not self.cgroups.remove(uid)]
         return not stay

@@ -46,7 +46,7 @@ class Node:
         self._files = WorkerFiles(settings.state)
         self._tasks: asyncio.TaskGroup | None = None
         self._cgroups = Cgroups()
-        self._group_folders = GroupFolders(self._files.state / "groups")
+        self._group_folders: GroupFolders
         self._claims = Claims()
         self._host: Host
         self._roster: Roster
@@ -61,6 +61,7 @@ class Node:
         """
         keep_files()
         self._files.make()
+        self._group_folders = GroupFolders(self._files.state / "groups", self._group_name)
         self._lock = await hold_lock(self._files.state / "node.lock")
         machine = self._settings.machine or await find_machine(self._settings.environment)
         cgroups = await self._made_cgroups()
@@ -100,13 +101,16 @@ class Node:
                 self._cgroups.know(state.uid, state.process.groups)
         return {state.spec.runtime for _, state in self._files.records() if state and state.spec.runtime}
 
+    @property
+    def _group_name(self) -> str:
+        """By the folder's identity, so that two supervisors do not take each other's for strays."""
+        return f"tidegate-{self._files.identity[:8]}"
+
     def _find_cgroups(self) -> Cgroups:
-        """Named by the folder's identity, so that two supervisors do not take each other's for strays."""
-        name = f"tidegate-{self._files.identity[:8]}"
         if not self._settings.cgroups:
             return Cgroups()
-        self._group_folders.add(folders_of(name))
-        return find_cgroups(name)
+        self._group_folders.add(folders_of(self._group_name))
+        return find_cgroups(self._group_name)
 
     def close(self) -> None:
         """Lets another one use the state folder; workers that run go on."""

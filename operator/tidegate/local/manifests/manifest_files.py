@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +33,17 @@ def text_of_stdin() -> str:
     """Of the stream that it is when this is called: it may have been closed when this module was loaded.
 
     By a reader of its own: a thread that waits in ``sys.stdin`` has it locked, and no process ends so.
+    ValueError where it is no text.
     """
     try:
         number = sys.stdin.fileno()
     except OSError:  # it is no file
         return sys.stdin.read()
-    with open(number, encoding=sys.stdin.encoding, closefd=False) as stream:
-        return stream.read()
+    try:
+        with open(number, encoding=sys.stdin.encoding, closefd=False) as stream:
+            return stream.read()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"stdin: byte {error.start + 1} is not {error.encoding} text") from None
 
 
 @dataclass
@@ -67,7 +72,7 @@ class ManifestFiles:
     stdin: Callable[[], str] = text_of_stdin
     removal_seconds: float = REMOVAL_SECONDS
     all: ManifestSet = field(init=False)
-    reading: str = field(default="", init=False)  # what the disk was asked for last
+    reading: str = field(default="", init=False)  # what the disk has been asked for; "": nothing now
     written_by_others: bool = field(default=False, init=False)  # it ends when somebody closes it
     _files: dict[str, _File] = field(default_factory=dict, init=False)
     _unread: dict[str, str] = field(default_factory=dict, init=False)  # complaints about folders
@@ -81,21 +86,22 @@ class ManifestFiles:
         for source in map(str, self.sources):
             self.reading, self.written_by_others = _named(source), source == STDIN
             if source == STDIN:
-                self._files[source] = _File(contents=self._parsed(source, self.stdin()), once=True)
+                self._files[source] = _File(contents=self._parsed(source, self.stdin), once=True)
                 continue
             for path in expanded(source):
                 if path not in self._files:
                     self._files[path] = self._first(path)
+        self.reading = ""
         self.all = together(self.machine, ((name, each.contents) for name, each in self._files.items()))
         return self.all
 
     def _first(self, path: str) -> _File:
-        self.reading = path
+        self.reading, self.written_by_others = path, False
         if not Path(path).exists():
             raise FileNotFoundError(2, "there is no such file or folder", path)
         stamp, once = stamp_of(path), not is_regular(path)
         self.written_by_others = once
-        contents = self._parsed(path, text_once(path) if once else text_of(path))
+        contents = self._parsed(path, partial(text_once if once else text_of, path))
         return _File(seen=stamp, read=stamp, contents=contents, once=once)
 
     def look(self, now: float) -> bool:
@@ -105,6 +111,7 @@ class ManifestFiles:
             known = self._files.setdefault(path, _File())
             if not known.once:
                 self._look_at(path, known, now)
+        self.reading = ""
         wanted = {path: each.wanted for path, each in self._files.items() if each.wanted is not None}
         situation = [
             (path, each.read, path in wanted, now - each.since >= self.removal_seconds)
@@ -138,12 +145,14 @@ class ManifestFiles:
             known.wanted = wanted
 
     def _again(self, path: str, known: _File) -> Contents:
-        found = self._parsed(path, text_of(path))
+        found = self._parsed(path, partial(text_of, path))
         if found.blank and (known.contents.services or known.contents.secrets):
             raise ValueError("it is empty; remove the file, or write an empty List, to end its services")
         return found
 
-    def _parsed(self, source: str, text: str) -> Contents:
+    def _parsed(self, source: str, read: Callable[[], str]) -> Contents:
+        text = read()
+        self.reading = ""  # what is left to do may take its time, and is not the disk's
         try:
             return read_contents(text, self.defaults)
         except RecursionError:

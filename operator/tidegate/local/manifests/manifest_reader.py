@@ -40,6 +40,8 @@ class ManifestReader:
             work.cancel()
 
     def _tell(self, source: str, waited: float) -> None:
+        if not source:  # all is read, and it is looked at what it says
+            return
         if waited >= FIRST_SECONDS and not self.files.written_by_others:
             raise ValueError(
                 f"{source}: the file system has not answered for {FIRST_SECONDS:g} s: see that its disk or "
@@ -52,7 +54,7 @@ class ManifestReader:
         """See ManifestFiles. One that does not answer is told, and waited for: no second look begins."""
         work = asyncio.ensure_future(self.aside(partial(self.files.look, now)))
         try:
-            if not (await asyncio.wait((work,), timeout=LOOK_SECONDS))[0]:
+            if not (await asyncio.wait((work,), timeout=LOOK_SECONDS))[0] and self.files.reading:
                 said = "%s: the file system has not answered for %g s; until then all hold as they were"
                 _logger.error(said, self.files.reading, LOOK_SECONDS)
             return await work

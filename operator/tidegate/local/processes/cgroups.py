@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,16 +94,21 @@ class Cgroups:
         return sum(int(each[1]) for each in found if each)
 
     def remove(self, uid: str) -> bool:
-        """Removes its groups; one that still has a process stays. Whether none is left."""
+        """Removes its groups. False where one stays that has a process, and may go soon; what stays for
+        another reason, such as that this user may not remove it, stays for good."""
+        busy = False
         for folder in self.folders(uid):
-            with suppress(OSError):
+            try:
                 folder.rmdir()
-                if folder in self.elsewhere.get(uid, ()):
+            except OSError as error:
+                busy = busy or error.errno == errno.EBUSY
+                continue
+            if folder in self.elsewhere.get(uid, ()):
+                with suppress(OSError):
                     folder.parent.rmdir()  # the predecessor's own, when this was the last one in it
-        left = bool(self.folders(uid))
-        if not left:
+        if not self.folders(uid):
             self.elsewhere.pop(uid, None)
-        return not left
+        return not busy
 
     def close(self) -> None:
         """Removes what holds the groups of workers, where there is none any more."""
